@@ -1,0 +1,1 @@
+"""The champion/challenger toolkit for models in an MLflow registry."""

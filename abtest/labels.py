@@ -1,0 +1,218 @@
+"""Class labels: what counts as one, how they are written, and how three columns of them come to one type.
+
+Truth and predictions are tallied raw, as they came; their types are reconciled once, over the distinct values. That
+is cheap (there are few) and it cannot go wrong silently: what was cast is said, what cannot be cast is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from abtest.errors import InvalidInputError, LabelMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Label: TypeAlias = bool | int | float | str
+LabelType: TypeAlias = Literal["int", "float", "str", "bool"]
+LABEL_TYPES: tuple[LabelType, ...] = ("int", "float", "str", "bool")
+
+_TRUE_FALSE = {"true": True, "false": False, "1": True, "0": False}
+_CLASS_NAMES_HINT = "log the model with its class names, or map the labels."
+_CONTINUOUS_HINT = "abtest compares classifiers; regression is not here yet."
+_PROBABILITY_HINT = "log a model that returns class labels (scikit-learn's predict, not predict_proba)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """Three columns of distinct labels on one type, in their original order, and what was said about it."""
+
+    truth: tuple[Label, ...]
+    champion: tuple[Label, ...]
+    challenger: tuple[Label, ...]
+    notices: tuple[str, ...] = ()
+
+
+def reconcile(
+    truth: Sequence[Label],
+    champion: Sequence[Label],
+    challenger: Sequence[Label],
+    *,
+    label_type: LabelType | None = None,
+    truth_is_text: bool = False,
+) -> Reconciled:
+    """Bring the distinct labels of truth and predictions to one type.
+
+    Args:
+        truth: Distinct labels of the truth.
+        champion: Distinct predictions of the champion.
+        challenger: Distinct predictions of the challenger.
+        label_type: Cast every label to this type instead of finding one.
+        truth_is_text: The truth comes from a text format, where every label is a ``str`` for want of types; casting it
+            is then nothing to report.
+
+    Raises:
+        LabelMismatchError: No type holds all of them without loss.
+        InvalidInputError: The truth is continuous, or predictions look like probabilities.
+
+    Example:
+        >>> reconcile(["0", "1"], [0, 1], [1]).truth
+        (0, 1)
+    """
+    columns = {
+        "labels": tuple(truth),
+        "champion predictions": tuple(champion),
+        "challenger predictions": tuple(challenger),
+    }
+    kinds = {name: kind_of(values) for name, values in columns.items()}
+    target = label_type or _common_kind(columns, kinds)
+    cast = {name: _cast(values, target, name) for name, values in columns.items()}
+    _refuse_continuous(cast, target)
+    notices = tuple(
+        f"{name.capitalize()} were cast from {kind} to {target} (first: {columns[name][0]!r} → {cast[name][0]!r})."
+        for name, kind in kinds.items()
+        if kind != target and not (truth_is_text and name == "labels")
+    )
+    return Reconciled(
+        truth=cast["labels"],
+        champion=cast["champion predictions"],
+        challenger=cast["challenger predictions"],
+        notices=notices,
+    )
+
+
+def kind_of(values: Sequence[Label]) -> LabelType:
+    """Name the one type of a column's distinct labels; a column that mixes text and numbers counts as text."""
+    kinds = {type(value) for value in values}
+    if str in kinds:
+        return "str"
+    if float in kinds:
+        return "float"
+    return "bool" if kinds == {bool} else "int"
+
+
+def label_order(label: Label) -> tuple[bool, Any]:
+    """Sort key for labels of one type: numbers by value, text by code point.
+
+    Example:
+        >>> sorted(["b", "a"], key=label_order), sorted([10, 9], key=label_order)
+        (['a', 'b'], [9, 10])
+    """
+    return (isinstance(label, str), label)
+
+
+def cast_label(value: Label, target: LabelType) -> Label:
+    """Cast one label, refusing whatever would lose something.
+
+    Raises:
+        ValueError: The label has no exact counterpart of that type.
+
+    Example:
+        >>> cast_label("7", "int"), cast_label(1.0, "int"), cast_label(3, "str")
+        (7, 1, '3')
+    """
+    return _CASTS[target](value)
+
+
+def _to_int(value: Label) -> int:
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            value = float(value)
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
+    return int(value)
+
+
+def _to_float(value: Label) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _to_bool(value: Label) -> bool:
+    if isinstance(value, str):
+        if value.strip().lower() not in _TRUE_FALSE:
+            raise ValueError(value)
+        return _TRUE_FALSE[value.strip().lower()]
+    if value not in (0, 1):
+        raise ValueError(value)
+    return bool(value)
+
+
+_CASTS: dict[LabelType, Callable[[Label], Label]] = {
+    "int": _to_int,
+    "float": _to_float,
+    "str": str,
+    "bool": _to_bool,
+}
+
+
+def _common_kind(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelType]) -> LabelType:
+    """Find the type on which all three columns can meet: that of the predictions, if the labels can follow."""
+    present = {kinds[name] for name, values in columns.items() if values}
+    if len(present) == 1:
+        return present.pop()
+    candidates: tuple[LabelType, ...] = ("bool", "int", "float") if "bool" in present else ("int", "float")
+    if present <= {"bool", "str"}:
+        candidates = ("bool",)
+    for candidate in candidates:
+        if all(_castable(value, candidate) for values in columns.values() for value in values):
+            return candidate
+    raise _mismatch(columns, kinds)
+
+
+def _castable(value: Label, target: LabelType) -> bool:
+    try:
+        cast_label(value, target)
+    except ValueError:
+        return False
+    return True
+
+
+def _cast(values: tuple[Label, ...], target: LabelType, name: str) -> tuple[Label, ...]:
+    try:
+        return tuple(cast_label(value, target) for value in values)
+    except ValueError:
+        first = next(value for value in values if not _castable(value, target))
+        raise LabelMismatchError(
+            f"{name.capitalize()} cannot be read as {target}: {first!r}.", hint="choose another --label-type."
+        ) from None
+
+
+def _mismatch(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelType]) -> LabelMismatchError:
+    truth = columns["labels"]
+    for name in ("champion predictions", "challenger predictions"):
+        if columns[name] and kinds[name] != kinds["labels"]:
+            return LabelMismatchError(
+                f"Labels are {kinds['labels']} but {name} are {kinds[name]} ({truth[0]!r} vs {columns[name][0]!r}).",
+                hint=_CLASS_NAMES_HINT,
+            )
+    ours, theirs = "champion predictions", "challenger predictions"
+    return LabelMismatchError(
+        f"{ours.capitalize()} are {kinds[ours]} but {theirs} are {kinds[theirs]} "
+        f"({columns[ours][0]!r} vs {columns[theirs][0]!r}).",
+        hint=_CLASS_NAMES_HINT,
+    )
+
+
+def _refuse_continuous(cast: dict[str, tuple[Label, ...]], target: LabelType) -> None:
+    if target != "float":
+        return
+    fractions = {
+        name: [value for value in values if isinstance(value, float) and not value.is_integer()]
+        for name, values in cast.items()
+    }
+    if fractions["labels"]:
+        raise InvalidInputError(
+            f"The target is continuous ({fractions['labels'][0]!r} is not a class label).", hint=_CONTINUOUS_HINT
+        )
+    for name in ("champion predictions", "challenger predictions"):
+        if fractions[name]:
+            raise InvalidInputError(
+                f"{name.capitalize()} are not class labels ({fractions[name][0]!r}).", hint=_PROBABILITY_HINT
+            )

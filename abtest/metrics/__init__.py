@@ -1,0 +1,1 @@
+"""Outcomes in, one number a side out."""
