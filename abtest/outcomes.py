@@ -255,6 +255,11 @@ class Tally:
         """Rows counted so far."""
         return self._counts.total()
 
+    @property
+    def distinct_truths(self) -> int:
+        """Distinct labels of the truth so far."""
+        return len(self._columns[0].values)
+
     def outcomes(
         self, *, label_type: LabelType | None = None, truth_is_text: bool = False
     ) -> tuple[PairedOutcomes, tuple[str, ...]]:

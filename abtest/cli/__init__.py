@@ -1,0 +1,66 @@
+"""The command line: parses and prints, decides nothing.
+
+Exit codes: 0 done; 1 any error of ours; 2 usage; with ``--gate`` 3 CONDITIONAL, 4 KEEP_CHAMPION, 5
+INSUFFICIENT_EVIDENCE; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from abtest.cli import compare, demo, predictions
+from abtest.errors import AbtestError
+
+app = typer.Typer(
+    name="abtest",
+    help="May this model replace the one in production? Champion/challenger validation for MLflow.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("compare")(compare.compare)
+app.command("compare-predictions")(predictions.compare_predictions)
+app.command("demo")(demo.demo)
+
+
+def _version(*, value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - only --version needs it
+
+        typer.echo(f"abtest {version('mlflow-abtest')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version.", callback=lambda value: _version(value=value), is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """May this model replace the one in production? Champion/challenger validation for MLflow."""
+
+
+def main() -> NoReturn:
+    """Run the command line: an error is one line on stderr, and a traceback only with --debug."""
+    try:
+        app()
+    except AbtestError as error:
+        _tell(str(error), error)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
+        _tell(f"abtest failed unexpectedly: {type(error).__name__}: {error}", error, bug=True)
+    sys.exit(1)
+
+
+def _tell(message: str, error: Exception, *, bug: bool = False) -> None:
+    if "--debug" in sys.argv:
+        raise error
+    hint = " Hint: --debug shows where; please report it." if bug else ""
+    typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(" ".join(message.split()) + hint, err=True)

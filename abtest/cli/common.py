@@ -1,0 +1,85 @@
+"""What several commands do with what they were given: defaults, progress, printing."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from abtest.policy import Policy
+    from abtest.settings import Settings
+    from abtest.workflow import Comparison, Progress
+
+
+def command_line() -> str:
+    """The command as it was typed, for the record."""
+    return shlex.join(["abtest", *sys.argv[1:]])
+
+
+def policy_from(path: str | None, settings: Settings, confidence: float | None, method: str | None) -> Policy:
+    """Read the policy: the file named, else the settings' table, else the default; options win over both."""
+    from abtest.policy import Policy  # noqa: PLC0415 - --help does not need it
+    from abtest.settings import read_toml  # noqa: PLC0415 - see above
+
+    if path is not None:
+        table = read_toml(Path(path).expanduser())
+        policy = Policy.from_mapping(table.get("policy", table), source=path)
+    else:
+        policy = Policy.from_mapping(settings.policy, source=f"{settings.source} [policy]")
+    given: dict[str, Any] = {"confidence": confidence, "method": method}
+    return replace(policy, **{name: value for name, value in given.items() if value is not None})
+
+
+class Bar:
+    """A progress bar on stderr, at a terminal only; it shows itself when the first rows are done."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._shown = not quiet and sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress | None:
+        return self._tell if self._shown else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _tell(self, what: str, rows: int, total: int | None) -> None:
+        if self._bar is None:
+            from rich.console import Console  # noqa: PLC0415 - a pipe does not need it
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - see above
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(what, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=rows)
+
+
+def tell(message: str, *, quiet: bool = False) -> None:
+    """Say something about the work, on stderr, where it spoils no output."""
+    if not quiet:
+        typer.echo(message, err=True)
+
+
+def show(comparison: Comparison, form: str, *, quiet: bool) -> None:
+    """Print a comparison on stdout."""
+    if form == "json":
+        typer.echo(comparison.to_json())
+    elif form == "markdown":
+        typer.echo(comparison.to_markdown(), nl=False)
+    elif quiet:
+        typer.echo(str(comparison.verdict))
+    else:
+        from rich.console import Console  # noqa: PLC0415 - only a table needs it
+
+        from abtest.reporter import summary, terminal  # noqa: PLC0415 - see above
+
+        width = None if sys.stdout.isatty() else 120  # a pipe has no width of its own
+        Console(width=width, highlight=False).print(terminal.render(summary.summarise(comparison.record)))

@@ -1,0 +1,1 @@
+"""Where rows are scored and tallied. The numbers do not depend on it."""

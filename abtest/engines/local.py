@@ -1,0 +1,172 @@
+"""Score both models in this process, batch by batch, each row once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from abtest import wording
+from abtest.errors import InvalidInputError
+from abtest.labels import Label
+from abtest.loaders.datasets import BATCH_ROWS, label_array, labelled
+from abtest.loaders.models import missing_labels
+from abtest.outcomes import PairedOutcomes, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from abtest.labels import LabelType
+    from abtest.loaders.datasets import Dataset
+    from abtest.loaders.models import Model
+
+_MOST_TRUTHS = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What one pass over the data gave.
+
+    Attributes:
+        outcomes: The table.
+        majority: The class the majority-class predictor predicts, where it stood in for a champion.
+        unlabelled: Rows dropped because they had no label.
+        notices: What was cast, and what was never seen in the truth.
+    """
+
+    outcomes: PairedOutcomes
+    majority: Label | None
+    unlabelled: int
+    notices: tuple[str, ...]
+
+
+def score(
+    champion: Model | None,
+    challenger: Model,
+    data: Dataset,
+    *,
+    target: str,
+    label_type: LabelType | None = None,
+    batch_rows: int = BATCH_ROWS,
+    drop_unlabelled: bool = False,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> Scored:
+    """Read the data once, let both models predict every row, and tally.
+
+    Args:
+        champion: The serving model; None for the majority-class predictor of this data.
+        challenger: The other one.
+        data: Labelled rows.
+        target: The column that holds the truth.
+        label_type: Cast all labels to this type.
+        batch_rows: Rows in memory at a time.
+        drop_unlabelled: Leave out rows without a label, counting them, instead of refusing.
+        progress: Called with the number of rows done after each batch.
+
+    Raises:
+        InvalidInputError: A column, a value, a label or a prediction is not as it must be.
+    """
+    models = [model for model in (champion, challenger) if model]
+    if target not in data.columns:
+        raise data.missing(target, "target column")
+    columns = {model.side: model.columns([c for c in data.columns if c != target], target) for model in models}
+    wanted = [*dict.fromkeys(name for names in columns.values() for name in names), target]
+    types = dict(_agreed_types(models))
+    if data.is_text:
+        types[target] = pa.string()
+    tally = Tally()
+    unlabelled, row = 0, 1
+    for whole in data.batches(wanted, types, rows=batch_rows):
+        batch, dropped = _with_labels(whole, target, row, drop=drop_unlabelled)
+        unlabelled += dropped
+        if batch.num_rows:
+            truth = label_array(batch.column(target), target)
+            predicted = {model.side: model.predict(batch, columns[model.side], row) for model in models}
+            tally.add(truth, predicted.get("champion", truth), predicted["challenger"])
+            _refuse_many_labels(tally, truth)
+        row += whole.num_rows
+        progress(row - 1)
+    if not tally.n:
+        why = f"all {wording.plural(unlabelled, 'row')} lack a label" if unlabelled else "it holds no rows"
+        raise InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
+    outcomes, said = tally.outcomes(label_type=label_type, truth_is_text=data.is_text)
+    majority: Any = None
+    if champion is None:
+        outcomes, majority = outcomes.with_majority_champion()
+    notices = [notice for model in models if not data.is_text and (notice := model.cast_notice())]
+    if unlabelled:
+        notices.append(
+            f"{wording.plural(unlabelled, 'row')} without a label {'was' if unlabelled == 1 else 'were'} dropped."
+        )
+    return Scored(outcomes=outcomes, majority=majority, unlabelled=unlabelled, notices=(*notices, *said))
+
+
+def tally_columns(
+    y_true: npt.ArrayLike, champion: npt.ArrayLike, challenger: npt.ArrayLike, *, label_type: LabelType | None = None
+) -> tuple[PairedOutcomes, tuple[str, ...]]:
+    """Tally three columns that are already there.
+
+    Raises:
+        InvalidInputError: They differ in length, are empty, or hold missing values.
+    """
+    columns = {
+        name: np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+        for name, column in (("y_true", y_true), ("champion", champion), ("challenger", challenger))
+    }
+    for name, values in columns.items():
+        if values.ndim != 1:
+            raise InvalidInputError(f"{name} must be one-dimensional, got shape {values.shape}.")
+        if len(values) != len(columns["y_true"]):
+            raise InvalidInputError(f"{name} has {len(values):,} rows but y_true has {len(columns['y_true']):,}.")
+        missing = missing_labels(values)
+        if missing.any():
+            at = int(np.flatnonzero(missing)[0])
+            raise InvalidInputError(
+                f"{name} is missing in {wording.plural(int(missing.sum()), 'row')} (first: row {at + 1:,})."
+            )
+    if not len(columns["y_true"]):
+        raise InvalidInputError("y_true holds no rows.")
+    tally = Tally()
+    tally.add(columns["y_true"], columns["champion"], columns["challenger"])
+    return tally.outcomes(label_type=label_type)
+
+
+def _agreed_types(models: list[Model]) -> Mapping[str, pa.DataType]:
+    """Read a text column as its models' signatures say; as text, if they say different things."""
+    types: dict[str, pa.DataType] = {}
+    for model in models:
+        for name, kind in model.types.items():
+            types[name] = kind if types.get(name, kind) == kind else pa.string()
+    return types
+
+
+def _with_labels(batch: pa.RecordBatch, target: str, first_row: int, *, drop: bool) -> tuple[pa.RecordBatch, int]:
+    has_label = labelled(batch.column(target))
+    missing = batch.num_rows - int(pc.sum(has_label).as_py() or 0)
+    if missing and not drop:
+        at = first_row + int(np.flatnonzero(~has_label.to_numpy(zero_copy_only=False))[0])
+        raise InvalidInputError(
+            f"Target '{target}' is missing in {wording.plural(missing, 'row')} (first: row {wording.whole(at)}).",
+            hint="--drop-unlabelled leaves such rows out and counts them.",
+        )
+    return (batch.filter(has_label), missing) if missing else (batch, 0)
+
+
+def _refuse_many_labels(tally: Tally, truth: np.ndarray[Any, Any]) -> None:
+    """Stop early on a continuous target: its every row would be a label of its own."""
+    if tally.distinct_truths > _MOST_TRUTHS and 2 * tally.distinct_truths > tally.n:
+        raise InvalidInputError(
+            f"The target has {tally.distinct_truths:,} distinct values in {tally.n:,} rows, too many for classes.",
+            hint="abtest compares classifiers; regression is not here yet.",
+        )
+    fractions = truth[truth != np.floor(truth)] if truth.dtype.kind == "f" else truth[:0]
+    if len(fractions):
+        raise InvalidInputError(
+            f"The target is continuous ({float(fractions[0])!r} is not a class label).",
+            hint="abtest compares classifiers; regression is not here yet.",
+        )

@@ -1,0 +1,334 @@
+"""Paired outcomes in, evaluation out: every metric, effect, interval and test of a comparison.
+
+Accuracy, and the recall of a class, are proportions of paired rows: McNemar tests them and Tango's interval bounds
+them. The other metrics are resampled: rows drawn with replacement are, exactly, a multinomial draw over the cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from abtest import wording
+from abtest.errors import InvalidInputError
+from abtest.labels import Label
+from abtest.metrics.classification import (
+    AVERAGES,
+    CATALOGUE,
+    Average,
+    Floats,
+    Totals,
+    class_values,
+    overall,
+    positive_index,
+    same_as_accuracy,
+    totals,
+)
+from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.stats.mcnemar import McNemar, mcnemar
+from abtest.stats.multiplicity import holm
+from abtest.stats.proportions import Interval, tango_interval
+from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from abtest.policy import Policy
+
+RESAMPLES = 10_000
+FEW_ROWS = 20  # F1 intervals cover .86 at 5 expected rows of a class and .95 from 20: below, a class is marked
+_MOST_CLASSES_RESAMPLED = 500  # ten thousand draws of as many classes fill 40 MB a metric
+NOT_ESTIMABLE = "not estimable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric on both sides. Effects are challenger minus champion; ``improvement`` is positive when better."""
+
+    metric: str
+    champion: float
+    challenger: float
+    effect: float
+    rel_effect: float | None
+    improvement: float
+    ci_lower: float | None
+    ci_upper: float | None
+    ci_method: str
+    test: str
+    statistic: float | None
+    pvalue: float | None
+    pvalue_adjusted: float | None
+    n: int
+
+    @property
+    def improved(self) -> bool:
+        """Whether the challenger is better by more than floating noise: a tie is not a win."""
+        return self.improvement > NOISE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow(MetricRow):
+    """One metric of one class; ``n`` counts the rows of the class in the truth."""
+
+    __pydantic_config__: ClassVar[Any] = {"alias_generator": lambda name: name.rstrip("_")}  # class_ is "class" in JSON
+
+    class_: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Something that was not computed, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Everything computed from one table of paired outcomes.
+
+    Attributes:
+        metrics: One row a metric, over all rows.
+        per_class: Rows by class, then metric.
+        contingency: Who was right where.
+        mcnemar: The test of equal accuracy.
+        counted: The metrics that count towards the share improved; one that is accuracy by another name does not.
+        skipped: What was not computed.
+        notices: What a reader has to know about the numbers.
+    """
+
+    metrics: tuple[MetricRow, ...]
+    per_class: tuple[ClassRow, ...]
+    contingency: Contingency
+    mcnemar: McNemar
+    counted: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def metric(self, name: str) -> MetricRow:
+        """The row of one metric."""
+        return next(row for row in self.metrics if row.metric == name)
+
+
+def evaluate(
+    outcomes: PairedOutcomes,
+    policy: Policy,
+    *,
+    average: Average = "macro",
+    pos_label: Label | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Compute every metric, effect, interval and test.
+
+    Args:
+        outcomes: The table; it must count at least one row.
+        policy: Names the metrics, the confidence of intervals, and McNemar's form.
+        average: How precision, recall and F1 are averaged over classes.
+        pos_label: The positive label for ``average="binary"``; the greater of the two by default.
+        resamples: Draws of the paired bootstrap.
+        seed: Of the draws; the same seed and table give the same numbers, whichever side is called champion.
+
+    Raises:
+        InvalidInputError: No rows, or an option outside its range.
+
+    Example:
+        >>> from abtest.policy import Policy
+        >>> table = PairedOutcomes.from_predictions([0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, 1])
+        >>> evaluate(table, Policy()).metric("accuracy").effect
+        0.25
+    """
+    if not outcomes.n:
+        raise InvalidInputError("The data hold no labelled row to compare on.")
+    if average not in AVERAGES:
+        raise InvalidInputError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}.")
+    if resamples < 100:
+        raise InvalidInputError(
+            f"resamples must be at least 100, got {resamples}.", hint=f"the default is {RESAMPLES:,}."
+        )
+    if seed < 0:
+        raise InvalidInputError(f"seed must be at least 0, got {seed}.")
+    positive = positive_index(outcomes, average, pos_label)
+    averaged = _Averaged(average=average, positive=positive)
+    draws = _resample(outcomes, policy.metrics, averaged, resamples=resamples, seed=seed)
+    contingency = outcomes.contingency()
+    test = mcnemar(contingency, method=policy.method)
+    metrics = _overall_rows(outcomes, policy, averaged, draws, test)
+    same = same_as_accuracy(outcomes, average) if "recall" in policy.metrics else None
+    return Evaluation(
+        metrics=metrics,
+        per_class=_class_rows(outcomes, policy, draws),
+        contingency=contingency,
+        mcnemar=test,
+        counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
+        skipped=tuple(_skipped(outcomes)),
+        notices=tuple(_notices(outcomes, policy, metrics, same)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Averaged:
+    """How classes are averaged."""
+
+    average: Average
+    positive: int | None
+
+    def value(self, name: str, of: Totals) -> Floats:
+        return overall(CATALOGUE[name], of, average=self.average, positive=self.positive)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draws:
+    """Resampled effects: shape (draws,) a metric, and (draws, labels) for metrics that have classes."""
+
+    overall: dict[str, Floats]
+    by_class: dict[str, Floats]
+
+
+def _resample(
+    outcomes: PairedOutcomes, metrics: Sequence[str], averaged: _Averaged, *, resamples: int, seed: int
+) -> _Draws:
+    """Draw effects for every metric that is not a proportion of paired rows.
+
+    The draws are made on whichever orientation of the table sorts first, so that swapping the sides draws the same rows
+    and negates every effect to the last bit.
+    """
+    swapped = outcomes.swapped()
+    turned = swapped.cells.tobytes() < outcomes.cells.tobytes()
+    table, sign = (swapped, -1.0) if turned else (outcomes, 1.0)
+    names = [name for name in metrics if CATALOGUE[name].by_class]
+    class_names = [name for name in names if name != "recall"] if _resamples_classes(outcomes) else []
+    whole: dict[str, list[Floats]] = {name: [] for name in names}
+    classes: dict[str, list[Floats]] = {name: [] for name in class_names}
+    rng = np.random.default_rng(seed)
+    for counts in multinomial_draws(table.counts, resamples=resamples, rng=rng) if names else ():
+        champion, challenger = totals(table, "champion", counts), totals(table, "challenger", counts)
+        for name in names:
+            whole[name].append(sign * (averaged.value(name, challenger) - averaged.value(name, champion)))
+        for name in class_names:
+            classes[name].append(sign * (class_values(name, challenger) - class_values(name, champion)))
+    return _Draws(
+        overall={name: np.concatenate(chunks) for name, chunks in whole.items()},
+        by_class={name: np.concatenate(chunks) for name, chunks in classes.items()},
+    )
+
+
+def _resamples_classes(outcomes: PairedOutcomes) -> bool:
+    return len(outcomes.labels) <= _MOST_CLASSES_RESAMPLED
+
+
+def _overall_rows(
+    outcomes: PairedOutcomes, policy: Policy, averaged: _Averaged, draws: _Draws, test: McNemar
+) -> tuple[MetricRow, ...]:
+    champion, challenger = totals(outcomes, "champion"), totals(outcomes, "challenger")
+    rows = []
+    for name in policy.metrics:
+        values = float(averaged.value(name, champion)), float(averaged.value(name, challenger))
+        if name in draws.overall:
+            rows.append(_resampled(name, values, outcomes.n, draws.overall[name], policy))
+        else:
+            rows.append(_tested(name, values, outcomes.contingency(), test, policy))
+    return tuple(rows)
+
+
+def _class_rows(outcomes: PairedOutcomes, policy: Policy, draws: _Draws) -> tuple[ClassRow, ...]:
+    """Rows by class, then metric; within each metric p-values are adjusted over the classes (Holm)."""
+    names = [name for name in policy.metrics if CATALOGUE[name].by_class]
+    columns = [_adjusted(_class_column(name, outcomes, policy, draws)) for name in names]
+    return tuple(
+        ClassRow(class_=label, **{field.name: getattr(row, field.name) for field in fields(MetricRow)})
+        for label, *rows in zip(outcomes.labels, *columns, strict=True)
+        for row in rows
+    )
+
+
+def _class_column(name: str, outcomes: PairedOutcomes, policy: Policy, draws: _Draws) -> list[MetricRow]:
+    """One metric of every label. Recall is McNemar on the label's rows; the others are resampled."""
+    champion = class_values(name, totals(outcomes, "champion"))
+    challenger = class_values(name, totals(outcomes, "challenger"))
+    rows = []
+    for i, (label, support) in enumerate(zip(outcomes.labels, outcomes.truth_support.tolist(), strict=True)):
+        values = float(champion[i]), float(challenger[i])
+        if support and name == "recall":
+            table = outcomes.contingency(label)
+            rows.append(_tested(name, values, table, mcnemar(table, method=policy.method), policy))
+        elif support and name in draws.by_class:
+            rows.append(_resampled(name, values, support, draws.by_class[name][:, i], policy))
+        else:
+            rows.append(_row(name, values, support))
+    return rows
+
+
+def _adjusted(rows: list[MetricRow]) -> list[MetricRow]:
+    tested = [i for i, row in enumerate(rows) if row.pvalue is not None]
+    adjusted = holm([rows[i].pvalue or 0.0 for i in tested])
+    rows = list(rows)
+    for i, pvalue in zip(tested, adjusted.tolist(), strict=True):
+        rows[i] = replace(rows[i], pvalue_adjusted=pvalue)
+    return rows
+
+
+def _tested(name: str, values: tuple[float, float], table: Contingency, test: McNemar, policy: Policy) -> MetricRow:
+    """A proportion of paired rows: McNemar's test and Tango's interval."""
+    row = _row(name, values, table.n, interval=tango_interval(table, confidence_level=policy.confidence), by="tango")
+    return replace(row, test=f"mcnemar {test.method}", statistic=test.statistic, pvalue=test.pvalue)
+
+
+def _resampled(name: str, values: tuple[float, float], n: int, effects: Floats, policy: Policy) -> MetricRow:
+    """Any other metric: the paired bootstrap."""
+    interval = percentile_interval(effects, confidence_level=policy.confidence)
+    row = _row(name, values, n, interval=interval, by="bootstrap percentile")
+    return replace(row, test="paired bootstrap", pvalue=bootstrap_pvalue(effects))
+
+
+def _row(
+    name: str, values: tuple[float, float], n: int, *, interval: Interval | None = None, by: str = NOT_ESTIMABLE
+) -> MetricRow:
+    champion, challenger = values
+    effect = challenger - champion
+    return MetricRow(
+        metric=name,
+        champion=champion,
+        challenger=challenger,
+        effect=effect,
+        rel_effect=effect / champion if champion else None,
+        improvement=effect,  # of every metric here more is better
+        ci_lower=interval.lower if interval else None,
+        ci_upper=interval.upper if interval else None,
+        ci_method=by if interval else NOT_ESTIMABLE,
+        test="none",
+        statistic=None,
+        pvalue=None,
+        pvalue_adjusted=None,
+        n=n,
+    )
+
+
+def _skipped(outcomes: PairedOutcomes) -> Iterator[Skipped]:
+    if not _resamples_classes(outcomes):
+        yield Skipped(
+            what="intervals of precision and F1 by class",
+            why=f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_RESAMPLED}.",
+        )
+
+
+def _notices(outcomes: PairedOutcomes, policy: Policy, metrics: Sequence[MetricRow], same: str | None) -> Iterator[str]:
+    accuracy = next(row for row in metrics if row.metric == "accuracy")
+    if same:
+        yield f"Recall is counted once with accuracy: {same}."
+    if _excludes_zero(accuracy) != ((accuracy.pvalue or 0.0) < policy.alpha):
+        yield (
+            "McNemar's test and the interval of accuracy disagree about zero, which happens at the edge of "
+            "significance: the test decides."
+        )
+    few = [label for label, n in zip(outcomes.labels, outcomes.truth_support, strict=True) if 0 < n < FEW_ROWS]
+    if few:
+        first = f"{few[0]!r}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
+        many = wording.plural(len(few), "class has", "classes have")
+        yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
+
+
+def _excludes_zero(row: MetricRow) -> bool:
+    return row.ci_lower is not None and row.ci_upper is not None and (row.ci_lower > 0 or row.ci_upper < 0)

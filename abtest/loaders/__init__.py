@@ -1,0 +1,1 @@
+"""References and files in; a champion, a challenger and labelled batches out."""

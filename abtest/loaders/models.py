@@ -1,0 +1,259 @@
+"""A reference in, something that predicts class labels out.
+
+Each side is fed by its own signature: its columns, in its order, in its types. Without a signature, or with a tensor
+one, it gets every column of the data but the target, in file order.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
+from abtest.loaders.datasets import cast_column
+from abtest.outcomes import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+    from mlflow.models import ModelSignature
+
+    from abtest.registry import Registry
+
+
+class Predictor(Protocol):
+    """Anything with a ``predict`` of its own: a scikit-learn estimator, an MLflow pyfunc."""
+
+    def predict(self, features: Any, /) -> Any:  # noqa: ANN401 - each library has its own containers
+        """Return one prediction a row."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """One side, ready to score batches.
+
+    Attributes:
+        side: Champion or challenger, for messages.
+        predictor: What predicts.
+        features: Columns it takes, in order; None for every column but the target.
+        types: Arrow types of the columns its signature names; empty without one.
+        optional: Columns its signature lets be missing values.
+        tensor: The NumPy type and number of columns of a tensor signature.
+        flavor: How the model was logged, for the report.
+        casts: Columns cast so far and how, to be said once.
+    """
+
+    side: Side
+    predictor: Predictor
+    features: tuple[str, ...] | None = None
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    tensor: tuple[np.dtype[Any], int] | None = None
+    flavor: str = "python"
+    casts: dict[str, str] = field(default_factory=dict)
+
+    def columns(self, available: Sequence[str], target: str) -> tuple[str, ...]:
+        """Name the columns it takes from data with these columns.
+
+        Raises:
+            InvalidInputError: The data lack a feature, or a tensor model wants another number of columns.
+        """
+        if self.features is not None:
+            lacking = [feature for feature in self.features if feature not in available]
+            if lacking:
+                more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+                raise InvalidInputError(
+                    f"The data lack feature '{lacking[0]}'{more}, which the {self.side}'s signature names.",
+                    hint=f"the data's columns are {', '.join(available[:8])}{', …' if available[8:] else ''}.",
+                )
+            return self.features
+        columns = tuple(column for column in available if column != target)
+        if self.tensor and self.tensor[1] not in (-1, len(columns)):
+            raise InvalidInputError(
+                f"The {self.side}'s signature takes {self.tensor[1]} columns and the data have {len(columns)} "
+                f"beside the target '{target}'.",
+                hint="log the model from a data frame, so that its signature names its columns.",
+            )
+        return columns
+
+    def predict(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> npt.NDArray[Any]:
+        """Predict one label a row of the batch, shape (rows,).
+
+        Raises:
+            InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not one
+                label a row.
+        """
+        features = self._input(batch, columns, first_row)
+        rows = f"rows {first_row:,} to {first_row + batch.num_rows - 1:,}"
+        try:
+            raw = self.predictor.predict(features)
+        except AbtestError:
+            raise
+        except Exception as error:
+            told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            raise InvalidInputError(
+                f"The {self.side} failed to predict {rows}: {type(error).__name__}: {told}.",
+                hint="--debug shows where.",
+            ) from error
+        return self._labels(raw, batch.num_rows, first_row)
+
+    def cast_notice(self) -> str | None:
+        """Say once which columns were cast."""
+        if not self.casts:
+            return None
+        name, how = next(iter(self.casts.items()))
+        many = f"{len(self.casts)} columns were" if len(self.casts) > 1 else f"Column '{name}' was"
+        first = f" (first: '{name}' {how})" if len(self.casts) > 1 else f" ({how})"
+        return f"{many} cast to the {self.side}'s signature{first}; no value was changed."
+
+    def _input(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Any:  # noqa: ANN401 - a data frame or an array
+        arrays = [self._column(batch, name, first_row) for name in columns]
+        frame = pa.Table.from_arrays(arrays, names=list(columns)).to_pandas()
+        return frame.to_numpy(dtype=self.tensor[0]) if self.tensor else frame
+
+    def _column(self, batch: pa.RecordBatch, name: str, first_row: int) -> pa.Array:
+        column = batch.column(name)
+        kind = self.types.get(name)
+        if kind is None:
+            return column
+        if column.type != kind:
+            self.casts.setdefault(name, f"{column.type} → {kind}")
+            column = cast_column(column, kind, name, first_row)
+        if column.null_count and name not in self.optional and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+            at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+            raise InvalidInputError(
+                f"Column '{name}' must be {kind} for the {self.side} and is empty in row {first_row + at:,}.",
+                hint="fill it, or log the model with the column as double, which can be missing.",
+            )
+        return column
+
+    def _labels(self, raw: Any, rows: int, first_row: int) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
+        values = np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim == 2 and len(values) == rows:
+            raise InvalidInputError(
+                f"The {self.side} predicts {values.shape[1]} values a row where one class label is expected.",
+                hint="log a model that returns class labels (scikit-learn's predict, not predict_proba).",
+            )
+        if values.shape != (rows,):
+            raise InvalidInputError(
+                f"The {self.side} returned predictions of shape {values.shape} for {rows:,} rows "
+                f"from row {first_row:,}.",
+                hint="a model must return one label a row.",
+            )
+        if values.dtype.kind not in "biufOUT":
+            raise InvalidInputError(f"The {self.side} predicts {values.dtype}, which holds no class labels.")
+        missing = missing_labels(values)
+        if missing.any():
+            at = first_row + int(np.flatnonzero(missing)[0])
+            raise InvalidInputError(
+                f"The {self.side} predicts nothing for {int(missing.sum())} rows (first: row {at:,})."
+            )
+        return values
+
+
+def from_object(side: Side, predictor: Predictor) -> Model:
+    """Take an object that predicts, such as a fitted scikit-learn estimator.
+
+    Raises:
+        InvalidInputError: It has no ``predict``.
+    """
+    if not callable(getattr(predictor, "predict", None)):
+        raise InvalidInputError(
+            f"{side} must be a URI or have a predict method, got {type(predictor).__name__}.",
+            hint="pass 'models:/name@alias', a path, or a fitted estimator.",
+        )
+    names = getattr(predictor, "feature_names_in_", None)
+    return Model(
+        side=side,
+        predictor=predictor,
+        features=None if names is None else tuple(str(name) for name in names),
+        flavor=type(predictor).__module__.split(".")[0],
+    )
+
+
+def from_uri(side: Side, uri: str, registry: Registry | None) -> Model:
+    """Load a model from a URI or path that MLflow understands.
+
+    Raises:
+        ModelNotFoundError: Nothing is there.
+        InvalidInputError: It does not load, or its signature is none for rows of columns.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
+    import mlflow.pyfunc  # noqa: PLC0415 - a command that loads no model does not pay for MLflow
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see above
+
+    try:
+        if registry is None:
+            loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
+        else:
+            with registry.active():
+                loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
+    except Exception as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        missing = isinstance(error, OSError | MlflowException) and (
+            getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" or "No such file" in told or "MLmodel" in told
+        )
+        if missing:
+            raise ModelNotFoundError(f"There is no model for the {side} at {uri}: {told}.") from error
+        raise InvalidInputError(
+            f"The {side} at {uri} does not load: {type(error).__name__}: {told}.",
+            hint="does this environment have what the model needs? --debug shows where it failed.",
+        ) from error
+    flavors = [flavor for flavor in loaded.metadata.flavors if flavor != "python_function"]
+    model = Model(side=side, predictor=loaded, flavor=flavors[0] if flavors else "pyfunc")
+    signature = loaded.metadata.signature
+    if signature is not None and signature.inputs is not None:
+        _apply_signature(model, signature)
+    return model
+
+
+def _apply_signature(model: Model, signature: ModelSignature) -> None:
+    schema = signature.inputs
+    if schema.is_tensor_spec():
+        if schema.has_input_names() or len(schema.inputs) != 1 or len(schema.inputs[0].shape) != 2:
+            raise InvalidInputError(f"The {model.side}'s signature takes tensors that rows of columns cannot fill.")
+        spec = schema.inputs[0]
+        model.tensor = (np.dtype(spec.type), int(spec.shape[1]))
+        return
+    if not schema.has_input_names():
+        return
+    model.features = tuple(str(name) for name in schema.input_names())
+    kinds = _arrow_types()
+    named = {column.name: column for column in schema.inputs}
+    model.types = {name: kinds[column.type] for name, column in named.items() if column.type in kinds}
+    model.optional = frozenset(name for name, column in named.items() if not column.required)
+
+
+def _arrow_types() -> dict[Any, pa.DataType]:
+    from mlflow.types import DataType  # noqa: PLC0415 - see from_uri
+
+    return {
+        DataType.boolean: pa.bool_(),
+        DataType.integer: pa.int32(),
+        DataType.long: pa.int64(),
+        DataType.float: pa.float32(),
+        DataType.double: pa.float64(),
+        DataType.string: pa.string(),
+        DataType.binary: pa.binary(),
+        DataType.datetime: pa.timestamp("ns"),
+    }
+
+
+def missing_labels(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Say of each value whether it is None or NaN, shape (rows,)."""
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind == "O":
+        return np.array(
+            [value is None or (isinstance(value, float) and math.isnan(value)) for value in values], dtype=bool
+        )
+    return np.zeros(len(values), dtype=bool)

@@ -1,0 +1,169 @@
+"""Which model is meant: from what a user typed, or did not type, to two pinned versions.
+
+Per side: the reference given; else the stage (Production, Staging); else the alias (``champion``, ``challenger``).
+Where stage and alias name different versions nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from abtest.errors import InvalidInputError, ModelNotFoundError
+from abtest.registry import ModelVersion, Reference, inventory, run_id_of
+
+if TYPE_CHECKING:
+    from abtest.outcomes import Side
+    from abtest.registry import Registry
+
+BASELINE = "baseline"
+DEFAULT_STAGE: dict[Side, str] = {"champion": "Production", "challenger": "Staging"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A side, pinned once at the start.
+
+    Attributes:
+        reference: As it was named.
+        version: The registered version it is; None for a model outside the registry, and for the baseline.
+        uri: Where to load it from; None for the baseline.
+    """
+
+    reference: Reference
+    version: ModelVersion | None
+    uri: str | None
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that logged the model, where known."""
+        return self.version.run_id if self.version else run_id_of(self.uri or "")
+
+    @property
+    def shown_uri(self) -> str | None:
+        """The URI a reader can load it with."""
+        return f"models:/{self.version.name}/{self.version.version}" if self.version else self.uri
+
+
+def pin_sides(
+    registry: Registry | None, name: str | None, champion: Reference | None, challenger: Reference | None
+) -> tuple[str | None, Pinned, Pinned]:
+    """Pin both sides of a comparison.
+
+    Args:
+        registry: Where registered models are; None if neither side needs one.
+        name: The registered model; inferred when exactly one has both references.
+        champion: As given, or None for the default.
+        challenger: As given, or None for the default.
+
+    Returns:
+        The registered model's name (None if there is none), the champion, the challenger.
+
+    Raises:
+        ModelNotFoundError: A side is not there; the message says what is.
+        InvalidInputError: A reference is ambiguous, both sides are one version, or the name cannot be inferred.
+    """
+    given = {"champion": champion, "challenger": challenger}
+    named = {side: _split(reference) for side, reference in given.items()}
+    names = {found for found, _ in named.values() if found} | ({name} if name else set())
+    if len(names) > 1 and name:
+        raise InvalidInputError(f"model-name is '{name}' but a URI names {', '.join(sorted(names - {name}))}.")
+    references = {side: reference for side, (_, reference) in named.items()}
+    if not names and any(_needs_name(reference) for reference in references.values()):
+        names = {_inferred(_present(registry), references["champion"], references["challenger"])}
+    pinned: dict[Side, Pinned] = {}
+    sides: tuple[Side, Side] = ("champion", "challenger")
+    for side in sides:
+        own_name = named[side][0] or (next(iter(names)) if len(names) == 1 else None)
+        pinned[side] = _pin(registry, own_name, side, references[side])
+    _refuse_same(pinned["champion"], pinned["challenger"])
+    ours = pinned["challenger"].version or pinned["champion"].version
+    return ours.name if ours else name, pinned["champion"], pinned["challenger"]
+
+
+def _split(reference: Reference | None) -> tuple[str | None, Reference | None]:
+    return Reference.from_uri(reference.value) if reference and reference.kind == "uri" else (None, reference)
+
+
+def _needs_name(reference: Reference | None) -> bool:
+    return reference is None or not (reference.kind == "uri" or reference.value == BASELINE)
+
+
+def _present(registry: Registry | None) -> Registry:
+    if registry is None:
+        raise InvalidInputError("A registered model needs a registry.", hint="give a tracking URI.")
+    return registry
+
+
+def _pin(registry: Registry | None, name: str | None, side: Side, reference: Reference | None) -> Pinned:
+    if reference and reference.kind == "uri":
+        return Pinned(reference=reference, version=None, uri=reference.value)
+    if reference and reference.kind == "version" and reference.value == BASELINE and side == "champion":
+        alias = Reference(kind="alias", value=BASELINE)
+        if name is None or BASELINE not in _present(registry).aliases(name):
+            return Pinned(reference=Reference(kind="uri", value=BASELINE), version=None, uri=None)
+        reference = alias
+    registry = _present(registry)
+    if name is None:
+        raise InvalidInputError(f"model-name is needed to find the {side}.", hint="--model-name NAME")
+    reference = reference or _default(registry, name, side)
+    version = registry.resolve(name, reference)
+    return Pinned(reference=reference, version=version, uri=registry.location(version))
+
+
+def _default(registry: Registry, name: str, side: Side) -> Reference:
+    """Choose the stage, else the alias; refuse where they name different versions."""
+    stage, versions = DEFAULT_STAGE[side], registry.versions(name)
+    staged = [version for version in versions if version.stage == stage]
+    aliased = [version for version in versions if side in version.aliases]
+    by_stage, by_alias = Reference(kind="stage", value=stage), Reference(kind="alias", value=side)
+    if staged and aliased and staged != aliased:
+        numbers = " and ".join(str(version.version) for version in staged)
+        raise InvalidInputError(
+            f"Stage {stage} of '{name}' holds version {numbers} but alias '{side}' is on version {aliased[0].version}.",
+            hint=f"say which with --{side}-stage {stage} or --{side}-alias {side}.",
+        )
+    if staged:
+        return by_stage
+    if aliased:
+        return by_alias
+    raise ModelNotFoundError(
+        f"'{name}' has no {side}: no version is in stage {stage} or has the alias '{side}'.",
+        hint=f"{inventory(versions)}; name one with --{side}-version.",
+    )
+
+
+def _inferred(registry: Registry, champion: Reference | None, challenger: Reference | None) -> str:
+    """Find the one registered model that has both references."""
+    names, candidates = registry.models(), []
+    for name in names:
+        try:
+            _pin(registry, name, "champion", champion)
+            _pin(registry, name, "challenger", challenger)
+        except ModelNotFoundError:
+            continue
+        except InvalidInputError:  # it has both, ambiguously: pinning it by name will say how
+            candidates.append(name)
+        else:
+            candidates.append(name)
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        what = f"{len(names)} registered models, none with both references" if names else "no registered model"
+        listed = f" ({', '.join(names[:5])}{', …' if names[5:] else ''})" if names else ""
+        raise ModelNotFoundError(
+            f"{registry} holds {what}{listed}.", hint="name the model with --model-name, and each side if it differs."
+        )
+    raise InvalidInputError(
+        f"model-name is needed: {', '.join(candidates)} all have both references.", hint="--model-name NAME"
+    )
+
+
+def _refuse_same(champion: Pinned, challenger: Pinned) -> None:
+    one, other = champion.version, challenger.version
+    if one and other and (one.name, one.version) == (other.name, other.version):
+        raise InvalidInputError(
+            f"Both sides are version {one.version} of '{one.name}' "
+            f"(champion: {champion.reference}, challenger: {challenger.reference}).",
+            hint="name another challenger.",
+        )

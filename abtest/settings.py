@@ -1,0 +1,200 @@
+"""Where the defaults of a project come from: ``abtest.toml`` or ``[tool.abtest]`` in pyproject.toml, then ``ABTEST_*``.
+
+The command line wins over variables, variables over the file. Relative paths in a file are relative to the file, so a
+command means the same from every folder below it. An unknown key is an error: a misspelt guard guards nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from abtest.errors import InvalidInputError, NotFoundError, near
+
+SETTINGS_FILE = "abtest.toml"
+_PREFIX = "ABTEST_"
+_SQLITE = "sqlite:///"
+_REGISTRY_KEYS: dict[str, type] = {"tracking_uri": str, "registry_uri": str, "model_name": str}
+_REFERENCE_KEYS: dict[str, type] = {
+    f"{side}_{kind}": str for side in ("champion", "challenger") for kind in ("stage", "version", "alias", "uri")
+}
+_COMPARE_KEYS: dict[str, type] = {
+    **_REFERENCE_KEYS,
+    "test_data": str,
+    "target": str,
+    "label_type": str,
+    "average": str,
+    "pos_label": str,
+    "confidence": float,
+    "method": str,
+    "resamples": int,
+    "seed": int,
+    "batch_size": int,
+    "policy": str,
+    "output": str,
+    "save_plot": bool,
+    "log": bool,
+    "experiment": str,
+    "auto_promote": bool,
+    "promote_on": str,
+    "drop_unlabelled": bool,
+}
+_TABLES = ("registry", "compare", "policy")
+_PATH_KEYS = ("test_data", "policy", "output", "champion_uri", "challenger_uri")
+_KIND_NAMES = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The defaults in force.
+
+    Attributes:
+        source: The file they were read from, if any.
+        registry: ``tracking_uri``, ``registry_uri``, ``model_name``, those that are set.
+        compare: Options of ``abtest compare`` by name, those that are set.
+        policy: The ``[policy]`` table, as it stands.
+    """
+
+    source: Path | None = None
+    registry: Mapping[str, str] = field(default_factory=dict)
+    compare: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path, environ: Mapping[str, str]) -> Settings:
+        """Read the nearest settings file at or above a folder, and the variables over it.
+
+        Raises:
+            InvalidInputError: Not TOML, an unknown key, or a value of the wrong type.
+        """
+        settings = cls._from_files(folder.resolve())
+        registry, compare = _from_variables(environ)
+        return cls(
+            source=settings.source,
+            registry={**settings.registry, **registry},
+            compare={**settings.compare, **compare},
+            policy=settings.policy,
+        )
+
+    @classmethod
+    def _from_files(cls, folder: Path) -> Settings:
+        for parent in (folder, *folder.parents):
+            own = parent / SETTINGS_FILE
+            if own.is_file():
+                return cls._from_table(read_toml(own), own, SETTINGS_FILE)
+            project = parent / "pyproject.toml"
+            if project.is_file():
+                table = read_toml(project).get("tool", {}).get("abtest")
+                if table is not None:
+                    return cls._from_table(table, project, "pyproject.toml [tool.abtest]")
+        return cls()
+
+    @classmethod
+    def _from_table(cls, table: Mapping[str, Any], path: Path, name: str) -> Settings:
+        for key, value in table.items():
+            if key not in _TABLES:
+                raise InvalidInputError(
+                    f"{name}: unknown key '{key}'; known are the tables {', '.join(f'[{t}]' for t in _TABLES)}.",
+                    hint=near(key, _TABLES) or _home_of(key),
+                )
+            if not isinstance(value, dict):
+                raise InvalidInputError(f"{name}: {key} must be a table, got {value!r}.", hint=f"write [{key}].")
+        registry = _checked(table.get("registry", {}), _REGISTRY_KEYS, f"{name} [registry]")
+        compare = _checked(table.get("compare", {}), _COMPARE_KEYS, f"{name} [compare]")
+        return cls(
+            source=path,
+            registry={
+                key: _absolute_uri(value, path.parent) if key.endswith("_uri") else value
+                for key, value in registry.items()
+            },
+            compare={
+                key: _absolute(value, path.parent) if key in _PATH_KEYS else value for key, value in compare.items()
+            },
+            policy=table.get("policy", {}),
+        )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InvalidInputError: It is not TOML; the message has line and column.
+    """
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is not TOML: {error}.") from error
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _checked(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> dict[str, Any]:
+    for key in table:
+        if key not in known:
+            raise InvalidInputError(
+                f"{where}: unknown key '{key}'.",
+                hint=near(key, known) or _home_of(key) or f"known are {', '.join(known)}.",
+            )
+    return {key: _typed(value, known[key], f"{where} {key}") for key, value in table.items()}
+
+
+def _home_of(key: str) -> str | None:
+    """Say in which table a key belongs that was put elsewhere."""
+    for table, keys in (("registry", _REGISTRY_KEYS), ("compare", _COMPARE_KEYS)):
+        if key in keys:
+            return f"{key} belongs in [{table}]."
+    return None
+
+
+def _typed(value: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - a TOML value is any of several types
+    if kind is str and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # champion_version = 3
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InvalidInputError(f"{where} must be {_KIND_NAMES[kind]}, got {value!r}.")
+    return value
+
+
+def _from_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    registry: dict[str, str] = {}
+    compare: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(_PREFIX):
+            continue
+        key = variable.removeprefix(_PREFIX).lower()
+        if key in _REGISTRY_KEYS:
+            registry[key] = text
+        elif key in _COMPARE_KEYS:
+            compare[key] = _parsed(text, _COMPARE_KEYS[key], variable)
+        else:
+            known = [_PREFIX + known.upper() for known in (*_REGISTRY_KEYS, *_COMPARE_KEYS)]
+            raise InvalidInputError(f"{variable} is no setting.", hint=near(variable, known) or "unset it.")
+    return registry, compare
+
+
+def _parsed(text: str, kind: type, variable: str) -> Any:  # noqa: ANN401 - one of the setting types
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.strip().lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        raise InvalidInputError(f"{variable} must be {_KIND_NAMES[kind]}, got {text!r}.") from None
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return path if "://" in path or path.split("/", 1)[0].endswith(":") else str(folder / Path(path).expanduser())
+
+
+def _absolute_uri(uri: str, folder: Path) -> str:
+    """Resolve a relative SQLite file or folder; ``sqlite:///x.db`` is relative, ``sqlite:////x.db`` is not."""
+    if uri.startswith(_SQLITE):
+        return _SQLITE + str(folder / uri.removeprefix(_SQLITE))
+    return uri if ":" in uri or uri == "databricks" else str(folder / uri)

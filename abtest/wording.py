@@ -1,0 +1,81 @@
+"""How numbers are written: one spelling in the terminal, the report, Markdown and reasons.
+
+Example:
+    >>> percent(0.1234), points(0.0211), pvalue(0.0031), pvalue(0.00001), whole(12345)
+    ('12.3 %', '+2.1 points', 'p = 0.003', 'p < 0.001', '12,345')
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+MISSING = "–"
+MINUS = "−"  # the typographic minus is as wide as a plus in a table
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET_VALUES = re.compile(
+    r"(?i)\b([\w-]*(?:password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|sig))=[^&\s\"']+"
+)
+
+
+def percent(share: float | None) -> str:
+    """Write a share of 1 as a percentage with one decimal."""
+    return MISSING if share is None else f"{_round(100 * share, 1):.1f} %"
+
+
+def points(effect: float | None, *, unit: str = " points") -> str:
+    """Write a difference of shares in percentage points, signed; two decimals where one would show nothing."""
+    if effect is None:
+        return MISSING
+    digits = 1 if abs(effect) >= 0.0005 or effect == 0 else 2
+    return signed(100 * effect, digits) + unit
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Write a number with its sign; zero has none.
+
+    Example:
+        >>> signed(1.25, 2), signed(0.0), signed(-0.04, 1)
+        ('+1.25', '0.0', '0.0')
+    """
+    rounded = _round(value, digits)
+    sign = "+" if rounded > 0 else MINUS if rounded < 0 else ""
+    return f"{sign}{abs(rounded):.{digits}f}"
+
+
+def pvalue(p: float | None, *, name: str = "p") -> str:
+    """Write a p-value with three decimals, or as smaller than 0.001."""
+    if p is None:
+        return MISSING
+    return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
+
+
+def whole(count: int) -> str:
+    """Write a count with its thousands separated."""
+    return f"{count:,}"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Write a count with its noun.
+
+    Example:
+        >>> plural(1, "row"), plural(2000, "row"), plural(2, "class", "classes")
+        ('1 row', '2,000 rows', '2 classes')
+    """
+    return f"{whole(count)} {noun if count == 1 else many or noun + 's'}"
+
+
+def redacted(text: str) -> str:
+    """Hide credentials in a URI or a command line.
+
+    Example:
+        >>> redacted("postgresql://me:hunter2@db/mlflow?sslpassword=x&a=1")
+        'postgresql://***@db/mlflow?sslpassword=***&a=1'
+    """
+    return _SECRET_VALUES.sub(r"\1=***", _CREDENTIALS.sub("***@", text))
+
+
+def _round(value: float, digits: int) -> float:
+    if not math.isfinite(value):
+        return value
+    return round(value, digits) + 0.0  # -0.0 + 0.0 is 0.0: no "-0.0" is ever shown
