@@ -1,247 +1,202 @@
-"""Everything a comparison found, as one plain record: what ``comparison.json`` spells.
-
-Reports are drawn from this record and promotions are planned from it; since it holds the table of outcomes itself, a
-decision can be taken again, and a report drawn again, without scoring a row.
-"""
+"""A finished comparison, as users hold it: what was found, and what can be done with it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+from abtest.errors import RefusedError
+from abtest.record import ComparisonRecord
+from abtest.registry import ModelVersion, Registry
 
-from abtest.decision import Decision
-from abtest.errors import InvalidInputError
-from abtest.evaluator import ClassRow, Evaluation, MetricRow, Skipped
-from abtest.labels import Label, LabelType
-from abtest.metrics.classification import Average
-from abtest.outcomes import Contingency, PairedOutcomes
-from abtest.policy import Policy
-from abtest.stats.mcnemar import McNemar
+if TYPE_CHECKING:
+    import pandas as pd
 
-SCHEMA_VERSION = "1.0"
-BASELINE = "baseline"
-_MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow the table they are made from
-
-Matrix = tuple[tuple[int, ...], ...]
-_OUTCOMES_SCHEMA = {
-    "type": "object",
-    "required": ["labels", "cells"],
-    "additionalProperties": False,
-    "properties": {
-        "labels": {"type": "array", "items": {"type": ["boolean", "integer", "number", "string"]}},
-        "cells": {
-            "type": "array",
-            "description": "indexes into labels of truth, champion's and challenger's prediction, and a count",
-            "items": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "integer", "minimum": 0}},
-        },
-    },
-}
+    from abtest.decision import Decision, Verdict
+    from abtest.evaluator import Evaluation
+    from abtest.outcomes import Contingency, PairedOutcomes, Side
+    from abtest.promoter import PromoteOn, Promotion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedModel:
-    """One side: how it was named, and what that was pinned to."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A finished comparison: what was found, what was decided, and what can be done with it.
 
-    ref: str
-    version: int | None
-    run_id: str | None
-    uri: str | None
+    Attributes:
+        record: All of it as plain data.
+        registry: Where the models are, if they are in a registry.
+        versions: The registered versions compared, as they stood when they were pinned.
+        run_id: The MLflow run it was logged as, once it was.
+        report: The folder it was written to, once it was.
+        experiment_name: The experiment its runs go to, if not ``abtest/<model>``.
+    """
+
+    record: ComparisonRecord
+    registry: Registry | None = None
+    versions: tuple[ModelVersion, ...] = ()
+    run_id: str | None = None
+    report: Path | None = None
+    experiment_name: str | None = None
 
     @property
-    def short(self) -> str:
-        """How a reader tells it from others: "v3", or its reference where it has no version."""
-        return f"v{self.version}" if self.version is not None else self.ref
+    def experiment(self) -> str:
+        """The MLflow experiment its runs go to."""
+        return self.experiment_name or f"abtest/{self.record.model_name or 'comparisons'}"
 
+    @property
+    def verdict(self) -> Verdict:
+        """Which model should serve."""
+        return self.record.decision.verdict
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedData:
-    """The labelled rows: ``n`` were compared, ``digest`` names all the content, ``uses`` counts comparisons on it."""
-
-    path: str
-    n: int
-    digest: str | None
-    target: str | None
-    unit: str | None = None
-    uses: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonSettings:
-    """How the comparison was made: with these, the data and the models, it can be made again."""
-
-    average: Average
-    pos_label: Label | None
-    label_type: LabelType | None
-    resamples: int
-    seed: int
-    batch_size: int | None
-    drop_unlabelled: bool
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """Both confusion matrices over ``outcomes.labels``: truth by row, prediction by column."""
-
-    champion: Matrix
-    challenger: Matrix
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """Where and by what the comparison was made; credentials are redacted."""
-
-    abtest_version: str
-    python_version: str
-    libraries: Mapping[str, str]
-    registry: str | None
-    git_commit: str | None
-    command: str | None
-    policy_digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonRecord:
-    """A whole comparison as data. ``from_dict(to_dict(x)) == x``."""
-
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
-
-    schema_version: str
-    created_at: datetime
-    model_name: str | None
-    champion: ComparedModel
-    challenger: ComparedModel
-    data: ComparedData
-    settings: ComparisonSettings
-    metrics: tuple[MetricRow, ...]
-    per_class: tuple[ClassRow, ...]
-    segments: tuple[MetricRow, ...]
-    contingency: Contingency
-    mcnemar: McNemar
-    confusion: Confusion | None
-    outcomes: Annotated[
-        PairedOutcomes,
-        PlainValidator(lambda data: data if isinstance(data, PairedOutcomes) else PairedOutcomes.from_dict(data)),
-        PlainSerializer(PairedOutcomes.to_dict),
-        WithJsonSchema(_OUTCOMES_SCHEMA),
-    ]
-    decision: Decision
-    counted: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
-    notices: tuple[str, ...]
-    provenance: Provenance
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        model_name: str | None,
-        champion: ComparedModel,
-        challenger: ComparedModel,
-        data: ComparedData,
-        settings: ComparisonSettings,
-        outcomes: PairedOutcomes,
-        evaluation: Evaluation,
-        decision: Decision,
-        provenance: Provenance,
-        notices: tuple[str, ...] = (),
-        created_at: datetime | None = None,
-    ) -> ComparisonRecord:
-        """Put the parts together; ``notices`` come before the evaluation's own."""
-        skipped, confusion = evaluation.skipped, None
-        if len(outcomes.labels) <= _MOST_CLASSES_SHOWN:
-            confusion = Confusion(champion=_matrix(outcomes, "champion"), challenger=_matrix(outcomes, "challenger"))
-        else:
-            why = f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
-            skipped = (*skipped, Skipped(what="confusion matrices", why=why))
-        return cls(
-            schema_version=SCHEMA_VERSION,
-            created_at=(created_at or datetime.now(UTC)).replace(microsecond=0),
-            model_name=model_name,
-            champion=champion,
-            challenger=challenger,
-            data=data,
-            settings=settings,
-            metrics=evaluation.metrics,
-            per_class=evaluation.per_class,
-            segments=(),
-            contingency=evaluation.contingency,
-            mcnemar=evaluation.mcnemar,
-            confusion=confusion,
-            outcomes=outcomes,
-            decision=decision,
-            counted=evaluation.counted,
-            skipped=skipped,
-            notices=(*notices, *evaluation.notices),
-            provenance=provenance,
-        )
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ComparisonRecord:
-        """Read what ``to_dict`` wrote.
-
-        Raises:
-            InvalidInputError: It is no comparison, or one of another version; the message names the first field.
-        """
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise InvalidInputError(f"schema_version must be {SCHEMA_VERSION}, got {data.get('schema_version')!r}.")
-        try:
-            return _adapter().validate_python(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInputError(f"The comparison's {where} cannot be read: {first['msg']}.") from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell the record as plain data for JSON: None for what is missing, never NaN."""
-        plain: dict[str, Any] = _adapter().dump_python(self, mode="json", by_alias=True)
-        return plain
-
-    def to_json(self) -> str:
-        """Spell the record as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    @property
+    def decision(self) -> Decision:
+        """The verdict with its reasons."""
+        return self.record.decision
 
     @property
     def evaluation(self) -> Evaluation:
-        """The evaluation within."""
-        return Evaluation(
-            metrics=self.metrics,
-            per_class=self.per_class,
-            contingency=self.contingency,
-            mcnemar=self.mcnemar,
-            counted=self.counted,
-            skipped=self.skipped,
-            notices=self.notices,
-        )
+        """Every metric, test and interval."""
+        return self.record.evaluation
 
     @property
-    def name(self) -> str:
-        """What the comparison is called in file and run names."""
-        return f"{self.model_name or 'comparison'}-{_slug(self.champion)}-vs-{_slug(self.challenger)}"
+    def outcomes(self) -> PairedOutcomes:
+        """The table that everything was computed from."""
+        return self.record.outcomes
+
+    @property
+    def contingency(self) -> Contingency:
+        """Who was right where."""
+        return self.record.contingency
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a metric, indexed by metric."""
+        return _frame(self.record.to_dict()["metrics"], ["metric"])
+
+    @property
+    def per_class(self) -> pd.DataFrame:
+        """One row a class and metric, indexed by (class, metric)."""
+        return _frame(self.record.to_dict()["per_class"], ["class", "metric"])
+
+    @property
+    def segments(self) -> pd.DataFrame:
+        """One row a segment, value and metric, indexed by them."""
+        return _frame(self.record.to_dict()["segments"], ["segment", "value", "metric"])
+
+    @property
+    def confusion(self) -> dict[Side, pd.DataFrame]:
+        """Both confusion matrices: truth by row, prediction by column."""
+        import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
+
+        labels, outcomes = list(self.outcomes.labels), self.outcomes
+        sides: tuple[Side, Side] = ("champion", "challenger")
+        return {side: pd.DataFrame(outcomes.confusion(side), index=labels, columns=labels) for side in sides}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data for JSON."""
+        return self.record.to_dict()
+
+    def to_json(self) -> str:
+        """Everything, as JSON text: what ``comparison.json`` holds."""
+        return self.record.to_json()
+
+    def to_markdown(self) -> str:
+        """Verdict, reasons and metrics, fit for a pull-request comment."""
+        from abtest.reporter import markdown, summary  # noqa: PLC0415 - only who asks for it pays
+
+        return markdown.render(summary.summarise(self.record))
+
+    def to_html(self, path: str | Path | None = None, *, figures: bool = True) -> str:
+        """The report as one self-contained HTML page, also written to ``path`` if given.
+
+        Raises:
+            InvalidInputError: The path cannot be written.
+        """
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for it pays
+
+        return folder.page(self.record, Path(path) if path else None, figures=figures)
+
+    def save(self, parent: str | Path, *, figures: bool = True) -> Comparison:
+        """Write the report to a new folder in ``parent``: HTML, JSON, Markdown and PNGs, whole or not at all.
+
+        Raises:
+            InvalidInputError: It cannot be written.
+        """
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for it pays
+
+        return replace(self, report=folder.write(self.record, Path(parent), figures=figures))
+
+    def log(self, *, experiment: str | None = None, figures: bool = True) -> Comparison:
+        """Log it to MLflow as one run, with the report among its artifacts.
+
+        Raises:
+            BackendError: MLflow does not take it.
+        """
+        from abtest.reporter import run  # noqa: PLC0415 - only who asks for it pays
+
+        registry = self.registry or Registry()
+        name = experiment or self.experiment
+        run_id = run.log(self.record, registry, experiment=name, report=self.report, figures=figures)
+        return replace(self, run_id=run_id, registry=registry, experiment_name=name)
+
+    def promote(
+        self, *, promote_on: PromoteOn = "promote", experiment: str | None = None, dry_run: bool = False
+    ) -> Promotion:
+        """Carry the verdict out in the registry, once, with an audit record; the comparison is logged first.
+
+        Args:
+            promote_on: "promote", or "conditional" to act on CONDITIONAL too (never where accuracy did not rise).
+            experiment: Where the audit run goes.
+            dry_run: Plan only: nothing is logged and nothing moves.
+
+        Raises:
+            RefusedError: The verdict does not allow it, or a side is no registered version.
+            StaleChampionError: A side moved since it was compared.
+        """
+        from abtest import promoter  # noqa: PLC0415 - only who asks for it pays
+
+        promoter.check_verdict(self.record, promote_on)
+        if self.registry is None:
+            raise RefusedError("The models are in no registry, so there is nothing to promote.")
+        logged = self if self.run_id or dry_run else self.log(experiment=experiment)
+        return promoter.promote(
+            self.record,
+            self.registry,
+            self.versions,
+            comparison_run_id=logged.run_id,
+            experiment=experiment or self.experiment,
+            promote_on=promote_on,
+            dry_run=dry_run,
+        )
+
+    def unfinished_promotions(self) -> tuple[str, ...]:
+        """Name promotions of this model that were begun and whose outcome was never written."""
+        from abtest import tracking  # noqa: PLC0415 - only who asks for it pays
+
+        if self.registry is None or self.record.model_name is None:
+            return ()
+        return tuple(
+            f"a promotion of version {run.data.tags.get('abtest.challenger_version')} was begun by "
+            f"{run.data.tags.get('abtest.by')} in run {run.info.run_id} and its outcome was never recorded; "
+            f"compare its plan with the registry."
+            for run in tracking.pending_promotions(self.registry.client, self.experiment)
+        )
+
+    def _repr_html_(self) -> str:
+        from abtest.reporter import html  # noqa: PLC0415 - only a notebook pays
+
+        return html.fragment(self.record)
+
+    def __str__(self) -> str:
+        from abtest.reporter.summary import summarise  # noqa: PLC0415 - only who asks for it pays
+
+        words = summarise(self.record)
+        return f"{words.verdict}: {words.headline}"
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of ``comparison.json``, as it is shipped in the package."""
-    schema = _adapter().json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "abtest comparison"}
+def _frame(rows: list[dict[str, Any]], index: list[str]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
 
-
-@cache
-def _adapter() -> TypeAdapter[ComparisonRecord]:
-    return TypeAdapter(ComparisonRecord)
-
-
-def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used
-    return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
-
-
-def _slug(model: ComparedModel) -> str:
-    if model.version is not None:
-        return f"v{model.version}"
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in model.ref).strip("-.")[-40:] or "model"
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=index)
+    return frame.set_index(index)

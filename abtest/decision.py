@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from abtest import wording
 from abtest.labels import Label
@@ -44,8 +44,6 @@ class Reason:
         severity: What a rule that does not hold does to the verdict.
         text: The same in a sentence.
     """
-
-    __pydantic_config__: ClassVar[Any] = {"alias_generator": lambda name: name.rstrip("_")}  # class_ is "class" in JSON
 
     rule: str
     metric: str | None
@@ -90,14 +88,16 @@ def decide(evaluation: Evaluation, policy: Policy) -> Decision:
 
 def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
     test = evaluation.mcnemar
+    accuracy = evaluation.metric("accuracy")
     held = test.pvalue < policy.alpha
-    found = f"McNemar's test ({test.method}) gives {wording.pvalue(test.pvalue)}"
+    just = "just " if (round(test.pvalue, 3) < policy.alpha) != held else ""  # 0.0497 reads as 0.050
+    found = f"McNemar's test ({test.method}) gives {wording.pvalue(test.pvalue)}, {just}"
     if held:
-        text = f"The models differ in accuracy: {found}, below {policy.alpha:g}."
+        how = "better" if accuracy.improved else "worse"
+        text = f"The challenger is significantly {how} on accuracy: {found}below {policy.alpha:g}."
     else:
-        text = f"No difference in accuracy is shown: {found}, not below {policy.alpha:g}. " + _ruled_out(
-            evaluation.metric("accuracy"), policy
-        )
+        text = f"No difference in accuracy is shown: {found}not below {policy.alpha:g}. "
+        text += _ruled_out(accuracy, policy)
     return _reason("significance", "accuracy", test.pvalue, "<", policy.alpha, held=held, text=text)
 
 
@@ -129,7 +129,7 @@ def _share(evaluation: Evaluation, rule: str, bound: float, *, severity: Literal
     which = f" ({', '.join(improved)})" if improved else ""
     verb = "at least" if held else "short of"
     text = (
-        f"{len(improved)} of {wording.plural(len(counted), 'metric')} improved{which}: {100 * share:.0f} %, "
+        f"{len(improved)} of {wording.plural(len(counted), 'metric')} improved{which}: {100 * share:.4g} %, "
         f"{verb} the {100 * bound:g} % asked for {'PROMOTE' if rule == 'promote_share' else 'CONDITIONAL'}."
     )
     return _reason(rule, None, share, ">=", bound, held=held, text=text, severity=severity)

@@ -54,8 +54,10 @@ def build(folder: Path) -> Registry:
     train, test = _data()
     test.to_csv(folder / TEST_DATA, index=False)
     registry = Registry(f"sqlite:///{folder.resolve() / _DATABASE}")
-    with _quiet(), registry.active():
-        _register(registry, folder, train)
+    with _quiet():
+        client = _new_database(registry.tracking_uri)
+        with registry.active():
+            _register(registry, client, folder, train)
     return registry
 
 
@@ -84,15 +86,22 @@ def _data() -> tuple[pd.DataFrame, pd.DataFrame]:
     return train, test
 
 
-def _register(registry: Registry, folder: Path, train: pd.DataFrame) -> None:
-    """Train, log and register both models, and put them in their stages and on their aliases."""
+def _new_database(uri: str) -> MlflowClient:
+    """Let MLflow make its tables; ``Registry`` on purpose never does."""
     from mlflow import MlflowClient  # noqa: PLC0415 - only the demo logs models
+
+    client = MlflowClient(uri)
+    client.search_experiments()
+    return client
+
+
+def _register(registry: Registry, client: MlflowClient, folder: Path, train: pd.DataFrame) -> None:
+    """Train, log and register both models, and put them in their stages and on their aliases."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only the demo trains
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - see above
     from sklearn.preprocessing import MinMaxScaler  # noqa: PLC0415 - see above
     from sklearn.svm import SVC  # noqa: PLC0415 - see above
 
-    client = MlflowClient(registry.tracking_uri)
     artifacts = (folder.resolve() / _ARTIFACTS).as_uri()
     experiment = client.create_experiment(f"{MODEL} training", artifact_location=artifacts)
     client.create_registered_model(MODEL, description="Handwritten digits, 8 by 8 pixels: the demo of abtest.")

@@ -6,8 +6,9 @@ them. The other metrics are resampled: rows drawn with replacement are, exactly,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,7 +46,24 @@ NOT_ESTIMABLE = "not estimable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One metric on both sides. Effects are challenger minus champion; ``improvement`` is positive when better."""
+    """One metric on both sides.
+
+    Attributes:
+        metric: Its name in the catalogue.
+        champion: The champion's value.
+        challenger: The challenger's value.
+        effect: Challenger minus champion, in the metric's own unit.
+        rel_effect: The effect as a share of the champion's value; None where that is 0.
+        improvement: The effect, signed so that positive is better.
+        ci_lower: Lower limit of the effect; None where it is not estimable.
+        ci_upper: Upper limit of the effect.
+        ci_method: How the interval was found.
+        test: Which test ``pvalue`` comes from.
+        statistic: The test's statistic, if it has one.
+        pvalue: Two-sided, of no effect.
+        pvalue_adjusted: For the many classes tested at once, by Holm's method.
+        n: Rows it is about.
+    """
 
     metric: str
     champion: float
@@ -71,8 +89,6 @@ class MetricRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRow(MetricRow):
     """One metric of one class; ``n`` counts the rows of the class in the truth."""
-
-    __pydantic_config__: ClassVar[Any] = {"alias_generator": lambda name: name.rstrip("_")}  # class_ is "class" in JSON
 
     class_: Label
 
@@ -164,7 +180,7 @@ def evaluate(
         mcnemar=test,
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
         skipped=tuple(_skipped(outcomes)),
-        notices=tuple(_notices(outcomes, policy, metrics, same)),
+        notices=(*_notices(outcomes, policy, metrics, same), *_too_few_resamples(outcomes, policy, draws, resamples)),
     )
 
 
@@ -262,12 +278,8 @@ def _class_column(name: str, outcomes: PairedOutcomes, policy: Policy, draws: _D
 
 
 def _adjusted(rows: list[MetricRow]) -> list[MetricRow]:
-    tested = [i for i, row in enumerate(rows) if row.pvalue is not None]
-    adjusted = holm([rows[i].pvalue or 0.0 for i in tested])
-    rows = list(rows)
-    for i, pvalue in zip(tested, adjusted.tolist(), strict=True):
-        rows[i] = replace(rows[i], pvalue_adjusted=pvalue)
-    return rows
+    adjusted = iter(holm([row.pvalue for row in rows if row.pvalue is not None]).tolist())
+    return [row if row.pvalue is None else replace(row, pvalue_adjusted=next(adjusted)) for row in rows]
 
 
 def _tested(name: str, values: tuple[float, float], table: Contingency, test: McNemar, policy: Policy) -> MetricRow:
@@ -328,6 +340,18 @@ def _notices(outcomes: PairedOutcomes, policy: Policy, metrics: Sequence[MetricR
         first = f"{few[0]!r}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
         many = wording.plural(len(few), "class has", "classes have")
         yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
+
+
+def _too_few_resamples(outcomes: PairedOutcomes, policy: Policy, draws: _Draws, resamples: int) -> Iterator[str]:
+    """A bootstrap p-value is at least 2/(resamples + 1), and Holm multiplies the least by the number of classes."""
+    tests = len(outcomes.classes) if draws.by_class else 1
+    needed = math.ceil(2 * tests / policy.alpha)
+    if draws.overall and resamples < needed:
+        which = f"by class, of which there are {tests:,}" if draws.by_class else "overall"
+        yield (
+            f"{resamples:,} resamples are too few to find a significant difference in a resampled metric {which}: "
+            f"that takes {needed:,}."
+        )
 
 
 def _excludes_zero(row: MetricRow) -> bool:

@@ -6,22 +6,26 @@ is cheap (there are few) and it cannot go wrong silently: what was cast is said,
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abtest.errors import InvalidInputError, LabelMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Label: TypeAlias = bool | int | float | str
 LabelType: TypeAlias = Literal["int", "float", "str", "bool"]
 LABEL_TYPES: tuple[LabelType, ...] = ("int", "float", "str", "bool")
 
 _TRUE_FALSE = {"true": True, "false": False, "1": True, "0": False}
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _CLASS_NAMES_HINT = "log the model with its class names, or map the labels."
 _CONTINUOUS_HINT = "abtest compares classifiers; regression is not here yet."
+_MISSING_HINT = "leave such rows out, or give them a label."
 _PROBABILITY_HINT = "log a model that returns class labels (scikit-learn's predict, not predict_proba)."
 
 
@@ -42,6 +46,7 @@ def reconcile(
     *,
     label_type: LabelType | None = None,
     truth_is_text: bool = False,
+    all_text: bool = False,
 ) -> Reconciled:
     """Bring the distinct labels of truth and predictions to one type.
 
@@ -52,10 +57,12 @@ def reconcile(
         label_type: Cast every label to this type instead of finding one.
         truth_is_text: The truth comes from a text format, where every label is a ``str`` for want of types; casting it
             is then nothing to report.
+        all_text: The predictions come from one too: all three are what their text reads as, numbers or booleans.
 
     Raises:
         LabelMismatchError: No type holds all of them without loss.
-        InvalidInputError: The truth is continuous, or predictions look like probabilities.
+        InvalidInputError: A value is missing or no label, the truth is continuous, or predictions look like
+            probabilities.
 
     Example:
         >>> reconcile(["0", "1"], [0, 1], [1]).truth
@@ -66,14 +73,15 @@ def reconcile(
         "champion predictions": tuple(champion),
         "challenger predictions": tuple(challenger),
     }
+    _refuse_no_labels(columns)
     kinds = {name: kind_of(values) for name, values in columns.items()}
-    target = label_type or _common_kind(columns, kinds)
+    target = label_type or (_read_as(columns) if all_text else _common_kind(columns, kinds))
     cast = {name: _cast(values, target, name) for name, values in columns.items()}
     _refuse_continuous(cast, target)
     notices = tuple(
         f"{name.capitalize()} were cast from {kind} to {target} (first: {columns[name][0]!r} → {cast[name][0]!r})."
         for name, kind in kinds.items()
-        if kind != target and not (truth_is_text and name == "labels")
+        if columns[name] and kind != target and not all_text and not (truth_is_text and name == "labels")
     )
     return Reconciled(
         truth=cast["labels"],
@@ -128,8 +136,11 @@ def _to_int(value: Label) -> int:
 
 
 def _to_float(value: Label) -> float:
-    number = float(value)
-    if not math.isfinite(number):
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(value) from None
+    if not math.isfinite(number) or (isinstance(value, int) and number != value):
         raise ValueError(value)
     return number
 
@@ -163,7 +174,17 @@ def _common_kind(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelTy
     for candidate in candidates:
         if all(_castable(value, candidate) for values in columns.values() for value in values):
             return candidate
-    raise _mismatch(columns, kinds)
+    raise _mismatch(columns, kinds, candidates[-1])
+
+
+def _read_as(columns: dict[str, tuple[Label, ...]]) -> LabelType:
+    """Say what type text is meant as: 007 is a name, 7 and 7.0 are numbers."""
+    texts = {str(value) for values in columns.values() for value in values}
+    if all(text.lower() in ("true", "false") for text in texts):
+        return "bool"
+    if not all(_NUMBER.fullmatch(text) for text in texts):
+        return "str"
+    return "int" if all(_castable(text, "int") for text in texts) else "float"
 
 
 def _castable(value: Label, target: LabelType) -> bool:
@@ -184,20 +205,33 @@ def _cast(values: tuple[Label, ...], target: LabelType, name: str) -> tuple[Labe
         ) from None
 
 
-def _mismatch(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelType]) -> LabelMismatchError:
-    truth = columns["labels"]
-    for name in ("champion predictions", "challenger predictions"):
-        if columns[name] and kinds[name] != kinds["labels"]:
-            return LabelMismatchError(
-                f"Labels are {kinds['labels']} but {name} are {kinds[name]} ({truth[0]!r} vs {columns[name][0]!r}).",
-                hint=_CLASS_NAMES_HINT,
-            )
-    ours, theirs = "champion predictions", "challenger predictions"
+def _mismatch(
+    columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelType], target: LabelType
+) -> LabelMismatchError:
+    """Name the first two columns of different types, each by the first label that stands in the way."""
+    first = {
+        name: next((value for value in values if not _castable(value, target)), values[0])
+        for name, values in columns.items()
+        if values
+    }
+    ours, theirs = next(pair for pair in itertools.combinations(first, 2) if kinds[pair[0]] != kinds[pair[1]])
     return LabelMismatchError(
         f"{ours.capitalize()} are {kinds[ours]} but {theirs} are {kinds[theirs]} "
-        f"({columns[ours][0]!r} vs {columns[theirs][0]!r}).",
+        f"({first[ours]!r} vs {first[theirs]!r}).",
         hint=_CLASS_NAMES_HINT,
     )
+
+
+def _refuse_no_labels(columns: Mapping[str, Sequence[object]]) -> None:
+    for name, values in columns.items():
+        for value in values:
+            if value is None or (isinstance(value, float) and math.isnan(value)):
+                raise InvalidInputError(f"{name.capitalize()} hold a missing value ({value!r}).", hint=_MISSING_HINT)
+            if type(value) not in (bool, int, float, str):
+                raise InvalidInputError(
+                    f"{name.capitalize()} hold {value!r}, which is no label but a {type(value).__name__}.",
+                    hint="labels are whole numbers, text or booleans.",
+                )
 
 
 def _refuse_continuous(cast: dict[str, tuple[Label, ...]], target: LabelType) -> None:

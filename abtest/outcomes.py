@@ -106,15 +106,20 @@ class PairedOutcomes:
         """Read what ``to_dict`` wrote.
 
         Raises:
-            InvalidInputError: The counts or indexes make no table.
+            InvalidInputError: The labels are no labels of one type, or the counts or indexes make no table.
         """
-        labels = list(data["labels"])
+        try:
+            labels, cells = tuple(data["labels"]), tuple(data["cells"])
+        except (KeyError, TypeError):
+            raise InvalidInputError("outcomes must hold the lists labels and cells.") from None
+        kinds = {type(label) for label in labels}
+        if len(kinds) > 1 or not kinds <= {bool, int, float, str}:
+            raise InvalidInputError("outcomes.labels must be of one type: int, float, str or bool.")
         counts: Counter[tuple[Label, Label, Label]] = Counter()
-        for y, a, b, count in data["cells"]:
-            if not (min(y, a, b) >= 0 and max(y, a, b) < len(labels) and count >= 1):
-                raise InvalidInputError(
-                    f"outcomes.cells holds {[y, a, b, count]}, which points at no label or counts no row."
-                )
+        for cell in cells:
+            if not _is_cell(cell, len(labels)):
+                raise InvalidInputError(f"outcomes.cells holds {cell!r}, which points at no label or counts no row.")
+            y, a, b, count = cell
             counts[labels[y], labels[a], labels[b]] += count
         return cls.from_counts(counts)
 
@@ -128,6 +133,13 @@ class PairedOutcomes:
         return {(label[y], label[a], label[b]): count for y, a, b, count in self.cells.tolist()}
 
     def __add__(self, other: PairedOutcomes) -> PairedOutcomes:
+        for ours, theirs in zip(self.labels[:1], other.labels[:1], strict=False):
+            if type(ours) is not type(theirs):  # else 1 and True would merge, and 1 and '1' stay apart, and nobody hear
+                raise LabelMismatchError(
+                    f"Outcomes of {type(ours).__name__} and {type(theirs).__name__} labels do not add up "
+                    f"({ours!r} vs {theirs!r}).",
+                    hint="tally both with the same --label-type.",
+                )
         return PairedOutcomes.from_counts(Counter(self.to_counts()) + Counter(other.to_counts()))
 
     def __eq__(self, other: object) -> bool:
@@ -197,6 +209,12 @@ class PairedOutcomes:
         return PairedOutcomes.from_counts(counts), majority
 
 
+def _is_cell(cell: object, labels: int) -> bool:
+    if not (isinstance(cell, list | tuple) and len(cell) == 4 and all(type(x) is int for x in cell)):
+        return False
+    return all(0 <= x < labels for x in cell[:3]) and bool(cell[3] >= 1)
+
+
 class _Vocabulary:
     """Distinct raw values of one column, each with a code; 1, 1.0 and True stay apart."""
 
@@ -212,9 +230,13 @@ class _Vocabulary:
         known = [self._codes.setdefault((type(x), x), len(self._codes)) for x in distinct.tolist()]
         return np.asarray(known, dtype=np.int64)[inverse]
 
+    def __len__(self) -> int:
+        return len(self._codes)
+
     @property
     def values(self) -> list[Label]:
-        return [value for _, value in self._codes]
+        # Object columns may hold NumPy's own scalars: np.str_('cat') is 'cat'.
+        return [value.item() if isinstance(value, np.generic) else value for _, value in self._codes]
 
 
 class Tally:
@@ -233,11 +255,21 @@ class Tally:
         self._counts: Counter[tuple[int, int, int]] = Counter()
 
     def add(self, y_true: npt.NDArray[Any], champion: npt.NDArray[Any], challenger: npt.NDArray[Any]) -> None:
-        """Count one batch: three arrays of shape (rows,)."""
+        """Count one batch: three arrays of shape (rows,).
+
+        Raises:
+            InvalidInputError: They have other shapes; broadcasting would invent rows.
+        """
+        shapes = [values.shape for values in (y_true, champion, challenger)]
+        if len(shapes[0]) != 1 or len(set(shapes)) != 1:
+            raise InvalidInputError(
+                f"Truth, champion and challenger must be columns of equal length, got shapes {shapes[0]}, {shapes[1]} "
+                f"and {shapes[2]}."
+            )
         y, a, b = (
             column.encode(values) for column, values in zip(self._columns, (y_true, champion, challenger), strict=True)
         )
-        sizes = tuple(len(column.values) for column in self._columns)
+        sizes = tuple(len(column) for column in self._columns)
         fused = (y * sizes[1] + a) * sizes[2] + b
         if sizes[0] * sizes[1] * sizes[2] <= _DENSE_CELLS:
             dense = np.bincount(fused, minlength=1)
@@ -258,10 +290,10 @@ class Tally:
     @property
     def distinct_truths(self) -> int:
         """Distinct labels of the truth so far."""
-        return len(self._columns[0].values)
+        return len(self._columns[0])
 
     def outcomes(
-        self, *, label_type: LabelType | None = None, truth_is_text: bool = False
+        self, *, label_type: LabelType | None = None, truth_is_text: bool = False, all_text: bool = False
     ) -> tuple[PairedOutcomes, tuple[str, ...]]:
         """Reconcile the label types and return the table, with what there is to say about them.
 
@@ -270,7 +302,9 @@ class Tally:
             InvalidInputError: The truth is continuous, or predictions look like probabilities.
         """
         raw = [column.values for column in self._columns]
-        agreed = reconcile(raw[0], raw[1], raw[2], label_type=label_type, truth_is_text=truth_is_text)
+        agreed = reconcile(
+            raw[0], raw[1], raw[2], label_type=label_type, truth_is_text=truth_is_text, all_text=all_text
+        )
         counts: Counter[tuple[Label, Label, Label]] = Counter()
         for (y, a, b), count in self._counts.items():
             counts[agreed.truth[y], agreed.champion[a], agreed.challenger[b]] += count

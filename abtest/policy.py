@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from abtest.errors import InvalidInputError, PolicyError, near
 from abtest.metrics.classification import metric_names
 from abtest.stats.mcnemar import METHODS, McNemarMethod
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class Policy:
 
     def _spelled_metrics(self) -> tuple[str, ...]:
         given: Any = self.metrics  # from TOML it may be anything
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
             raise PolicyError(f"metrics must be a list of names, got {given!r}.")
         try:
             names = metric_names(self.metrics)
@@ -99,6 +97,8 @@ class Policy:
         Raises:
             PolicyError: An unknown key, or a value that is not allowed; ``source`` names the file.
         """
+        if not isinstance(data, Mapping):
+            raise PolicyError(f"{source} must be a table, got {data!r}.", hint="write [policy].")
         known = [field.name for field in fields(cls)]
         for key in data:
             if key not in known:

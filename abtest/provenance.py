@@ -9,7 +9,7 @@ import sys
 from importlib import metadata
 
 from abtest import wording
-from abtest.comparison import Provenance
+from abtest.record import Provenance
 
 _LIBRARIES = ("mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 _GIT_SECONDS = 5

@@ -7,6 +7,7 @@ there, or holds no registry, is an error, because the user meant another one.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from abtest import wording
-from abtest.errors import BackendError, InvalidInputError, ModelNotFoundError, NotFoundError, near
+from abtest.errors import AbtestError, BackendError, InvalidInputError, ModelNotFoundError, NotFoundError, near
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,22 +97,28 @@ class Registry:
 
         self.tracking_uri = tracking_uri or mlflow.get_tracking_uri()
         self.registry_uri = registry_uri or (tracking_uri or mlflow.get_registry_uri())
+        self._checked = False
 
     def __str__(self) -> str:
         return wording.redacted(self.registry_uri)
 
     def check(self) -> None:
-        """Look whether the registry is there, within seconds.
+        """Look whether the registry is there, once and within seconds.
 
         Raises:
             NotFoundError: The database does not exist, or holds no registry.
             BackendError: It does not answer.
         """
+        if self._checked:
+            return
         for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
             if uri.startswith(("http://", "https://")):
                 _probe_server(uri)
-            elif "://" in uri and not uri.startswith(("file:", "databricks")):
+            elif uri.startswith("file:") or ":" not in uri:
+                _probe_folder(uri)
+            elif "://" in uri and not uri.startswith("databricks"):
                 _probe_database(uri)
+        self._checked = True
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -124,17 +131,28 @@ class Registry:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Make this MLflow's current registry for a while: loading a model resolves its URI there."""
+        """Make this MLflow's current registry for a while: loading a model resolves its URI there.
+
+        Raises:
+            NotFoundError, BackendError: See ``check``; left alone, MLflow would make an empty database.
+        """
         import mlflow  # noqa: PLC0415 - see __init__
 
-        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        self.check()
+        variables = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+        before = mlflow.get_tracking_uri() if variables["MLFLOW_TRACKING_URI"] else None  # a set one is a variable too
         mlflow.set_tracking_uri(self.tracking_uri)
         mlflow.set_registry_uri(self.registry_uri)
         try:
             yield
         finally:
-            mlflow.set_tracking_uri(before[0])
-            mlflow.set_registry_uri(before[1])
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type] # None is how MLflow forgets one
+            mlflow.set_registry_uri(variables["MLFLOW_REGISTRY_URI"] or "")
+            for name, value in variables.items():  # MLflow writes both, and leaves one behind
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
     def models(self) -> tuple[str, ...]:
         """Names of the registered models, sorted."""
@@ -241,6 +259,11 @@ def stage_name(stage: str) -> str:
     )
 
 
+def is_version(text: str) -> bool:
+    """Whether a text can name a version: a number, or ``latest``."""
+    return text == LATEST or (text.isascii() and text.isdecimal())
+
+
 def run_id_of(uri: str) -> str | None:
     """Read the run id out of a ``runs:/`` URI."""
     match = _RUN_URI.fullmatch(uri)
@@ -254,7 +277,9 @@ def inventory(versions: tuple[ModelVersion, ...]) -> str:
     shown = [
         f"{version}" + (f" @{', @'.join(version.aliases)}" if version.aliases else "") for version in versions[-5:]
     ]
-    return "there are " + ("…, " if versions[:-5] else "") + ", ".join(shown)
+    return (
+        f"there {'is version' if len(shown) == 1 else 'are versions'} " + "…, " * bool(versions[:-5]) + ", ".join(shown)
+    )
 
 
 def _only_in_stage(name: str, versions: tuple[ModelVersion, ...], stage: str) -> ModelVersion:
@@ -262,9 +287,10 @@ def _only_in_stage(name: str, versions: tuple[ModelVersion, ...], stage: str) ->
     if not found:
         raise ModelNotFoundError(f"No version of '{name}' is in stage {stage}.", hint=f"{inventory(versions)}.")
     if len(found) > 1:
-        numbers = " and ".join(str(version.version) for version in found)
+        numbers = " and ".join(str(version.version) for version in found[-2:])
+        rest = f"{', '.join(str(version.version) for version in found[:-2])}, " if found[:-2] else ""
         raise InvalidInputError(
-            f"Versions {numbers} of '{name}' are both in stage {stage}, so it names no single model.",
+            f"Versions {rest}{numbers} of '{name}' are all in stage {stage}, so it names no single model.",
             hint="archive all but one, or name a version.",
         )
     return found[0]
@@ -282,7 +308,7 @@ def _with_alias(name: str, versions: tuple[ModelVersion, ...], alias: str) -> Mo
 def _numbered(name: str, versions: tuple[ModelVersion, ...], text: str) -> ModelVersion:
     if text == LATEST and versions:
         return versions[-1]
-    if not text.isdecimal():
+    if not is_version(text):
         aliased = any(text in version.aliases for version in versions)
         hint = f"'{text}' is an alias: name it as one." if aliased else f"{inventory(versions)}."
         raise InvalidInputError(f"version must be a number, got {text!r}.", hint=hint)
@@ -320,18 +346,15 @@ def _is_missing(error: Exception) -> bool:
 @contextlib.contextmanager
 def _talking_to(registry: Registry, done: str) -> Iterator[None]:
     """Turn MLflow's failures into ours, from their cause."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see Registry.__init__
-
     try:
         yield
-    except MlflowException as error:
+    except AbtestError:
+        raise
+    except Exception as error:  # whatever a store or a web server that is no MLflow makes MLflow raise
         raise BackendError(
-            f"The registry {registry} could not be {done}: {wording.redacted(_first_line(error))}"
+            f"The registry {registry} could not be {done}: {wording.first_line(error)}.",
+            hint="is it an MLflow server or database of a version that this MLflow can talk to?",
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _probe_server(uri: str) -> None:
@@ -339,7 +362,7 @@ def _probe_server(uri: str) -> None:
     import requests  # noqa: PLC0415 - only an HTTP registry needs it
 
     try:
-        requests.get(uri.rstrip("/") + "/health", timeout=_PROBE_SECONDS)
+        status = requests.get(uri.rstrip("/") + "/health", timeout=_PROBE_SECONDS).status_code
     except requests.exceptions.SSLError:
         return  # it is there; certificates are for MLflow's own settings to judge
     except requests.exceptions.RequestException as error:
@@ -347,31 +370,51 @@ def _probe_server(uri: str) -> None:
             f"The registry {wording.redacted(uri)} does not answer ({type(error).__name__}).",
             hint="is the MLflow server running there?",
         ) from error
+    if status >= 500:
+        raise BackendError(f"The registry {wording.redacted(uri)} answers with status {status}.", hint="try later.")
+
+
+def _probe_folder(uri: str) -> None:
+    folder = Path(uri.removeprefix("file://").removeprefix("file:"))
+    if not folder.is_dir():
+        raise NotFoundError(
+            f"There is no MLflow registry at {uri}: no such folder.",
+            hint="a database is written sqlite:///mlflow.db, a server http://host:5000.",
+        )
 
 
 def _probe_database(uri: str) -> None:
-    from sqlalchemy import create_engine, inspect  # noqa: PLC0415 - only a database registry needs it
+    from sqlalchemy import create_engine, inspect, make_url  # noqa: PLC0415 - only a database registry needs it
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError  # noqa: PLC0415 - see above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 - see above
 
     shown = wording.redacted(uri)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise NotFoundError(
-            f"There is no MLflow registry at {shown}: no such file in {Path.cwd()}."
-            if not uri.startswith("sqlite:////")
-            else f"There is no MLflow registry at {shown}: no such file.",
-            hint="give --tracking-uri, or try 'abtest demo'.",
-        )
     waits = {"connect_timeout": _PROBE_SECONDS} if uri.startswith(("postgresql", "mysql")) else {}
     try:
+        url = make_url(uri)
+        if url.get_backend_name() == "sqlite":
+            _refuse_no_file(Path(url.database or ""), shown)
         engine = create_engine(uri, connect_args=waits, poolclass=NullPool)
         found = inspect(engine).has_table("registered_models")
     except (ArgumentError, ImportError) as error:
-        raise InvalidInputError(f"tracking-uri {shown} cannot be used: {_first_line(error)}.") from error
+        raise InvalidInputError(
+            f"tracking-uri {shown} cannot be used: {wording.first_line(error)}.",
+            hint="write postgresql+psycopg2:// or mysql+pymysql://, with that driver installed.",
+        ) from error
     except SQLAlchemyError as error:
         raise BackendError(
-            f"The registry {shown} cannot be opened: {wording.redacted(_first_line(error))}.",
+            f"The registry {shown} cannot be opened: {wording.first_line(error)}.",
             hint="is the database up?",
         ) from error
     if not found:
         raise NotFoundError(f"{shown} is a database without an MLflow registry.", hint="is this the right database?")
+
+
+def _refuse_no_file(path: Path, shown: str) -> None:
+    """SQLite makes the file it does not find."""
+    if not path.is_file():
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise NotFoundError(
+            f"There is no MLflow registry at {shown}: no such file{where}.",
+            hint="give --tracking-uri, or try 'abtest demo'.",
+        )

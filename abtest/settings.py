@@ -87,13 +87,16 @@ class Settings:
                 return cls._from_table(read_toml(own), own, SETTINGS_FILE)
             project = parent / "pyproject.toml"
             if project.is_file():
-                table = read_toml(project).get("tool", {}).get("abtest")
+                tool = read_toml(project).get("tool", {})
+                table = tool.get("abtest") if isinstance(tool, dict) else None
                 if table is not None:
                     return cls._from_table(table, project, "pyproject.toml [tool.abtest]")
         return cls()
 
     @classmethod
     def _from_table(cls, table: Mapping[str, Any], path: Path, name: str) -> Settings:
+        if not isinstance(table, dict):
+            raise InvalidInputError(f"{name} must be a table, got {table!r}.", hint="write [tool.abtest.compare].")
         for key, value in table.items():
             if key not in _TABLES:
                 raise InvalidInputError(

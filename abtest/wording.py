@@ -12,6 +12,7 @@ import re
 
 MISSING = "–"
 MINUS = "−"  # the typographic minus is as wide as a plus in a table
+_LONGEST_QUOTE = 300  # characters
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _SECRET_VALUES = re.compile(
     r"(?i)\b([\w-]*(?:password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|sig))=[^&\s\"']+"
@@ -73,6 +74,17 @@ def redacted(text: str) -> str:
         'postgresql://***@db/mlflow?sslpassword=***&a=1'
     """
     return _SECRET_VALUES.sub(r"\1=***", _CREDENTIALS.sub("***@", text))
+
+
+def first_line(error: BaseException) -> str:
+    r"""Quote a foreign error in a sentence of ours: its first line, never a whole array, credentials hidden.
+
+    Example:
+        >>> first_line(ValueError("could not convert 'x'.\nSee the manual.")), first_line(EOFError())
+        ("could not convert 'x'", 'EOFError')
+    """
+    told = redacted((str(error).strip() or type(error).__name__).splitlines()[0].strip().rstrip("."))
+    return told if len(told) <= _LONGEST_QUOTE else told[:_LONGEST_QUOTE] + " …"
 
 
 def _round(value: float, digits: int) -> float:

@@ -7,19 +7,19 @@ log nothing unless told to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abtest.comparison import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings
-from abtest.decision import Decision, Verdict, decide
+from abtest.comparison import Comparison
+from abtest.decision import decide
 from abtest.errors import InvalidInputError
-from abtest.evaluator import RESAMPLES, Evaluation, evaluate
+from abtest.evaluator import RESAMPLES, evaluate
 from abtest.labels import LABEL_TYPES
 from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
 from abtest.policy import Policy
 from abtest.provenance import provenance
+from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings
 from abtest.registry import Reference, Registry
 
 if TYPE_CHECKING:
@@ -29,93 +29,11 @@ if TYPE_CHECKING:
     from abtest.labels import Label, LabelType
     from abtest.loaders.models import Model, Predictor
     from abtest.metrics.classification import Average
-    from abtest.outcomes import Contingency, PairedOutcomes, Side
+    from abtest.outcomes import PairedOutcomes, Side
 
     Given = str | Path | Reference | Predictor | None
 
 Progress = Callable[[str, int, int | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A finished comparison: what was found, what was decided, and what can be done with it.
-
-    Attributes:
-        record: All of it as plain data.
-        registry: Where the models are, if they are in a registry.
-    """
-
-    record: ComparisonRecord
-    registry: Registry | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """Which model should serve."""
-        return self.record.decision.verdict
-
-    @property
-    def decision(self) -> Decision:
-        """The verdict with its reasons."""
-        return self.record.decision
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """Every metric, test and interval."""
-        return self.record.evaluation
-
-    @property
-    def outcomes(self) -> PairedOutcomes:
-        """The table that everything was computed from."""
-        return self.record.outcomes
-
-    @property
-    def contingency(self) -> Contingency:
-        """Who was right where."""
-        return self.record.contingency
-
-    @property
-    def metrics(self) -> pd.DataFrame:
-        """One row a metric, indexed by metric."""
-        return _frame(self.record.to_dict()["metrics"], ["metric"])
-
-    @property
-    def per_class(self) -> pd.DataFrame:
-        """One row a class and metric, indexed by (class, metric)."""
-        return _frame(self.record.to_dict()["per_class"], ["class", "metric"])
-
-    @property
-    def segments(self) -> pd.DataFrame:
-        """One row a segment, value and metric, indexed by them."""
-        return _frame(self.record.to_dict()["segments"], ["segment", "value", "metric"])
-
-    @property
-    def confusion(self) -> dict[Side, pd.DataFrame]:
-        """Both confusion matrices: truth by row, prediction by column."""
-        import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
-
-        labels, outcomes = list(self.outcomes.labels), self.outcomes
-        sides: tuple[Side, Side] = ("champion", "challenger")
-        return {side: pd.DataFrame(outcomes.confusion(side), index=labels, columns=labels) for side in sides}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain data for JSON."""
-        return self.record.to_dict()
-
-    def to_json(self) -> str:
-        """Everything, as JSON text: what ``comparison.json`` holds."""
-        return self.record.to_json()
-
-    def to_markdown(self) -> str:
-        """Verdict, reasons and metrics, fit for a pull-request comment."""
-        from abtest.reporter import markdown, summary  # noqa: PLC0415 - only who asks for it pays
-
-        return markdown.render(summary.summarise(self.record))
-
-    def __str__(self) -> str:
-        from abtest.reporter.summary import summarise  # noqa: PLC0415 - only who asks for it pays
-
-        words = summarise(self.record)
-        return f"{words.verdict}: {words.headline}"
 
 
 def compare(
@@ -135,6 +53,10 @@ def compare(
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
+    output: str | Path | None = None,
+    save_plot: bool = True,
+    log: bool = False,
+    experiment: str | None = None,
     command: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -158,6 +80,10 @@ def compare(
         seed: Of the draws.
         batch_size: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, and count them.
+        output: Write the report to a new folder in here.
+        save_plot: Draw figures for it.
+        log: Log the comparison to MLflow.
+        experiment: Where it is logged; ``abtest/<model>`` by default.
         command: The command line this came from, for the record.
         progress: Called as ``progress(what, rows_done, rows_in_all)``.
 
@@ -176,6 +102,7 @@ def compare(
     """
     policy = policy or Policy()
     _check(label_type)
+    _prepare(output)
     dataset = open_data(data)
     sides: dict[Side, Given] = {"champion": champion, "challenger": challenger}
     references = {side: _reference(given) for side, given in sides.items()}
@@ -207,7 +134,8 @@ def compare(
         registry=registry.registry_uri if registry else None,
         command=command,
     )
-    return Comparison(record, registry)
+    comparison = Comparison(record, registry, tuple(pin.version for pin in pins if pin.version))
+    return _delivered(comparison, output, log=log, experiment=experiment, figures=save_plot)
 
 
 def compare_predictions(
@@ -221,11 +149,10 @@ def compare_predictions(
     policy: Policy | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    source: str = "predictions",
-    target: str | None = None,
-    names: tuple[str, str] = ("champion", "challenger"),
-    digest: str | None = None,
-    command: str | None = None,
+    output: str | Path | None = None,
+    save_plot: bool = True,
+    log: bool = False,
+    experiment: str | None = None,
 ) -> Comparison:
     """Compare predictions that are already there; no model and no registry is needed.
 
@@ -239,11 +166,10 @@ def compare_predictions(
         policy: What must hold; the share rule by default.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
-        source: Where the predictions come from, for the record.
-        target: What the truth is called there.
-        names: What the sides are called there.
-        digest: Of the data, if known.
-        command: The command line this came from, for the record.
+        output: Write the report to a new folder in here.
+        save_plot: Draw figures for it.
+        log: Log the comparison to MLflow, at MLflow's own default URI.
+        experiment: Where it is logged.
 
     Raises:
         InvalidInputError: The columns differ in length, hold missing values, or share no type.
@@ -255,6 +181,7 @@ def compare_predictions(
     from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
 
     _check(label_type)
+    _prepare(output)
     outcomes, notices = tally_columns(y_true, champion, challenger, label_type=label_type)
     settings = ComparisonSettings(
         average=average,
@@ -271,15 +198,123 @@ def compare_predictions(
         settings,
         model_name=None,
         models={
-            side: ComparedModel(ref=ref, version=None, run_id=None, uri=None)
-            for side, ref in zip(("champion", "challenger"), names, strict=True)
+            side: ComparedModel(ref=side, version=None, run_id=None, uri=None) for side in ("champion", "challenger")
         },
-        data=ComparedData(path=source, n=outcomes.n, digest=digest, target=target),
+        data=ComparedData(path="arrays", n=outcomes.n, digest=None, target=None),
         notices=notices,
+        registry=None,
+        command=None,
+    )
+    return _delivered(Comparison(record), output, log=log, experiment=experiment, figures=save_plot)
+
+
+def compare_columns(
+    file: str | Path,
+    *,
+    target: str,
+    champion: str,
+    challenger: str,
+    label_type: LabelType | None = None,
+    average: Average = "macro",
+    pos_label: Label | None = None,
+    policy: Policy | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    batch_size: int = BATCH_ROWS,
+    drop_unlabelled: bool = False,
+    output: str | Path | None = None,
+    save_plot: bool = True,
+    command: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two columns of predictions with the truth, all in one file, read in batches.
+
+    Args:
+        file: CSV, Parquet or JSON Lines; a file, a folder of Parquet, or a glob.
+        target: The column with the truth.
+        champion: The column with the champion's labels.
+        challenger: The column with the challenger's labels.
+        label_type: As in ``compare``, like all that follow.
+        average: Of precision, recall and F1.
+        pos_label: For ``average="binary"``.
+        policy: What must hold.
+        resamples: Draws of the paired bootstrap.
+        seed: Of the draws.
+        batch_size: Rows in memory at a time.
+        drop_unlabelled: Leave out rows without a label, and count them.
+        output: Write the report to a new folder in here.
+        save_plot: Draw figures for it.
+        command: The command line this came from.
+        progress: Called as ``progress(what, rows_done, rows_in_all)``.
+
+    Raises:
+        AbtestError: See ``abtest.errors``; nothing has been written then.
+    """
+    from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
+
+    _check(label_type)
+    _prepare(output)
+    dataset = open_data(file)
+    scored = local.tally_file(
+        dataset,
+        target=target,
+        champion=champion,
+        challenger=challenger,
+        label_type=label_type,
+        batch_rows=batch_size,
+        drop_unlabelled=drop_unlabelled,
+        progress=_teller(progress, dataset),
+    )
+    record = _record(
+        scored.outcomes,
+        ComparisonSettings(
+            average=average,
+            pos_label=pos_label,
+            label_type=label_type,
+            resamples=resamples,
+            seed=seed,
+            batch_size=batch_size,
+            drop_unlabelled=drop_unlabelled,
+            policy=policy or Policy(),
+        ),
+        model_name=None,
+        models={
+            "champion": ComparedModel(ref=champion, version=None, run_id=None, uri=None),
+            "challenger": ComparedModel(ref=challenger, version=None, run_id=None, uri=None),
+        },
+        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=dataset.digest(), target=target),
+        notices=scored.notices,
         registry=None,
         command=command,
     )
-    return Comparison(record)
+    return _delivered(Comparison(record), output, log=False, experiment=None, figures=save_plot)
+
+
+def _teller(progress: Progress | None, data: Dataset) -> Callable[[int], None]:
+    total = data.row_count() if progress else None
+
+    def tell(rows: int) -> None:
+        if progress:
+            progress("Scoring", rows, total)
+
+    return tell
+
+
+def _prepare(output: str | Path | None) -> None:
+    """Find out that a report cannot be written before an hour of scoring, not after."""
+    if output is not None:
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for a report pays
+
+        folder.prepare(Path(output))
+
+
+def _delivered(
+    comparison: Comparison, output: str | Path | None, *, log: bool, experiment: str | None, figures: bool
+) -> Comparison:
+    """Write and log what was asked for."""
+    if output is not None:
+        comparison = comparison.save(output, figures=figures)
+    return comparison.log(experiment=experiment, figures=figures) if log else comparison
 
 
 def _record(
@@ -395,12 +430,6 @@ def _score(
     challenger = models["challenger"]
     if challenger is None:
         raise InvalidInputError("challenger must be a model, got baseline.")
-    total = data.row_count() if progress else None
-
-    def tell(rows: int) -> None:
-        if progress:
-            progress("Scoring", rows, total)
-
     return local.score(
         models["champion"],
         challenger,
@@ -409,17 +438,10 @@ def _score(
         label_type=label_type,
         batch_rows=batch_size,
         drop_unlabelled=drop_unlabelled,
-        progress=tell,
+        progress=_teller(progress, data),
     )
 
 
 def _check(label_type: str | None) -> None:
     if label_type is not None and label_type not in LABEL_TYPES:
         raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {label_type!r}.")
-
-
-def _frame(rows: list[dict[str, Any]], index: list[str]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
-
-    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=index)
-    return frame.set_index(index)

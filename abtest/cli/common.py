@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from abtest.comparison import Comparison
+    from abtest.decision import Verdict
     from abtest.policy import Policy
+    from abtest.registry import Reference
     from abtest.settings import Settings
-    from abtest.workflow import Comparison, Progress
+    from abtest.workflow import Progress
 
 
 def command_line() -> str:
@@ -66,6 +71,50 @@ def tell(message: str, *, quiet: bool = False) -> None:
     """Say something about the work, on stderr, where it spoils no output."""
     if not quiet:
         typer.echo(message, err=True)
+
+
+def tell_where(comparison: Comparison, *, quiet: bool) -> None:
+    """Say which registry was asked, where the report is, and what was left unfinished."""
+    if quiet:
+        return
+    tell("")
+    if comparison.registry is not None:
+        tell(f"Registry  {comparison.registry}")
+    if comparison.report is not None:
+        tell(f"Report    {_near(comparison.report / 'report.html')}")
+    if comparison.run_id is not None:
+        tell(f"MLflow    run {comparison.run_id} in experiment '{comparison.experiment}'")
+    for unfinished in comparison.unfinished_promotions():
+        tell(f"Warning: {unfinished}")
+
+
+def _near(path: Path) -> Path:
+    """Write a path relative to this folder where it is below it."""
+    resolved, here = path.resolve(), Path.cwd()
+    return resolved.relative_to(here) if resolved.is_relative_to(here) else resolved
+
+
+def gate_code(verdict: Verdict, accept: Sequence[str]) -> int:
+    """The exit code that tells a pipeline the verdict.
+
+    Example:
+        >>> from abtest.decision import Verdict
+        >>> gate_code(Verdict.PROMOTE, []), gate_code(Verdict.CONDITIONAL, [])
+        (0, 3)
+        >>> gate_code(Verdict.CONDITIONAL, ["conditional"])
+        0
+    """
+    if verdict.lower().replace("_", "-") in accept:
+        return 0
+    return {"PROMOTE": 0, "CONDITIONAL": 3, "KEEP_CHAMPION": 4, "INSUFFICIENT_EVIDENCE": 5}[verdict]
+
+
+def is_unregistered(named: Mapping[str, Reference | None]) -> bool:
+    """Whether a side is named by a URI that is no registered model's."""
+    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
+
+    uris = [reference.value for reference in named.values() if reference and reference.kind == "uri"]
+    return any(Reference.from_uri(uri)[0] is None for uri in uris)
 
 
 def show(comparison: Comparison, form: str, *, quiet: bool) -> None:

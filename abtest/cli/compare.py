@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from abtest.cli import common
 from abtest.cli import options as o
+
+if TYPE_CHECKING:
+    from abtest.comparison import Comparison
+    from abtest.registry import Reference
+    from abtest.settings import Settings
+
+_KINDS = ("stage", "version", "alias", "uri")
+_PASSED = (
+    "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
+    "experiment",
+)  # fmt: skip
 
 
 def compare(
@@ -38,72 +49,115 @@ def compare(
     policy: o.PolicyFile = None,
     output: o.Output = None,
     save_plot: o.SavePlot = None,
+    log: o.Log = None,
+    experiment: o.Experiment = None,
+    auto_promote: o.AutoPromote = None,
+    promote_on: o.PromoteOnOption = None,
+    dry_run: o.DryRun = False,
+    gate: o.Gate = False,
+    accept: o.Accept = None,
     form: o.Format = "table",
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Score both models on the same rows, and say with evidence which one should serve.
 
-    Each side is named by stage, version, alias or URI. Without any: Production and Staging, else the aliases champion
-    and challenger. Defaults come from abtest.toml, or [tool.abtest] in pyproject.toml.
+    Each side is named by stage, version, alias or URI.
+    Without any: Production and Staging, else the aliases champion and challenger.
+    Defaults come from abtest.toml, or from tool.abtest in pyproject.toml.
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    references = {
-        side: _reference(side, {kind: given.get(f"{side}_{kind}") for kind in ("stage", "version", "alias", "uri")})
-        for side in ("champion", "challenger")
-    }
+    named = {side: _reference(side, given) for side in ("champion", "challenger")}
     from abtest import workflow  # noqa: PLC0415 - --help and usage errors do not pay for it
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     settings = Settings.load(Path.cwd(), os.environ)
-    chosen: dict[str, Any] = {**settings.compare, **given}
-    if "test_data" not in chosen:
-        raise typer.BadParameter(
-            "name the labelled rows, here or as test_data in abtest.toml.", param_hint="--test-data"
-        )
-    for side, reference in references.items():
-        references[side] = reference or _from_settings(side, settings.compare)
+    chosen: dict[str, Any] = {"log": True, "output": "reports", **settings.compare, **given}
+    for side, reference in named.items():
+        named[side] = reference or _from_settings(side, settings)
+    _check_usage(chosen, named)
     with common.Bar(quiet=quiet) as progress:
         comparison = workflow.compare(
-            references["champion"],
-            references["challenger"],
+            named["champion"],
+            named["challenger"],
             data=chosen["test_data"],
             policy=common.policy_from(chosen.get("policy"), settings, chosen.get("confidence"), chosen.get("method")),
             model_name=model_name or settings.registry.get("model_name"),
             tracking_uri=tracking_uri or settings.registry.get("tracking_uri"),
             registry_uri=registry_uri or settings.registry.get("registry_uri"),
+            output=chosen["output"],
+            log=chosen["log"] and not common.is_unregistered(named),
             command=common.command_line(),
             progress=progress,
             **{key: chosen[key] for key in _PASSED if key in chosen},
         )
-    common.tell(f"Registry: {comparison.registry or 'none'}", quiet=quiet)
     common.show(comparison, form, quiet=quiet)
+    common.tell_where(comparison, quiet=quiet)
+    if chosen.get("auto_promote"):
+        _promote(comparison, chosen)
+    if gate:
+        raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
 
 
-_PASSED = (
-    "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled",
-)  # fmt: skip
+def _check_usage(chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
+    """Refuse, before any work, what could not be carried out after it."""
+    if "test_data" not in chosen:
+        raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
+    if not chosen.get("auto_promote"):
+        for option in ("dry_run", "promote_on"):
+            if chosen.get(option) and option in chosen and not (option == "promote_on" and chosen[option] == "promote"):
+                raise typer.BadParameter(
+                    "means nothing without --auto-promote.", param_hint=f"--{option.replace('_', '-')}"
+                )
+        return
+    if not chosen["log"]:
+        raise typer.BadParameter(
+            "cannot be joined with --no-log: a promotion is recorded.", param_hint="--auto-promote"
+        )
+    if common.is_unregistered(named):
+        raise typer.BadParameter("needs two versions of a registered model.", param_hint="--auto-promote")
 
 
-def _reference(side: str, options: dict[str, str | None]) -> Any:  # noqa: ANN401 - a Reference, whose module is not imported for --help
+def _promote(comparison: Comparison, chosen: dict[str, Any]) -> None:
+    """Carry the verdict out, or say why it is not; a verdict that promotes nothing is no error."""
+    from abtest import promoter  # noqa: PLC0415 - only a promotion needs it
+    from abtest.errors import RefusedError  # noqa: PLC0415 - see above
+
+    promote_on = chosen.get("promote_on", "promote")
+    try:
+        promoter.check_verdict(comparison.record, promote_on)
+    except RefusedError as refusal:
+        common.tell(f"Not promoted. {refusal}")
+        return
+    plan = comparison.promote(promote_on=promote_on, dry_run=True)
+    common.tell("Plan:" if plan.transitions else "Nothing to promote: the registry already stands so.")
+    for step in plan.transitions:
+        common.tell(f"  {step}")
+    if chosen["dry_run"] or not plan.transitions:
+        return
+    done = comparison.promote(promote_on=promote_on, experiment=chosen.get("experiment"))
+    common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.")
+
+
+def _reference(side: str, options: dict[str, Any]) -> Reference | None:
     """Read a side's reference off its options; two of them contradict each other."""
-    named = [kind for kind, value in options.items() if value is not None]
+    named = {kind: options[f"{side}_{kind}"] for kind in _KINDS if f"{side}_{kind}" in options}
     if len(named) > 1:
         both = " and ".join(f"--{side}-{kind}" for kind in named)
-        raise typer.BadParameter(f"{both} name the {side} twice; give one of them.", param_hint=f"--{side}-{named[1]}")
+        raise typer.BadParameter(f"{both} name the {side} twice; give one of them.", param_hint=f"--{side}-*")
     if not named:
         return None
     from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
 
-    return Reference(kind=named[0], value=options[named[0]] or "")  # type: ignore[arg-type] # one of the four kinds
+    ((kind, value),) = named.items()
+    return Reference(kind=kind, value=value)  # type: ignore[arg-type] # one of the four kinds
 
 
-def _from_settings(side: str, compare: Any) -> Any:  # noqa: ANN401 - see _reference
+def _from_settings(side: str, settings: Settings) -> Reference | None:
     from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
 
-    options = {kind: compare.get(f"{side}_{kind}") for kind in ("stage", "version", "alias", "uri")}
     try:
-        return _reference(side, options)
+        return _reference(side, dict(settings.compare))
     except typer.BadParameter:
-        named = " and ".join(f"{side}_{kind}" for kind, value in options.items() if value is not None)
+        named = " and ".join(f"{side}_{kind}" for kind in _KINDS if f"{side}_{kind}" in settings.compare)
         raise InvalidInputError(f"The settings name the {side} twice, by {named}.", hint="keep one.") from None

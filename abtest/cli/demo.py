@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from abtest.cli import common
 from abtest.cli import options as o
 
 
 def demo(
-    debug: o.Debug = False,  # noqa: ARG001 - main looks at it
+    debug: o.Debug = False,
 ) -> None:
     """Train two models on real data, register them, and compare them, in ./abtest-demo."""
     from abtest import demo as builder  # noqa: PLC0415 - --help does not pay for it
@@ -25,9 +23,16 @@ def demo(
         target=builder.TARGET,
         model_name=builder.MODEL,
         tracking_uri=registry.tracking_uri,
+        output=folder / "reports",
+        log=True,
         command=common.command_line(),
     )
     common.show(comparison, "table", quiet=False)
-    typer.echo(
-        f"\nType next:\n  cd {folder}\n  abtest compare --champion-stage Production --challenger-stage Staging\n"
+    common.tell_where(comparison, quiet=False)
+    common.tell(
+        f"\nType next:\n"
+        f"  cd {folder}\n"
+        f"  abtest compare --champion-stage Production --challenger-stage Staging\n"
+        f"  abtest compare --auto-promote --dry-run\n"
+        f"  mlflow ui --backend-store-uri sqlite:///mlflow.db"
     )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-_MODELS, _DATA, _STATISTICS, _OUTPUT = "Which models", "Which rows", "How it is judged", "What comes out"
+_MODELS, _DATA, _STATISTICS = "Which models", "Which rows", "How it is judged"
+_OUTPUT, _ACTION = "What comes out", "What follows"
+
+
+class Acceptable(StrEnum):
+    """Verdicts that may pass a gate beside PROMOTE."""
+
+    CONDITIONAL = "conditional"
+    INSUFFICIENT_EVIDENCE = "insufficient-evidence"
+
 
 ModelName: TypeAlias = Annotated[
-    str | None, typer.Option(help="Registered model; inferred if only one fits.", rich_help_panel=_MODELS)
+    str | None,
+    typer.Option(metavar="NAME", help="Registered model; inferred if only one fits.", rich_help_panel=_MODELS),
 ]
 Stage: TypeAlias = Annotated[str | None, typer.Option(metavar="STAGE", help="By stage.", rich_help_panel=_MODELS)]
 Version: TypeAlias = Annotated[
@@ -26,17 +37,22 @@ Uri: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URI", help="runs:/…, models:/…, or a path.", rich_help_panel=_MODELS)
 ]
 TrackingUri: TypeAlias = Annotated[
-    str | None, typer.Option(help="MLflow's tracking server or database.", rich_help_panel=_MODELS)
+    str | None, typer.Option(metavar="URI", help="MLflow's tracking server or database.", rich_help_panel=_MODELS)
 ]
 RegistryUri: TypeAlias = Annotated[
-    str | None, typer.Option(help="MLflow's registry, if it is elsewhere.", rich_help_panel=_MODELS)
+    str | None, typer.Option(metavar="URI", help="MLflow's registry, if it is elsewhere.", rich_help_panel=_MODELS)
 ]
 TestData: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="PATH", help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.", rich_help_panel=_DATA
+    ),
 ]
 Target: TypeAlias = Annotated[
-    str | None, typer.Option(help="Column with the truth; the one neither model takes.", rich_help_panel=_DATA)
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the truth. Default: the one neither model takes.", rich_help_panel=_DATA
+    ),
 ]
 LabelTypeOption: TypeAlias = Annotated[
     Literal["int", "float", "str", "bool"] | None, typer.Option(help="Cast labels to this.", rich_help_panel=_DATA)
@@ -46,37 +62,65 @@ DropUnlabelled: TypeAlias = Annotated[
     typer.Option("--drop-unlabelled", help="Leave out rows without a label, and count them.", rich_help_panel=_DATA),
 ]
 BatchSize: TypeAlias = Annotated[
-    int | None, typer.Option(help="Rows in memory at a time. [default: 50000]", rich_help_panel=_DATA)
+    int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
 ]
 AverageOption: TypeAlias = Annotated[
     Literal["macro", "weighted", "binary"] | None,
-    typer.Option(help="Of precision, recall and F1 over classes. [default: macro]", rich_help_panel=_STATISTICS),
+    typer.Option(help="Of precision, recall and F1 over classes. Default: macro.", rich_help_panel=_STATISTICS),
 ]
 PosLabel: TypeAlias = Annotated[
     str | None, typer.Option(help="Positive label, for --average binary.", rich_help_panel=_STATISTICS)
 ]
 Confidence: TypeAlias = Annotated[
-    float | None, typer.Option(help="Of intervals and tests. [default: 0.95]", rich_help_panel=_STATISTICS)
+    float | None, typer.Option(help="Of intervals and tests. Default: 0.95.", rich_help_panel=_STATISTICS)
 ]
 Method: TypeAlias = Annotated[
     Literal["mid-p", "exact", "chi2"] | None,
-    typer.Option(help="McNemar's test. [default: mid-p]", rich_help_panel=_STATISTICS),
+    typer.Option(help="McNemar's test. Default: mid-p.", rich_help_panel=_STATISTICS),
 ]
 Resamples: TypeAlias = Annotated[
-    int | None, typer.Option(help="Of the paired bootstrap. [default: 10000]", rich_help_panel=_STATISTICS)
+    int | None, typer.Option(help="Of the paired bootstrap. Default: 10000.", rich_help_panel=_STATISTICS)
 ]
 Seed: TypeAlias = Annotated[
-    int | None, typer.Option(help="Of the paired bootstrap. [default: 0]", rich_help_panel=_STATISTICS)
+    int | None, typer.Option(help="Of the paired bootstrap. Default: 0.", rich_help_panel=_STATISTICS)
 ]
 PolicyFile: TypeAlias = Annotated[
-    str | None, typer.Option("--policy", help="TOML file: what must hold.", rich_help_panel=_STATISTICS)
+    str | None, typer.Option("--policy", metavar="FILE", help="What must hold, in TOML.", rich_help_panel=_STATISTICS)
 ]
 Output: TypeAlias = Annotated[
-    str | None, typer.Option(help="Folder for the report. [default: reports]", rich_help_panel=_OUTPUT)
+    str | None, typer.Option(metavar="DIR", help="Folder for the report. Default: reports.", rich_help_panel=_OUTPUT)
 ]
 SavePlot: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--save-plot/--no-save-plot", help="Draw figures. [default: yes]", rich_help_panel=_OUTPUT),
+    typer.Option("--save-plot/--no-save-plot", help="Draw figures. Default: yes.", rich_help_panel=_OUTPUT),
+]
+Log: TypeAlias = Annotated[
+    bool | None, typer.Option("--log/--no-log", help="Log a run to MLflow. Default: yes.", rich_help_panel=_OUTPUT)
+]
+Experiment: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", help="MLflow experiment. Default: abtest/MODEL.", rich_help_panel=_OUTPUT)
+]
+AutoPromote: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--auto-promote", help="On PROMOTE, move the challenger to production.", rich_help_panel=_ACTION),
+]
+PromoteOnOption: TypeAlias = Annotated[
+    Literal["promote", "conditional"] | None,
+    typer.Option(help="Least verdict that --auto-promote acts on. Default: promote.", rich_help_panel=_ACTION),
+]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Print what --auto-promote would move, and stop.", rich_help_panel=_ACTION)
+]
+Gate: TypeAlias = Annotated[
+    bool, typer.Option("--gate", help="Exit 0 on PROMOTE or --accept, else 3, 4 or 5.", rich_help_panel=_ACTION)
+]
+Accept: TypeAlias = Annotated[
+    list[Acceptable] | None,
+    typer.Option(
+        metavar="VERDICT",
+        help="conditional or insufficient-evidence: passes the gate too. May repeat.",
+        rich_help_panel=_ACTION,
+    ),
 ]
 Format: TypeAlias = Annotated[
     Literal["table", "json", "markdown"], typer.Option("--format", help="What is printed.", rich_help_panel=_OUTPUT)

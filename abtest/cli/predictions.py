@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from abtest.cli import common
 from abtest.cli import options as o
 
 
@@ -15,6 +18,8 @@ def compare_predictions(
     champion: Annotated[str, typer.Option(help="Column with the champion's predictions.")],
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
     label_type: o.LabelTypeOption = None,
+    drop_unlabelled: o.DropUnlabelled = None,
+    batch_size: o.BatchSize = None,
     average: o.AverageOption = None,
     pos_label: o.PosLabel = None,
     confidence: o.Confidence = None,
@@ -22,8 +27,39 @@ def compare_predictions(
     resamples: o.Resamples = None,
     seed: o.Seed = None,
     policy: o.PolicyFile = None,
+    output: o.Output = None,
+    save_plot: o.SavePlot = None,
+    gate: o.Gate = False,
+    accept: o.Accept = None,
     form: o.Format = "table",
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Compare two columns of predictions with the truth, all in one file."""
+    given = {key: value for key, value in locals().items() if value is not None}
+    from abtest import workflow  # noqa: PLC0415 - --help does not pay for it
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
+
+    settings = Settings.load(Path.cwd(), os.environ)
+    chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
+    with common.Bar(quiet=quiet) as progress:
+        comparison = workflow.compare_columns(
+            file,
+            target=target,
+            champion=champion,
+            challenger=challenger,
+            policy=common.policy_from(chosen.get("policy"), settings, chosen.get("confidence"), chosen.get("method")),
+            output=chosen["output"],
+            command=common.command_line(),
+            progress=progress,
+            **{key: chosen[key] for key in _PASSED if key in chosen},
+        )
+    common.show(comparison, form, quiet=quiet)
+    common.tell_where(comparison, quiet=quiet)
+    if gate:
+        raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
+
+
+_PASSED = (
+    "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
+)  # fmt: skip

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.labels import Label
 from abtest.loaders.datasets import BATCH_ROWS, label_array, labelled
-from abtest.loaders.models import missing_labels
+from abtest.loaders.models import as_array, as_labels, missing_labels
 from abtest.outcomes import PairedOutcomes, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from abtest.labels import LabelType
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
+    from abtest.outcomes import Side
 
 _MOST_TRUTHS = 50_000
 
@@ -76,34 +76,68 @@ def score(
         raise data.missing(target, "target column")
     columns = {model.side: model.columns([c for c in data.columns if c != target], target) for model in models}
     wanted = [*dict.fromkeys(name for names in columns.values() for name in names), target]
-    types = dict(_agreed_types(models))
+    types = dict(_agreed_types(models, columns))
     if data.is_text:
         types[target] = pa.string()
     tally = Tally()
     unlabelled, row = 0, 1
     for whole in data.batches(wanted, types, rows=batch_rows):
-        batch, dropped = _with_labels(whole, target, row, drop=drop_unlabelled)
-        unlabelled += dropped
+        batch, rows = _with_labels(whole, target, row, drop=drop_unlabelled)
+        unlabelled += whole.num_rows - batch.num_rows
         if batch.num_rows:
             truth = label_array(batch.column(target), target)
-            predicted = {model.side: model.predict(batch, columns[model.side], row) for model in models}
+            predicted = {model.side: model.predict(batch, columns[model.side], rows) for model in models}
             tally.add(truth, predicted.get("champion", truth), predicted["challenger"])
             _refuse_many_labels(tally, truth)
         row += whole.num_rows
         progress(row - 1)
     if not tally.n:
-        why = f"all {wording.plural(unlabelled, 'row')} lack a label" if unlabelled else "it holds no rows"
-        raise InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
+        raise _nothing(data, unlabelled)
     outcomes, said = tally.outcomes(label_type=label_type, truth_is_text=data.is_text)
     majority: Any = None
     if champion is None:
         outcomes, majority = outcomes.with_majority_champion()
     notices = [notice for model in models if not data.is_text and (notice := model.cast_notice())]
-    if unlabelled:
-        notices.append(
-            f"{wording.plural(unlabelled, 'row')} without a label {'was' if unlabelled == 1 else 'were'} dropped."
-        )
-    return Scored(outcomes=outcomes, majority=majority, unlabelled=unlabelled, notices=(*notices, *said))
+    return Scored(
+        outcomes=outcomes, majority=majority, unlabelled=unlabelled, notices=(*notices, *_dropped(unlabelled), *said)
+    )
+
+
+def tally_file(
+    data: Dataset,
+    *,
+    target: str,
+    champion: str,
+    challenger: str,
+    label_type: LabelType | None = None,
+    batch_rows: int = BATCH_ROWS,
+    drop_unlabelled: bool = False,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> Scored:
+    """Tally predictions that are already columns of the data.
+
+    Raises:
+        InvalidInputError: A column is not there, or holds something that is no label.
+    """
+    columns = {"target": target, "champion": champion, "challenger": challenger}
+    for what, name in columns.items():
+        if name not in data.columns:
+            raise data.missing(name, f"{what} column")
+    tally = Tally()
+    unlabelled, row = 0, 1
+    types = dict.fromkeys(columns.values(), pa.string()) if data.is_text else {}
+    for whole in data.batches(list(columns.values()), types, rows=batch_rows):
+        batch, rows = _with_labels(whole, target, row, drop=drop_unlabelled)
+        unlabelled += whole.num_rows - batch.num_rows
+        for name in (champion, challenger):
+            _refuse_unpredicted(batch.column(name), name, rows)
+        tally.add(*(label_array(batch.column(name), name) for name in columns.values()))
+        row += whole.num_rows
+        progress(row - 1)
+    if not tally.n:
+        raise _nothing(data, unlabelled)
+    outcomes, said = tally.outcomes(label_type=label_type, all_text=data.is_text)
+    return Scored(outcomes=outcomes, majority=None, unlabelled=unlabelled, notices=(*_dropped(unlabelled), *said))
 
 
 def tally_columns(
@@ -115,7 +149,7 @@ def tally_columns(
         InvalidInputError: They differ in length, are empty, or hold missing values.
     """
     columns = {
-        name: np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+        name: as_array(column, name)
         for name, column in (("y_true", y_true), ("champion", champion), ("challenger", challenger))
     }
     for name, values in columns.items():
@@ -132,29 +166,59 @@ def tally_columns(
     if not len(columns["y_true"]):
         raise InvalidInputError("y_true holds no rows.")
     tally = Tally()
-    tally.add(columns["y_true"], columns["champion"], columns["challenger"])
+    y, a, b = (as_labels(values, name) for name, values in columns.items())
+    tally.add(y, a, b)
     return tally.outcomes(label_type=label_type)
 
 
-def _agreed_types(models: list[Model]) -> Mapping[str, pa.DataType]:
+def _nothing(data: Dataset, unlabelled: int) -> InvalidInputError:
+    why = f"all {wording.plural(unlabelled, 'row')} lack a label" if unlabelled else "it holds no rows"
+    return InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
+
+
+def _dropped(unlabelled: int) -> tuple[str, ...]:
+    if not unlabelled:
+        return ()
+    return (f"{wording.plural(unlabelled, 'row')} without a label {'was' if unlabelled == 1 else 'were'} dropped.",)
+
+
+def _agreed_types(models: list[Model], columns: Mapping[Side, Sequence[str]]) -> Mapping[str, pa.DataType]:
     """Read a text column as its models' signatures say; as text, if they say different things."""
     types: dict[str, pa.DataType] = {}
     for model in models:
-        for name, kind in model.types.items():
-            types[name] = kind if types.get(name, kind) == kind else pa.string()
+        for name in columns[model.side]:
+            kind = model.type_of(name)
+            if kind is not None:
+                types[name] = kind if types.get(name, kind) == kind else pa.string()
     return types
 
 
-def _with_labels(batch: pa.RecordBatch, target: str, first_row: int, *, drop: bool) -> tuple[pa.RecordBatch, int]:
-    has_label = labelled(batch.column(target))
-    missing = batch.num_rows - int(pc.sum(has_label).as_py() or 0)
-    if missing and not drop:
-        at = first_row + int(np.flatnonzero(~has_label.to_numpy(zero_copy_only=False))[0])
+def _with_labels(
+    batch: pa.RecordBatch, target: str, first_row: int, *, drop: bool
+) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """Keep the rows with a label; also their numbers in the data, shape (rows,)."""
+    has_label = labelled(batch.column(target)).to_numpy(zero_copy_only=False)
+    rows = np.arange(first_row, first_row + batch.num_rows)
+    if has_label.all():
+        return batch, rows
+    if not drop:
+        missing = rows[~has_label]
         raise InvalidInputError(
-            f"Target '{target}' is missing in {wording.plural(missing, 'row')} (first: row {wording.whole(at)}).",
+            f"Target '{target}' is missing in {wording.plural(len(missing), 'row')} "
+            f"(first: row {wording.whole(int(missing[0]))}).",
             hint="--drop-unlabelled leaves such rows out and counts them.",
         )
-    return (batch.filter(has_label), missing) if missing else (batch, 0)
+    return batch.filter(pa.array(has_label)), rows[has_label]
+
+
+def _refuse_unpredicted(column: pa.Array, name: str, rows: npt.NDArray[np.int64]) -> None:
+    missing = rows[~labelled(column).to_numpy(zero_copy_only=False)]
+    if len(missing):
+        raise InvalidInputError(
+            f"Prediction '{name}' is missing in {wording.plural(len(missing), 'row')} "
+            f"(first: row {wording.whole(int(missing[0]))}).",
+            hint="each row needs a prediction by both sides.",
+        )
 
 
 def _refuse_many_labels(tally: Tally, truth: np.ndarray[Any, Any]) -> None:

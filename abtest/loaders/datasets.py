@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import itertools
+import json
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -22,12 +24,14 @@ from abtest import wording
 from abtest.errors import InvalidInputError, NotFoundError, near
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
     import pandas as pd
 
 BATCH_ROWS = 50_000
+_BLOCK_BYTES = 8 << 20  # of a CSV file at a time: no row may be longer, and types are guessed from the first
+_JSON_ROWS = 10_000  # at a time, and those whose keys are the columns
 DIGEST_DIGITS = 32  # of SHA-256, in hex: MLflow takes at most 36 characters
 _FORMATS = {
     ".csv": "csv",
@@ -43,6 +47,7 @@ _MISSING_TEXT = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
+_RAGGED = re.compile(r"Expected \d+ columns, got \d+")
 _CONVERSION = re.compile(r"In CSV column #(\d+): .*conversion error to ([\w\[\]]+): invalid value '(.*)'", re.DOTALL)
 
 
@@ -158,6 +163,10 @@ class _Files(Dataset):
 
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         for path in self.paths:
+            header = self.columns if path == self.paths[0] else self.header(path)
+            lacking = next((column for column in columns if column not in header), None)
+            if lacking is not None:
+                raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")
             with self.reading(path, columns, types):
                 yield from self.read_file(path, columns, types)
 
@@ -167,13 +176,13 @@ class _Files(Dataset):
         del columns, types
         try:
             yield
-        except (pa.ArrowException, OSError, EOFError, KeyError) as error:
+        except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeDecodeError) as error:
             raise self.unreadable(path, error) from error
 
     def unreadable(self, path: Path, error: BaseException) -> InvalidInputError:
-        first = (str(error).strip().strip("'\"") or type(error).__name__).splitlines()[0].rstrip(".")
         return InvalidInputError(
-            f"{path} cannot be read as {self.what}: {first}.", hint="was it written completely, and in this format?"
+            f"{path} cannot be read as {self.what}: {wording.first_line(error)}.",
+            hint="was it written completely, and in this format?",
         )
 
     def digest(self) -> str:
@@ -202,9 +211,6 @@ class _Parquet(_Files):
         del types  # the file has its own
         # Without pre_buffer=False the whole compressed file stays in memory.
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            lacking = next((column for column in columns if column not in file.schema_arrow.names), None)
-            if lacking is not None:
-                raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")
             yield from file.iter_batches(columns=list(columns), batch_size=BATCH_ROWS)
 
     def row_count(self) -> int:
@@ -229,14 +235,30 @@ class _Csv(_Files):
         self, path: Path, columns: Sequence[str], types: Mapping[str, pa.DataType]
     ) -> Iterator[pa.RecordBatch]:
         with self._open(path, columns, types) as reader:
+            for field in reader.schema:
+                if pa.types.is_binary(field.type) and field.name not in types:  # what Arrow takes other encodings for
+                    raise InvalidInputError(
+                        f"Column '{field.name}' of {path} is not UTF-8 text.", hint="save the file as UTF-8."
+                    )
             yield from reader
 
-    def _open(self, path: Path, columns: Sequence[str] | None, types: Mapping[str, pa.DataType]) -> Any:  # noqa: ANN401 - Arrow ships no types
+    def _open(
+        self,
+        path: Path,
+        columns: Sequence[str] | None,
+        types: Mapping[str, pa.DataType],
+        ragged: Callable[[Any], str] | None = None,
+    ) -> Any:  # noqa: ANN401 - Arrow ships no types
         from pyarrow import csv  # noqa: PLC0415 - only CSV files need it
 
         return csv.open_csv(
             path,
-            parse_options=csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True),
+            read_options=csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=ragged is None),
+            parse_options=csv.ParseOptions(
+                delimiter="\t" if path.suffix.lower() == ".tsv" else ",",
+                newlines_in_values=True,
+                invalid_row_handler=ragged,
+            ),
             convert_options=csv.ConvertOptions(
                 include_columns=columns, column_types=dict(types), null_values=_MISSING_TEXT, strings_can_be_null=True
             ),
@@ -248,18 +270,46 @@ class _Csv(_Files):
             with super().reading(path, columns, types):
                 yield
         except InvalidInputError as error:
-            match = _CONVERSION.search(str(error.__cause__))
-            if match is None:
-                raise
-            column, kind, value = self.columns[int(match[1])], match[2], match[3]
-            row = self._row_of(path, column, value)
-            typed = column in types
-            raise InvalidInputError(
-                f"Column '{column}' of {path} must be {kind}, got {value!r}" + (f" in row {row}." if row else "."),
-                hint="mend the value, or log the model with the type the column has."
-                if typed
-                else "log the models with a signature: without one a column's type is guessed from its first rows.",
-            ) from error.__cause__
+            cause = str(error.__cause__)
+            if "Empty CSV file or block" in cause:
+                raise InvalidInputError(f"{path} holds no rows.") from error.__cause__
+            if _RAGGED.search(cause):
+                raise self._ragged(path, error) from error.__cause__
+            if match := _CONVERSION.search(cause):
+                column = self.header(path)[int(match[1])]
+                raise self._unparsable(path, column, match[2], match[3], typed=column in types) from error.__cause__
+            raise
+
+    def _unparsable(self, path: Path, column: str, kind: str, value: str, *, typed: bool) -> InvalidInputError:
+        row = self._row_of(path, column, value)
+        return InvalidInputError(
+            f"Column '{column}' of {path} must be {kind}, got {value!r}"
+            + (f" in row {wording.whole(row)}." if row else "."),
+            hint="mend the value, or log the model with the type the column has."
+            if typed
+            else "log the models with a signature: without one a column's type is guessed from its first rows.",
+        )
+
+    def _ragged(self, path: Path, error: InvalidInputError) -> InvalidInputError:
+        """Find the first row of another length; a second look is cheap beside an error without a place."""
+        found: list[Any] = []
+
+        def keep(row: Any) -> str:  # noqa: ANN401 - Arrow ships no types
+            found.append(row)
+            return "skip" if len(found) == 1 else "error"
+
+        with contextlib.suppress(pa.ArrowException), self._open(path, None, {}, keep) as reader:
+            for _ in reader:
+                if found:
+                    break
+        if not found:
+            return error
+        row = found[0]
+        return InvalidInputError(
+            f"Row {wording.whole(row.number - 1)} of {path} has {wording.plural(row.actual_columns, 'value')} "
+            f"where the header names {wording.plural(row.expected_columns, 'column')}.",
+            hint="quote values that hold the delimiter, or mend the row.",
+        )
 
     def _row_of(self, path: Path, column: str, value: str) -> int | None:
         """Find the first row with this text; a second look is cheap beside an error without a place."""
@@ -274,24 +324,67 @@ class _Csv(_Files):
 
 
 class _Json(_Files):
+    """One object a line; a key that a line lacks is a missing value there."""
+
     what = "JSON Lines"
 
     def header(self, path: Path) -> Sequence[str]:
-        with self.reading(path, (), {}), self._open(path, {}) as reader:
-            return [str(name) for name in reader.schema.names]
+        return list(dict.fromkeys(key for row in next(self._blocks(path), []) for key in row))
+
+    def missing(self, column: str, what: str = "column") -> InvalidInputError:
+        error = super().missing(column, what)
+        rows = wording.whole(_JSON_ROWS)
+        return InvalidInputError(error.message, hint=f"{error.hint} A key must appear in the first {rows} lines.")
 
     def read_file(
         self, path: Path, columns: Sequence[str], types: Mapping[str, pa.DataType]
     ) -> Iterator[pa.RecordBatch]:
-        with self._open(path, types) as reader:
-            for batch in reader:
-                yield batch.select(list(columns))
+        del types  # each value has its own
+        first = 1
+        for block in self._blocks(path):
+            arrays = [_json_column(path, [row.get(name) for row in block], name, first) for name in columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+            first += len(block)
 
-    def _open(self, path: Path, types: Mapping[str, pa.DataType]) -> Any:  # noqa: ANN401 - Arrow ships no types
-        from pyarrow import json  # noqa: PLC0415 - only JSON files need it
+    def _blocks(self, path: Path) -> Iterator[list[dict[str, Any]]]:
+        # Arrow's own reader takes its columns and their types from the first megabyte, and fails on others later.
+        with path.open(encoding="utf-8-sig") as stream:
+            lines = ((number, line) for number, line in enumerate(stream, start=1) if not line.isspace())
+            while block := [self._row(path, *line) for line in itertools.islice(lines, _JSON_ROWS)]:
+                yield block
 
-        schema = pa.schema(list(types.items())) if types else None
-        return json.open_json(path, parse_options=json.ParseOptions(explicit_schema=schema))
+    def _row(self, path: Path, number: int, line: str) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InvalidInputError(
+                f"Line {wording.whole(number)} of {path} is not JSON: {error.msg}.",
+                hint="each line must be one JSON object.",
+            ) from error
+        if not isinstance(row, dict):
+            raise InvalidInputError(
+                f"Line {wording.whole(number)} of {path} must be a JSON object, got {type(row).__name__}.",
+                hint="each line must be one JSON object.",
+            )
+        return row
+
+
+def _json_column(path: Path, values: list[Any], name: str, first_row: int) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        kind = next((type(value) for value in values if value is not None), object)
+        number = (int, float)
+        at = next(
+            (i for i, value in enumerate(values)
+             if value is not None and type(value) is not kind and not (type(value) in number and kind in number)),
+            0,
+        )  # fmt: skip
+    raise InvalidInputError(
+        f"Column '{name}' of {path} is {kind.__name__} at first, got {str(values[at])[:40]!r} "
+        f"in row {wording.whole(first_row + at)}.",
+        hint="give the column one type.",
+    )
 
 
 _READERS: dict[str, type[_Files]] = {"csv": _Csv, "parquet": _Parquet, "json": _Json}
@@ -307,7 +400,7 @@ def label_array(column: pa.Array, name: str) -> npt.NDArray[Any]:
     if pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
         kind = column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
+    if not (_is_text(kind) or pa.types.is_boolean(kind)
             or pa.types.is_integer(kind) or pa.types.is_floating(kind)):  # fmt: skip
         raise InvalidInputError(
             f"Target '{name}' is of type {kind}, which holds no class labels.", hint="map it to text."
@@ -320,8 +413,14 @@ def labelled(column: pa.Array) -> pa.Array:
     return pc.invert(pc.is_null(column, nan_is_null=True))
 
 
-def cast_column(column: pa.Array, kind: pa.DataType, name: str, first_row: int) -> pa.Array:
-    """Cast a column where nothing is lost.
+def cast_column(column: pa.Array, kind: pa.DataType, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+    """Cast a column where nothing is lost; doubles may be rounded to 32 bits, as reading them from text would.
+
+    Args:
+        column: Its values.
+        kind: The type wanted.
+        name: For the message.
+        rows: The values' row numbers in the data, for the message; shape (rows,).
 
     Raises:
         InvalidInputError: A value has no exact counterpart of the type; the message has its row.
@@ -330,16 +429,36 @@ def cast_column(column: pa.Array, kind: pa.DataType, name: str, first_row: int) 
         return column
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) and not pa.types.is_string(kind):
+    if _is_text(column.type) and not _is_text(kind):
         column = pc.utf8_trim_whitespace(column)
     try:
-        return pc.cast(column, kind)
+        return _exactly(column, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         at = _first_uncastable(column, kind)
     raise InvalidInputError(
-        f"Column '{name}' must be {kind}, got {column[at].as_py()!r} in row {wording.whole(first_row + at)}.",
+        f"Column '{name}' must be {kind}, got {column[at].as_py()!r} in row {wording.whole(int(rows[at]))}.",
         hint="mend the value, or log the model with the type the column has.",
     ) from None
+
+
+def is_same_kind(one: pa.DataType, other: pa.DataType) -> bool:
+    """Whether two types hold the same values, differently stored: categories and text of any width."""
+    if pa.types.is_dictionary(one):
+        one = one.value_type
+    return bool(one == other or (_is_text(one) and _is_text(other)))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _exactly(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    cast = pc.cast(column, kind)
+    if pa.types.is_boolean(kind) and not _is_text(column.type):  # to Arrow every number but 0 is true
+        changed = pc.not_equal(pc.cast(cast, column.type), column)
+        if pc.any(changed).as_py():
+            raise pa.ArrowInvalid("0 and 1 alone are booleans")
+    return cast
 
 
 def _first_uncastable(column: pa.Array, kind: pa.DataType) -> int:
@@ -347,7 +466,7 @@ def _first_uncastable(column: pa.Array, kind: pa.DataType) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            pc.cast(column.slice(0, middle), kind)
+            _exactly(column.slice(0, middle), kind)
             low = middle
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             high = middle
@@ -355,10 +474,13 @@ def _first_uncastable(column: pa.Array, kind: pa.DataType) -> int:
 
 
 def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Cut and join batches to ``rows`` rows each."""
+    """Cut and join batches to ``rows`` rows each; a batch is cut short where files differ in their columns' types."""
     waiting: list[pa.RecordBatch] = []
     held = 0
     for batch in batches:
+        if waiting and not batch.schema.equals(waiting[0].schema):
+            yield from _joined(waiting)
+            waiting, held = [], 0
         waiting.append(batch)
         held += batch.num_rows
         if held < rows:
@@ -368,8 +490,12 @@ def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatc
         for start in range(0, whole, rows):
             yield from table.slice(start, rows).to_batches()
         waiting, held = table.slice(whole).to_batches(), held - whole
-    if held:
-        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+    yield from _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    if batches:
+        yield from pa.Table.from_batches(batches).combine_chunks().to_batches()
 
 
 def _paths(source: str) -> list[Path]:
@@ -377,7 +503,12 @@ def _paths(source: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if _FORMATS.get(p.suffix.lower()) == "parquet")
+        found = sorted(
+            p
+            for p in path.rglob("*")
+            if _FORMATS.get(p.suffix.lower()) == "parquet"
+            and not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)  # Spark's leavings
+        )
         if not found:
             raise NotFoundError(f"test-data {source} is a folder without Parquet files.", hint="name a file or a glob.")
         return found

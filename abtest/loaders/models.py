@@ -6,7 +6,6 @@ one, it gets every column of the data but the target, in file order.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
-from abtest.loaders.datasets import cast_column
+from abtest.loaders.datasets import cast_column, is_same_kind
 from abtest.outcomes import Side
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from abtest.registry import Registry
+
+
+_ROUNDED = ", rounded"
 
 
 class Predictor(Protocol):
@@ -44,7 +48,7 @@ class Model:
         predictor: What predicts.
         features: Columns it takes, in order; None for every column but the target.
         types: Arrow types of the columns its signature names; empty without one.
-        optional: Columns its signature lets be missing values.
+        optional: Columns its signature lets be missing.
         tensor: The NumPy type and number of columns of a tensor signature.
         flavor: How the model was logged, for the report.
         casts: Columns cast so far and how, to be said once.
@@ -66,14 +70,20 @@ class Model:
             InvalidInputError: The data lack a feature, or a tensor model wants another number of columns.
         """
         if self.features is not None:
-            lacking = [feature for feature in self.features if feature not in available]
+            there = tuple(feature for feature in self.features if feature in available)
+            lacking = [feature for feature in self.features if feature not in (*there, *self.optional)]
+            if target in lacking:
+                raise InvalidInputError(
+                    f"Target '{target}' is a feature of the {self.side}, so it cannot be the truth too.",
+                    hint="name the column with the truth.",
+                )
             if lacking:
                 more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
                 raise InvalidInputError(
                     f"The data lack feature '{lacking[0]}'{more}, which the {self.side}'s signature names.",
                     hint=f"the data's columns are {', '.join(available[:8])}{', …' if available[8:] else ''}.",
                 )
-            return self.features
+            return there
         columns = tuple(column for column in available if column != target)
         if self.tensor and self.tensor[1] not in (-1, len(columns)):
             raise InvalidInputError(
@@ -83,26 +93,30 @@ class Model:
             )
         return columns
 
-    def predict(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> npt.NDArray[Any]:
+    def predict(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Predict one label a row of the batch, shape (rows,).
+
+        Args:
+            batch: Rows to score.
+            columns: The columns to feed, as ``columns()`` named them.
+            rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
             InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not one
                 label a row.
         """
-        features = self._input(batch, columns, first_row)
-        rows = f"rows {first_row:,} to {first_row + batch.num_rows - 1:,}"
+        features = self._input(batch, columns, rows)
         try:
             raw = self.predictor.predict(features)
         except AbtestError:
             raise
-        except Exception as error:
-            told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
             raise InvalidInputError(
-                f"The {self.side} failed to predict {rows}: {type(error).__name__}: {told}.",
+                f"The {self.side} failed to predict rows {rows[0]:,} to {rows[-1]:,}: "
+                f"{type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
-        return self._labels(raw, batch.num_rows, first_row)
+        return self._labels(raw, rows)
 
     def cast_notice(self) -> str | None:
         """Say once which columns were cast."""
@@ -111,53 +125,60 @@ class Model:
         name, how = next(iter(self.casts.items()))
         many = f"{len(self.casts)} columns were" if len(self.casts) > 1 else f"Column '{name}' was"
         first = f" (first: '{name}' {how})" if len(self.casts) > 1 else f" ({how})"
-        return f"{many} cast to the {self.side}'s signature{first}; no value was changed."
+        rounded = sum(_ROUNDED in how for how in self.casts.values())
+        effect = f"{wording.plural(rounded, 'column')} lost digits" if rounded else "no value was changed"
+        return f"{many} cast to the {self.side}'s signature{first}; {effect}."
 
-    def _input(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Any:  # noqa: ANN401 - a data frame or an array
-        arrays = [self._column(batch, name, first_row) for name in columns]
+    def type_of(self, column: str) -> pa.DataType | None:
+        """The Arrow type its signature asks of a column, if it does."""
+        return self.types.get(column) or (_arrow_type(self.tensor[0]) if self.tensor else None)
+
+    def _input(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 - a data frame or an array
+        arrays = [self._column(batch.column(name), name, rows) for name in columns]
         frame = pa.Table.from_arrays(arrays, names=list(columns)).to_pandas()
         return frame.to_numpy(dtype=self.tensor[0]) if self.tensor else frame
 
-    def _column(self, batch: pa.RecordBatch, name: str, first_row: int) -> pa.Array:
-        column = batch.column(name)
-        kind = self.types.get(name)
+    def _column(self, column: pa.Array, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+        kind = self.type_of(name)
         if kind is None:
             return column
-        if column.type != kind:
-            self.casts.setdefault(name, f"{column.type} → {kind}")
-            column = cast_column(column, kind, name, first_row)
-        if column.null_count and name not in self.optional and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        given, column = column, cast_column(column, kind, name, rows)
+        if not is_same_kind(given.type, kind):
+            how = f"{given.type} → {kind}" + (_ROUNDED if _is_rounded(given, column) else "")
+            if _ROUNDED in how or name not in self.casts:
+                self.casts[name] = how
+        if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
             raise InvalidInputError(
-                f"Column '{name}' must be {kind} for the {self.side} and is empty in row {first_row + at:,}.",
+                f"Column '{name}' must be {kind} for the {self.side} and is empty in row {rows[at]:,}.",
                 hint="fill it, or log the model with the column as double, which can be missing.",
             )
         return column
 
-    def _labels(self, raw: Any, rows: int, first_row: int) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
-        values = np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
+    def _labels(self, raw: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
+        values = as_array(raw, f"The {self.side}'s predictions")
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
-        if values.ndim == 2 and len(values) == rows:
+        if values.ndim == 2 and len(values) == len(rows):
             raise InvalidInputError(
                 f"The {self.side} predicts {values.shape[1]} values a row where one class label is expected.",
                 hint="log a model that returns class labels (scikit-learn's predict, not predict_proba).",
             )
-        if values.shape != (rows,):
+        if values.shape != rows.shape:
             raise InvalidInputError(
-                f"The {self.side} returned predictions of shape {values.shape} for {rows:,} rows "
-                f"from row {first_row:,}.",
+                f"The {self.side} returned predictions of shape {values.shape} for "
+                f"{wording.plural(len(rows), 'row')} from row {wording.whole(int(rows[0]))}.",
                 hint="a model must return one label a row.",
             )
-        if values.dtype.kind not in "biufOUT":
-            raise InvalidInputError(f"The {self.side} predicts {values.dtype}, which holds no class labels.")
         missing = missing_labels(values)
         if missing.any():
-            at = first_row + int(np.flatnonzero(missing)[0])
+            at, count = int(rows[missing][0]), int(missing.sum())
             raise InvalidInputError(
-                f"The {self.side} predicts nothing for {int(missing.sum())} rows (first: row {at:,})."
+                f"The {self.side} predicts nothing for {wording.plural(count, 'row')} "
+                f"(first: row {wording.whole(at)}).",
+                hint="a model must return one label a row.",
             )
-        return values
+        return as_labels(values, f"The {self.side}'s predictions")
 
 
 def from_object(side: Side, predictor: Predictor) -> Model:
@@ -198,7 +219,7 @@ def from_uri(side: Side, uri: str, registry: Registry | None) -> Model:
             with registry.active():
                 loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
     except Exception as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        told = wording.first_line(error)
         missing = isinstance(error, OSError | MlflowException) and (
             getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" or "No such file" in told or "MLmodel" in told
         )
@@ -220,16 +241,25 @@ def _apply_signature(model: Model, signature: ModelSignature) -> None:
     schema = signature.inputs
     if schema.is_tensor_spec():
         if schema.has_input_names() or len(schema.inputs) != 1 or len(schema.inputs[0].shape) != 2:
-            raise InvalidInputError(f"The {model.side}'s signature takes tensors that rows of columns cannot fill.")
+            raise InvalidInputError(
+                f"The {model.side}'s signature takes tensors that rows of columns cannot fill.",
+                hint="log the model with an input of shape (-1, columns), or from a data frame.",
+            )
         spec = schema.inputs[0]
         model.tensor = (np.dtype(spec.type), int(spec.shape[1]))
         return
     if not schema.has_input_names():
         return
     model.features = tuple(str(name) for name in schema.input_names())
+    from mlflow.types import DataType  # noqa: PLC0415 - see from_uri
+
     kinds = _arrow_types()
     named = {column.name: column for column in schema.inputs}
-    model.types = {name: kinds[column.type] for name, column in named.items() if column.type in kinds}
+    model.types = {
+        name: kinds[column.type]
+        for name, column in named.items()
+        if isinstance(column.type, DataType) and column.type in kinds
+    }
     model.optional = frozenset(name for name, column in named.items() if not column.required)
 
 
@@ -248,12 +278,55 @@ def _arrow_types() -> dict[Any, pa.DataType]:
     }
 
 
+def as_array(raw: Any, what: str) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever holds labels
+    """Take an array, a Series, a data frame or a list as an array.
+
+    Raises:
+        InvalidInputError: Its rows differ in length.
+    """
+    try:
+        return np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
+    except ValueError as error:
+        raise InvalidInputError(f"{what} hold rows of different lengths.", hint="give one label a row.") from error
+
+
 def missing_labels(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Say of each value whether it is None or NaN, shape (rows,)."""
-    if values.dtype.kind == "f":
-        return np.asarray(np.isnan(values))
+    if values.dtype.kind not in "fOT":
+        return np.zeros(len(values), dtype=bool)
+    import pandas as pd  # noqa: PLC0415 - only what may hold missing values needs it
+
+    return np.asarray(pd.isna(values))
+
+
+def as_labels(values: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
+    """Check that an array without missing values holds labels, and unpack those in objects, shape (rows,).
+
+    Raises:
+        InvalidInputError: It holds something else, such as dates, bytes or lists.
+    """
+    if values.dtype.kind in "biufUT":
+        return values
+    labels = values.astype(object)
     if values.dtype.kind == "O":
-        return np.array(
-            [value is None or (isinstance(value, float) and math.isnan(value)) for value in values], dtype=bool
-        )
-    return np.zeros(len(values), dtype=bool)
+        labels[:] = [value.item() if isinstance(value, np.generic) else value for value in values]
+    for value in labels:
+        if type(value) not in (str, bool, int, float):
+            raise InvalidInputError(
+                f"{what} hold {type(value).__name__}, which is no class label.",
+                hint="labels are text, whole numbers or booleans.",
+            )
+    return labels
+
+
+def _arrow_type(dtype: np.dtype[Any]) -> pa.DataType | None:
+    """A number's type; None for what Arrow or a table has no such type for."""
+    return pa.from_numpy_dtype(dtype) if dtype.kind in "biuf" else None
+
+
+def _is_rounded(given: pa.Array, cast: pa.Array) -> bool:
+    return bool(
+        pa.types.is_float32(cast.type)
+        and pa.types.is_float64(given.type)
+        and pc.any(pc.not_equal(pc.cast(cast, given.type), given)).as_py()
+    )

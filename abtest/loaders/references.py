@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest.errors import InvalidInputError, ModelNotFoundError
-from abtest.registry import ModelVersion, Reference, inventory, run_id_of
+from abtest.registry import ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
 
 if TYPE_CHECKING:
     from abtest.outcomes import Side
@@ -69,6 +69,7 @@ def pin_sides(
     if len(names) > 1 and name:
         raise InvalidInputError(f"model-name is '{name}' but a URI names {', '.join(sorted(names - {name}))}.")
     references = {side: reference for side, (_, reference) in named.items()}
+    _refuse_malformed(references)
     if not names and any(_needs_name(reference) for reference in references.values()):
         names = {_inferred(_present(registry), references["champion"], references["challenger"])}
     pinned: dict[Side, Pinned] = {}
@@ -83,6 +84,21 @@ def pin_sides(
 
 def _split(reference: Reference | None) -> tuple[str | None, Reference | None]:
     return Reference.from_uri(reference.value) if reference and reference.kind == "uri" else (None, reference)
+
+
+def _refuse_malformed(references: dict[str, Reference | None]) -> None:
+    """Find a misspelt stage or version before any model is searched for one."""
+    for side, reference in references.items():
+        if reference and reference.kind == "stage":
+            stage_name(reference.value)
+        if reference and reference.kind == "version" and not is_version(reference.value):
+            if reference.value != BASELINE:
+                raise InvalidInputError(
+                    f"{side}-version must be a number, got {reference.value!r}.",
+                    hint=f"--{side}-alias {reference.value} names an alias.",
+                )
+            if side != "champion":
+                raise InvalidInputError("challenger-version must be a number: only the champion can be the baseline.")
 
 
 def _needs_name(reference: Reference | None) -> bool:

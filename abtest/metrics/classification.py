@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, NotApplicableError, near
+from abtest.labels import cast_label, kind_of
 from abtest.outcomes import Counts
 
 if TYPE_CHECKING:
@@ -176,18 +177,20 @@ def positive_index(outcomes: PairedOutcomes, average: Average, pos_label: Label 
     """
     if average != "binary":
         return None
-    classes = outcomes.classes
     if len(outcomes.labels) > 2:
         raise InvalidInputError(
             f"average must be macro or weighted for more than two classes, got binary with {len(outcomes.labels)}.",
             hint="--average macro",
         )
     # As in scikit-learn, the greater of two labels is the positive one unless another is named.
-    wanted = outcomes.labels[-1] if pos_label is None else pos_label
-    for i, label in enumerate(outcomes.labels):
-        if label == wanted or str(label) == str(wanted):
-            return i
-    raise InvalidInputError(f"pos_label must be one of {', '.join(map(repr, classes))}, got {pos_label!r}.")
+    if pos_label is None:
+        return len(outcomes.labels) - 1
+    try:
+        # On a command line every label is text, and 1 may stand for 1.0 or True.
+        return outcomes.labels.index(cast_label(pos_label, kind_of(outcomes.labels)))
+    except ValueError:  # no label of that type, or not one of these
+        known = ", ".join(map(repr, outcomes.labels))
+        raise InvalidInputError(f"pos_label must be one of {known}, got {pos_label!r}.") from None
 
 
 def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> Floats:

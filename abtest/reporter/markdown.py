@@ -13,13 +13,13 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 
 def render(summary: Summary) -> str:
     """Write verdict, reasons, metric table and notices."""
-    sides = escaped(summary.champion), escaped(summary.challenger)
+    sides = [escaped(side) for side in summary.sides]
     lines = [
         f"## {escaped(summary.title)}: {summary.verdict}",
         "",
         f"**{escaped(summary.headline)}** {escaped(summary.advice)}",
         "",
-        f"| | champion {sides[0]} | challenger {sides[1]} | effect, points | {summary.confidence} interval | p |",
+        f"| | {sides[0]} | {sides[1]} | effect, points | {summary.confidence} interval | p |",
         "|:--|--:|--:|--:|--:|--:|",
         *(
             f"| {row.name} | {row.champion} | {row.challenger} | {row.mark} {row.effect} | {row.interval} "

@@ -5,32 +5,50 @@ Nothing is computed after this and nothing is decided: renderers lay out what st
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
+from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
-    from abtest.comparison import ComparisonRecord
+    from collections.abc import Iterator
+
     from abtest.decision import Reason
     from abtest.evaluator import ClassRow, MetricRow
+    from abtest.labels import Label
+    from abtest.record import ComparisonRecord
 
 Tone = Literal["better", "worse", "same"]
 METRIC_TITLES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 TONE_MARKS: dict[Tone, str] = {"better": "▲", "worse": "▼", "same": "="}
+TONE_WORDS: dict[Tone, str] = {"better": "better", "worse": "worse", "same": "the same"}
 VERDICT_TITLES = {
     Verdict.PROMOTE: "Promote",
     Verdict.CONDITIONAL: "Conditional",
     Verdict.KEEP_CHAMPION: "Keep the champion",
     Verdict.INSUFFICIENT_EVIDENCE: "Insufficient evidence",
 }
+VERDICT_MARKS = {
+    Verdict.PROMOTE: "▲",
+    Verdict.CONDITIONAL: "◆",
+    Verdict.KEEP_CHAMPION: "■",
+    Verdict.INSUFFICIENT_EVIDENCE: "○",
+}
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line ends: no page can show them
+_TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenRow:
-    """A row of metrics as it is printed. ``sure`` says whether the interval leaves zero out."""
+    """A row of metrics as it is printed.
+
+    ``known`` says whether ``interval`` is one (else it says why not), ``sure`` whether it leaves zero out.
+    """
 
     name: str
     champion: str
@@ -43,6 +61,7 @@ class WrittenRow:
     test: str
     n: str
     tone: Tone
+    known: bool
     sure: bool
     few: bool
 
@@ -50,6 +69,22 @@ class WrittenRow:
     def mark(self) -> str:
         """The tone as a shape, for readers without colour."""
         return TONE_MARKS[self.tone]
+
+    @property
+    def word(self) -> str:
+        """The tone as a word, for readers who listen."""
+        return TONE_WORDS[self.tone]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenClass:
+    """A class as it is printed: its label, its rows in the truth, and a row a metric."""
+
+    label: str
+    n: str
+    few: bool
+    only_predicted: bool
+    rows: tuple[WrittenRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +103,7 @@ class Summary:
     title: str
     verdict: Verdict
     verdict_title: str
+    verdict_mark: str
     headline: str
     advice: str
     tone: Tone
@@ -75,10 +111,16 @@ class Summary:
     challenger: str
     confidence: str
     metrics: tuple[WrittenRow, ...]
-    per_class: tuple[WrittenRow, ...]
+    classes: tuple[WrittenClass, ...]
     reasons: tuple[WrittenReason, ...]
     notices: tuple[str, ...]
     skipped: tuple[str, ...]
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Both sides by role and name: "champion v1"; a name that is the role is not said twice."""
+        named = ("champion", self.champion), ("challenger", self.challenger)
+        return tuple(role if name == role else f"{role} {name}" for role, name in named)  # type: ignore[return-value] # two
 
 
 def summarise(record: ComparisonRecord) -> Summary:
@@ -88,14 +130,15 @@ def summarise(record: ComparisonRecord) -> Summary:
         title=f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}",
         verdict=record.decision.verdict,
         verdict_title=VERDICT_TITLES[record.decision.verdict],
+        verdict_mark=VERDICT_MARKS[record.decision.verdict],
         headline=_headline(record, accuracy),
         advice=_advice(record, accuracy),
         tone=_verdict_tone(record.decision.verdict),
-        champion=record.champion.short,
-        challenger=record.challenger.short,
+        champion=shown(record.champion.short),
+        challenger=shown(record.challenger.short),
         confidence=f"{100 * record.settings.policy.confidence:g} %",
         metrics=tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric)) for row in record.metrics),
-        per_class=tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric)) for row in record.per_class),
+        classes=tuple(_classes(record)),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
         notices=record.notices,
         skipped=tuple(f"{entry.what}: {entry.why}" for entry in record.skipped),
@@ -116,15 +159,57 @@ def write_row(row: MetricRow | ClassRow, name: str) -> WrittenRow:
         adjusted=_bare(wording.pvalue(row.pvalue_adjusted)),
         test=row.test,
         n=wording.whole(row.n),
-        tone="better" if row.improved else "worse" if row.improvement < 0 and abs(row.improvement) > 1e-12 else "same",
+        tone=tone_of(row),
+        known=known,
         sure=known and ((row.ci_lower or 0.0) > 0 or (row.ci_upper or 0.0) < 0),
         few=row.n < FEW_ROWS,
     )
 
 
+def tone_of(row: MetricRow) -> Tone:
+    """Whether the challenger is better; a difference that is only floating noise is none."""
+    if row.improved:
+        return "better"
+    return "worse" if row.improvement < -NOISE else "same"
+
+
+def shown(label: Label) -> str:
+    r"""Write a label so that a page can show it: what has no glyph, or would reorder the page, becomes U+FFFD.
+
+    Example:
+        >>> shown("cat"), shown(3), shown("a\x00b"), shown("")
+        ('cat', '3', 'a�b', '(empty)')
+    """
+    return cleaned(" ".join(str(label).split())) or "(empty)"
+
+
+def cleaned(text: str) -> str:
+    """Replace what no page can show, or what would reorder one, by U+FFFD."""
+    return "".join("\ufffd" if _cannot_show(c) else c for c in text)
+
+
+def _cannot_show(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in _UNSEEN or character in _TURNS_TEXT or ord(character) & 0xFFFE == 0xFFFE
+
+
 def interval(lower: float | None, upper: float | None, *, unit: str = "") -> str:
     """Write an interval of effects in points."""
     return f"{wording.points(lower, unit='')} to {wording.points(upper, unit='')}{unit}"
+
+
+def _classes(record: ComparisonRecord) -> Iterator[WrittenClass]:
+    for _, found in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_)):
+        rows = list(found)
+        written = tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric)) for row in rows)
+        yield WrittenClass(
+            label=shown(rows[0].class_),
+            n=written[0].n,
+            few=0 < rows[0].n < FEW_ROWS,
+            only_predicted=not rows[0].n,
+            rows=written,
+        )
 
 
 def _bare(written: str) -> str:

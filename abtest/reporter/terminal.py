@@ -8,12 +8,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from abtest.reporter.palette import BETTER, CHALLENGER, CHAMPION, WORSE
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from abtest.reporter.summary import Summary
 
-CHAMPION, CHALLENGER, BETTER, WORSE = "#7b8794", "#4c9be8", "#1fa187", "#e8734a"
 _TONES = {"better": BETTER, "worse": WORSE, "same": "default"}
 
 
@@ -27,8 +28,8 @@ def render(summary: Summary) -> RenderableType:
 def _table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    table.add_column(f"champion {summary.champion}", justify="right", style=CHAMPION)
-    table.add_column(f"challenger {summary.challenger}", justify="right", style=CHALLENGER)
+    table.add_column(summary.sides[0], justify="right", style=CHAMPION)
+    table.add_column(summary.sides[1], justify="right", style=CHALLENGER)
     table.add_column("effect, points", justify="right")
     table.add_column(f"{summary.confidence} interval", justify="right")
     table.add_column("p", justify="right")

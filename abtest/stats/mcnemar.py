@@ -43,8 +43,9 @@ def mcnemar(table: Contingency, *, method: McNemarMethod = "mid-p") -> McNemar:
 
     Args:
         table: Counts of correctness.
-        method: ``mid-p`` keeps its level in practice and has nearly the power of the uncorrected test; ``exact`` keeps
-            its level always and is conservative; ``chi2`` is the continuity-corrected approximation.
+        method: ``mid-p`` has nearly the power of the uncorrected test and keeps a 5 % level unless most rows are
+            discordant (below 5 % up to 60 % of them, at worst 8 %, by enumeration); ``exact`` keeps its level always
+            and is conservative; ``chi2`` is the continuity-corrected approximation, about as conservative.
 
     Returns:
         The corrected chi-square (1 degree of freedom) and the p-value; 0 and 1 where no row is discordant.
@@ -73,9 +74,7 @@ def mcnemar(table: Contingency, *, method: McNemarMethod = "mid-p") -> McNemar:
     elif method == "exact":
         pvalue = min(1.0, 2 * _binomial_cdf(min(b, c), m))
     elif b == c:
-        pvalue = 1.5 - _binomial_cdf(
-            b, m
-        )  # 1 - f/2, as f = 2F - 1 in the middle; the formula below would count f twice
+        pvalue = 1.5 - _binomial_cdf(b, m)  # the paper's 1 - f/2, as f = 2F - 1 in the middle
     else:
         # 2F(k) - f(k), without the cancellation, as f(k) = F(k) - F(k - 1).
         pvalue = _binomial_cdf(min(b, c), m) + _binomial_cdf(min(b, c) - 1, m)

@@ -17,7 +17,7 @@ def holm(pvalues: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.f
     """Adjust p-values by Holm's step-down method.
 
     Null:
-        Each test's own; rejecting where the adjusted p ≤ α keeps the chance of any false rejection at α.
+        Each test's own. Rejecting where the adjusted p is at most a level keeps any false rejection that rare.
 
     Assumes:
         Nothing about how the tests depend on each other.

@@ -63,19 +63,19 @@ def tango_statistic(table: Contingency, delta: float) -> float:
         NotApplicableError: There are no rows.
 
     References:
-        Tango (1998), Statistics in Medicine 17:891, equations 18 to 20 (mirrored: the paper has θ = (b − c)/n).
+        Tango (1998), Statistics in Medicine 17:891 (mirrored: the paper has θ = (b - c)/n).
 
     Example:
         >>> from abtest.outcomes import Contingency
         >>> table = Contingency(both=20, champion_only=12, challenger_only=2, neither=16)
-        >>> round(tango_statistic(table, 0.0), 4), round(tango_statistic(table, -0.4), 4)
-        (-2.6726, 2.5516)
+        >>> round(tango_statistic(table, 0.0) ** 2, 4), tango_statistic(table, -0.2)
+        (7.1429, 0.0)
     """
     if not -1 <= delta <= 1:
         raise InvalidInputError(f"delta must be in [-1, 1], got {delta}.")
     b, c, n = table.champion_only, table.challenger_only, _rows(table.n)
     # For δ >= 0 nothing in the quadratic cancels, and the sides then mirror each other to the last bit.
-    return _score(b, c, n, delta) if delta >= 0 else -_score(c, b, n, -delta)
+    return _score(b, c, n, delta) if delta >= 0 else 0.0 - _score(c, b, n, -delta)
 
 
 def tango_interval(table: Contingency, *, confidence_level: float = 0.95) -> Interval:
@@ -120,7 +120,7 @@ def tango_interval(table: Contingency, *, confidence_level: float = 0.95) -> Int
 
 
 def newcombe_interval(table: Contingency, *, confidence_level: float = 0.95) -> Interval:
-    """Compute Newcombe's square-and-add interval for challenger's accuracy minus champion's: no iteration, near Tango's.
+    """Compute Newcombe's square-and-add interval for challenger's accuracy minus champion's, in closed form.
 
     Null:
         None: an interval combined from two Wilson intervals, not the inversion of a test.
@@ -137,7 +137,7 @@ def newcombe_interval(table: Contingency, *, confidence_level: float = 0.95) -> 
         NotApplicableError: There are no rows.
 
     References:
-        Newcombe (1998), Statistics in Medicine 17:2635, method 10 (mirrored: the paper has θ = (b − c)/n).
+        Newcombe (1998), Statistics in Medicine 17:2635, method 10 (mirrored: the paper has θ = (b - c)/n).
 
     Example:
         >>> from abtest.outcomes import Contingency
@@ -240,4 +240,4 @@ def _correlation(table: Contingency) -> float:
 
 
 def _add_squares(x: float, y: float, phi: float) -> float:
-    return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))  # at |φ| = 1 rounding may leave a negative nothing
+    return math.sqrt((x - y) ** 2 + 2 * (1 - phi) * x * y)  # x² - 2φxy + y², which rounding could send below 0

@@ -80,8 +80,8 @@ def percentile_interval(draws: npt.NDArray[np.float64], *, confidence_level: flo
         Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
 
     Example:
-        >>> percentile_interval(np.arange(101.0), confidence_level=0.9)
-        Interval(lower=5.0, upper=95.0)
+        >>> percentile_interval(np.arange(101.0), confidence_level=0.5)
+        Interval(lower=25.0, upper=75.0)
         >>> percentile_interval(np.zeros(101)) is None
         True
     """
@@ -100,7 +100,7 @@ def bootstrap_pvalue(effects: npt.NDArray[np.float64]) -> float:
         The effect is zero.
 
     Assumes:
-        What the percentile interval assumes, as this inverts it: p ≤ α about where the 1 - α interval leaves out zero.
+        What the percentile interval assumes, as this inverts it: p is about the level at which zero falls out of it.
 
     Args:
         effects: Resampled effects, shape (resamples,). Those within ``NOISE`` of zero count on both sides.
@@ -109,7 +109,7 @@ def bootstrap_pvalue(effects: npt.NDArray[np.float64]) -> float:
         At least 2 / (resamples + 1), so many tests at once need many resamples; at most 1.
 
     References:
-        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 4.4, for adding the observed one:
+        Davison & Hinkley (1997), Bootstrap Methods and their Application, chapter 4, for adding the observed one:
         no p-value is zero.
 
     Example:

@@ -1,0 +1,5 @@
+"""``python -m abtest``."""
+
+from abtest.cli import main
+
+main()

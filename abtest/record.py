@@ -1,0 +1,327 @@
+"""Everything a comparison found, as one plain record: what ``comparison.json`` spells.
+
+Reports are drawn from this record and promotions are planned from it; since it holds the table of outcomes itself, a
+decision can be taken again, and a report drawn again, without scoring a row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import GetPydanticSchema, NonNegativeInt, PlainSerializer, TypeAdapter, ValidationError
+from pydantic_core import core_schema
+
+from abtest.decision import Decision
+from abtest.errors import InvalidInputError
+from abtest.evaluator import ClassRow, Evaluation, MetricRow, Skipped
+from abtest.labels import Label, LabelType
+from abtest.metrics.classification import Average
+from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.policy import Policy
+from abtest.stats.mcnemar import McNemar
+
+SCHEMA_VERSION: Final = "1.0"
+SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
+BASELINE = "baseline"
+_MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow the table they are made from
+
+_ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)  # of a Google-style docstring
+
+Matrix = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedModel:
+    """One side: how it was named, and what that was pinned to."""
+
+    ref: str
+    version: int | None
+    run_id: str | None
+    uri: str | None
+
+    @property
+    def short(self) -> str:
+        """How a reader tells it from others: "v3", or its reference where it has no version."""
+        return f"v{self.version}" if self.version is not None else self.ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedData:
+    """The labelled rows: ``n`` were compared, ``digest`` names all the content, ``uses`` counts comparisons on it."""
+
+    path: str
+    n: int
+    digest: str | None
+    target: str | None
+    unit: str | None = None
+    uses: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonSettings:
+    """How the comparison was made: with these, the data and the models, it can be made again."""
+
+    average: Average
+    pos_label: Label | None
+    label_type: LabelType | None
+    resamples: int
+    seed: int
+    batch_size: int | None
+    drop_unlabelled: bool
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """Both confusion matrices over ``outcomes.labels``: truth by row, prediction by column."""
+
+    champion: Matrix
+    challenger: Matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesTable:
+    """The table of paired outcomes, from which everything else was computed.
+
+    Attributes:
+        labels: Every label that occurs as truth or prediction.
+        cells: Indexes into ``labels`` of the truth, the champion's and the challenger's prediction, and a count.
+    """
+
+    labels: tuple[Label, ...]
+    cells: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt], ...]
+
+    @classmethod
+    def of(cls, outcomes: PairedOutcomes) -> OutcomesTable:
+        """Spell a table."""
+        return cls(labels=outcomes.labels, cells=tuple(map(tuple, outcomes.cells.tolist())))
+
+    def outcomes(self) -> PairedOutcomes:
+        """Build the table again."""
+        return PairedOutcomes.from_dict({"labels": self.labels, "cells": self.cells})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where and by what the comparison was made; credentials are redacted."""
+
+    abtest_version: str
+    python_version: str
+    libraries: Mapping[str, str]
+    registry: str | None
+    git_commit: str | None
+    command: str | None
+    policy_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRecord:
+    """A whole comparison as data. ``from_dict(to_dict(x)) == x``.
+
+    Attributes:
+        schema_version: Changes when a reader would have to.
+        created_at: In UTC.
+        model_name: The registered model; null where no registry was asked.
+        champion: The serving side.
+        challenger: The other side.
+        data: The rows compared on.
+        settings: How it was computed.
+        metrics: One row a metric, over all rows.
+        per_class: One row a class and metric; a label that is only ever predicted has n = 0.
+        segments: One row a segment, value and metric.
+        contingency: Who was right where.
+        mcnemar: The test of equal accuracy.
+        confusion: Both confusion matrices; null where there are too many classes.
+        outcomes: The table everything was computed from.
+        decision: The verdict and its reasons.
+        counted: The metrics that count towards the share improved.
+        skipped: What was not computed, and why.
+        notices: What a reader has to know about the numbers.
+        provenance: Where, when and by what it was made.
+    """
+
+    # It holds for every record within, too.
+    __pydantic_config__: ClassVar[Any] = {
+        "alias_generator": lambda name: name.rstrip("_"),  # class_ is "class" in JSON
+        "allow_inf_nan": False,
+        "extra": "forbid",
+    }
+
+    schema_version: Literal["1.0"]
+    created_at: datetime
+    model_name: str | None
+    champion: ComparedModel
+    challenger: ComparedModel
+    data: ComparedData
+    settings: ComparisonSettings
+    metrics: tuple[MetricRow, ...]
+    per_class: tuple[ClassRow, ...]
+    segments: tuple[MetricRow, ...]
+    contingency: Contingency
+    mcnemar: McNemar
+    confusion: Confusion | None
+    outcomes: Annotated[
+        PairedOutcomes,
+        GetPydanticSchema(
+            lambda _, handler: core_schema.no_info_after_validator_function(
+                OutcomesTable.outcomes, handler(OutcomesTable)
+            )
+        ),
+        PlainSerializer(OutcomesTable.of),
+    ]
+    decision: Decision
+    counted: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    notices: tuple[str, ...]
+    provenance: Provenance
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        model_name: str | None,
+        champion: ComparedModel,
+        challenger: ComparedModel,
+        data: ComparedData,
+        settings: ComparisonSettings,
+        outcomes: PairedOutcomes,
+        evaluation: Evaluation,
+        decision: Decision,
+        provenance: Provenance,
+        notices: tuple[str, ...] = (),
+        created_at: datetime | None = None,
+    ) -> ComparisonRecord:
+        """Put the parts together; ``notices`` come before the evaluation's own."""
+        skipped, confusion = evaluation.skipped, None
+        if len(outcomes.labels) <= _MOST_CLASSES_SHOWN:
+            confusion = Confusion(champion=_matrix(outcomes, "champion"), challenger=_matrix(outcomes, "challenger"))
+        else:
+            why = f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
+            skipped = (*skipped, Skipped(what="confusion matrices", why=why))
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            created_at=(created_at or datetime.now(UTC)).replace(microsecond=0),
+            model_name=model_name,
+            champion=champion,
+            challenger=challenger,
+            data=data,
+            settings=settings,
+            metrics=evaluation.metrics,
+            per_class=evaluation.per_class,
+            segments=(),
+            contingency=evaluation.contingency,
+            mcnemar=evaluation.mcnemar,
+            confusion=confusion,
+            outcomes=outcomes,
+            decision=decision,
+            counted=evaluation.counted,
+            skipped=skipped,
+            notices=(*notices, *evaluation.notices),
+            provenance=provenance,
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ComparisonRecord:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            InvalidInputError: It is no comparison, or one of another version; the message names the first field.
+        """
+        found = data.get("schema_version") if isinstance(data, Mapping) else None
+        if found != SCHEMA_VERSION:
+            raise InvalidInputError(f"schema_version must be {SCHEMA_VERSION}, got {found!r}.")
+        try:
+            return _adapter().validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            why = first["msg"].removeprefix("Value error, ").rstrip(".")
+            raise InvalidInputError(f"The comparison's {where} cannot be read: {why}.") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell the record as plain data for JSON: None for what is missing, never NaN."""
+        plain: dict[str, Any] = _adapter().dump_python(self, mode="json", by_alias=True)
+        return plain
+
+    def to_json(self) -> str:
+        """Spell the record as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation within."""
+        return Evaluation(
+            metrics=self.metrics,
+            per_class=self.per_class,
+            contingency=self.contingency,
+            mcnemar=self.mcnemar,
+            counted=self.counted,
+            skipped=self.skipped,
+            notices=self.notices,
+        )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What MLflow runs about this comparison are found by."""
+        tags = {
+            "abtest.verdict": str(self.decision.verdict),
+            "abtest.model_name": self.model_name,
+            "abtest.champion_version": str(self.champion.version or self.champion.ref),
+            "abtest.challenger_version": str(self.challenger.version or self.challenger.ref),
+            "abtest.data_digest": self.data.digest,
+            "abtest.policy_digest": self.provenance.policy_digest,
+        }
+        return {key: value for key, value in tags.items() if value}
+
+    @property
+    def name(self) -> str:
+        """What the comparison is called in file and run names."""
+        return f"{self.model_name or 'comparison'}-{_slug(self.champion)}-vs-{_slug(self.challenger)}"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``comparison.json``, as it is shipped in the package."""
+    schema = _adapter().json_schema(by_alias=True, mode="serialization")
+    for entry in (schema, *schema["$defs"].values()):
+        _describe(entry)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "abtest comparison"}
+
+
+def schema_text() -> str:
+    """The JSON Schema as ``SCHEMA_FILE`` holds it."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def _describe(entry: dict[str, Any]) -> None:
+    """Turn a docstring into descriptions: its summary of the record, its attributes of their properties."""
+    paragraphs = entry.get("description", "").split("\n\n")
+    attributes = "\n".join(part for part in paragraphs if part.startswith("Attributes:"))
+    told = {name.rstrip("_"): " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
+    if paragraphs[0]:
+        entry["description"] = " ".join(paragraphs[0].split())
+    for name, field in entry.get("properties", {}).items():
+        field.pop("title", None)  # "Ci Lower" says no more than ci_lower
+        if name in told:
+            field["description"] = told[name]
+
+
+@cache
+def _adapter() -> TypeAdapter[ComparisonRecord]:
+    return TypeAdapter(ComparisonRecord)
+
+
+def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used
+    return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
+
+
+def _slug(model: ComparedModel) -> str:
+    if model.version is not None:
+        return f"v{model.version}"
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in model.ref).strip("-.")[-40:] or "model"

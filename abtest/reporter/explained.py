@@ -1,0 +1,186 @@
+"""How a comparison was made, in plain words with the literature, and where everything in it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from abtest import wording
+from abtest.evaluator import FEW_ROWS
+from abtest.reporter.summary import METRIC_TITLES, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from abtest.metrics.classification import Average
+    from abtest.record import ComparedModel, ComparisonRecord
+    from abtest.stats.mcnemar import McNemarMethod
+
+_METHODS: dict[McNemarMethod, tuple[str, str]] = {
+    "mid-p": (
+        "Its p-value is the mid-p one, which keeps its level in practice without the exact test's caution.",
+        "McNemar (1947), Psychometrika 12:153. Fagerland, Lydersen & Laake (2013), BMC Med. Res. Methodol. 13:91.",
+    ),
+    "exact": (
+        "Its p-value is the exact binomial one, which always keeps its level and errs on the side of caution.",
+        "McNemar (1947), Psychometrika 12:153.",
+    ),
+    "chi2": (
+        "Its p-value is the chi-square approximation with continuity correction.",
+        "McNemar (1947), Psychometrika 12:153. Edwards (1948), Psychometrika 13:185.",
+    ),
+}
+_AVERAGES: dict[Average, str] = {
+    "macro": "the plain mean over the classes of the truth: a rare class counts as much as a frequent one",
+    "weighted": "the mean over the classes of the truth, each weighted by its rows",
+    "binary": "those of the positive class",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    """One part of the method: what was done, why, and after whom."""
+
+    term: str
+    text: str
+    references: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One entry of the provenance; ``code`` is to be copied rather than read."""
+
+    term: str
+    text: str
+    code: bool = False
+
+
+def method(record: ComparisonRecord) -> tuple[Paragraph, ...]:
+    """Explain how the numbers were made, for a reader who was not there."""
+    return tuple(_method(record))
+
+
+def provenance(record: ComparisonRecord) -> tuple[Fact, ...]:
+    """List where everything came from; what is not known is left out."""
+    return tuple(_provenance(record))
+
+
+def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
+    settings, policy = record.settings, record.settings.policy
+    level = f"{100 * policy.confidence:g} %"
+    yield Paragraph(
+        term="The same rows for both",
+        text=(
+            "Champion and challenger were asked about the same rows. Such a paired comparison is far sharper than two "
+            "separate tests: rows on which both are right, or both wrong, say nothing about which one is better. An "
+            "effect is challenger minus champion, in percentage points. Rows are taken to be independent."
+        ),
+    )
+    how, source = _METHODS[policy.method]
+    yield Paragraph(
+        term="Is the accuracy different?",
+        text=(
+            "McNemar's test looks at the rows on which exactly one side is right. Were the two equally accurate, each "
+            "would be the right one about half the time; p is the probability of a split at least as uneven as this "
+            f"one. {how} The chi-square with continuity correction is "
+            f"{record.mcnemar.statistic:.2f} (1 degree of freedom)."
+        ),
+        references=source,
+    )
+    yield Paragraph(
+        term="How large is the difference?",
+        text=(
+            f"The interval of accuracy, and of a class's recall, is Tango's score interval for paired proportions. "
+            f"Intervals made this way hold the true effect {level} of the time."
+        ),
+        references="Tango (1998), Statistics in Medicine 17:891.",
+    )
+    if any(row.test == "paired bootstrap" for row in record.metrics):
+        yield Paragraph(
+            term="The other metrics",
+            text=(
+                "Precision, recall and F1 are "
+                f"{_AVERAGES[settings.average]}. Their intervals come from a paired bootstrap: the rows were drawn "
+                f"anew {wording.whole(settings.resamples)} times, with replacement, both sides together. It is done "
+                "exactly, as multinomial draws over the table of truth and predictions. Its smallest p-value is "
+                f"{2 / (settings.resamples + 1):.1g}; an interval with no spread is called not estimable."
+            ),
+            references="Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 20.2.",
+        )
+    if record.per_class:
+        yield Paragraph(
+            term="Many classes at once",
+            text=(
+                "Who looks at many classes finds something by chance. The adjusted p-values (Holm) allow for that, "
+                "within each metric; the intervals by class do not. Classes with fewer than "
+                f"{FEW_ROWS} rows are marked: their intervals are too narrow."
+            ),
+            references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
+        )
+    yield Paragraph(
+        term="The verdict",
+        text=(
+            f"Without a significant difference in accuracy (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
+            f"With one it is PROMOTE if accuracy rose and at least {100 * policy.promote_share:g} % of the metrics "
+            f"improved, else CONDITIONAL if at least {100 * policy.conditional_share:g} % improved, else "
+            "KEEP_CHAMPION. CONDITIONAL is never carried out automatically where accuracy did not rise."
+        ),
+    )
+
+
+def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
+    source, data, settings = record.provenance, record.data, record.settings
+    if record.model_name:
+        yield Fact(term="Model", text=record.model_name)
+    yield Fact(term="Champion", text=_model(record.champion))
+    yield Fact(term="Challenger", text=_model(record.challenger))
+    if source.registry:
+        yield Fact(term="Registry", text=wording.redacted(source.registry), code=True)
+    yield Fact(term="Compared", text=f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC")
+    yield Fact(term="Data", text=wording.redacted(data.path), code=True)
+    yield Fact(term="Rows", text=wording.whole(data.n))
+    if data.digest:
+        yield Fact(term="Digest over all rows", text=data.digest, code=True)
+    if data.target:
+        yield Fact(term="Target", text=data.target)
+    if data.unit:
+        yield Fact(term="Unit", text=data.unit)
+    if data.uses:
+        yield Fact(term="Use of these data", text=f"comparison {data.uses} on them")
+    metrics = ", ".join(METRIC_TITLES.get(name, name) for name in settings.policy.metrics)
+    yield Fact(term="Metrics", text=f"{metrics}; {settings.average} averages{_positive(record)}")
+    yield Fact(
+        term="Policy",
+        text=(
+            f"share rule: promote at {100 * settings.policy.promote_share:g} %, conditional at "
+            f"{100 * settings.policy.conditional_share:g} %; confidence {100 * settings.policy.confidence:g} %; "
+            f"McNemar {settings.policy.method}; digest {source.policy_digest}"
+        ),
+    )
+    yield Fact(term="Resamples and seed", text=f"{wording.whole(settings.resamples)}, seed {settings.seed}")
+    if source.git_commit:
+        yield Fact(term="Git commit", text=source.git_commit, code=True)
+    libraries = ", ".join(f"{name} {version}" for name, version in source.libraries.items())
+    yield Fact(term="Versions", text=f"abtest {source.abtest_version}, Python {source.python_version}, {libraries}")
+    if source.command:
+        yield Fact(term="Command", text=wording.redacted(source.command), code=True)
+
+
+def _model(model: ComparedModel) -> str:
+    parts = [shown(model.ref)]
+    if model.version is not None:
+        parts.append(f"version {model.version}")
+    if model.run_id:
+        parts.append(f"run {model.run_id}")
+    if model.uri and model.uri != model.ref:
+        parts.append(wording.redacted(model.uri))
+    return ", ".join(parts)
+
+
+def _positive(record: ComparisonRecord) -> str:
+    settings = record.settings
+    if settings.average != "binary":
+        return ""
+    return (
+        f", positive class {shown(max(record.outcomes.labels) if settings.pos_label is None else settings.pos_label)}"
+    )

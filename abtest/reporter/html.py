@@ -1,0 +1,97 @@
+"""The comparison as one HTML page for the analyst who was not there: no script, no network, nothing beside it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from abtest import wording
+from abtest.reporter import explained, palette, views
+from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, cleaned, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abtest.record import ComparisonRecord
+    from abtest.reporter.figures import Drawn
+
+MOST_CLASSES_OPEN = 50  # a longer table waits folded
+MOST_CLASSES_IN_A_TABLE = 20  # columns of a confusion matrix that can still be read
+_FIGURE_SPACE = "\u2007"  # as wide as a digit
+
+
+def render(record: ComparisonRecord, figures: Sequence[Drawn] = ()) -> str:
+    """Render the page.
+
+    Args:
+        record: What to tell.
+        figures: What ``figures.render`` made of the same record; without any, the page has tables alone.
+    """
+    mistakes = views.mistakes(record)
+    matrices = views.matrices(record) if len(record.outcomes.labels) <= MOST_CLASSES_IN_A_TABLE else None
+    return _environment().get_template("report.html.j2").render(
+        summary=summarise(record),
+        record=record,
+        figures=figures,
+        method=explained.method(record),
+        provenance=explained.provenance(record),
+        mistakes=mistakes[: views.MOST_MISTAKES],
+        mistakes_left_out=max(0, len(mistakes) - views.MOST_MISTAKES),
+        matrices=matrices,
+        folded=len(record.outcomes.labels) > MOST_CLASSES_OPEN,
+    )  # fmt: skip
+
+
+def fragment(record: ComparisonRecord) -> str:
+    """Render verdict, reasons and metrics for a notebook's cell, on whatever background it has."""
+    return _environment().get_template("fragment.html.j2").render(summary=summarise(record))
+
+
+def aligned(numbers: Sequence[str]) -> list[str]:
+    """Pad a right-aligned column of written numbers, so that their decimal points stand in line.
+
+    Example:
+        >>> [text.replace("\u2007", "·") for text in aligned(["+0.04", "+12.3", "–"])]
+        ['+0.04', '+12.3·', '–']
+    """
+    decimals = [len(text.partition(".")[2].rstrip(" %")) if "." in text else 0 for text in numbers]
+    most = max(decimals, default=0)
+    return [
+        text + _FIGURE_SPACE * (most - count) if "." in text else text
+        for text, count in zip(numbers, decimals, strict=True)
+    ]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("abtest.reporter"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_showable,
+    )
+    environment.filters |= {
+        "whole": wording.whole,
+        "percent": wording.percent,
+        "pvalue": wording.pvalue,
+        "aligned": aligned,
+        "drawing": Markup,  # SVG of our own making, its texts escaped there
+    }
+    environment.globals |= {
+        "light": Markup(palette.LIGHT.as_css()),  # noqa: S704 - constants of ours
+        "dark": Markup(palette.DARK.as_css()),  # noqa: S704 - constants of ours
+        "anywhere": palette,
+        "tone_words": TONE_WORDS,
+        "tone_marks": TONE_MARKS,
+    }
+    return environment
+
+
+def _showable(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
+    """Keep control characters of users' texts off the page."""
+    return cleaned(value) if isinstance(value, str) and not isinstance(value, Markup) else value

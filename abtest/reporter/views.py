@@ -1,0 +1,233 @@
+"""What figures and tables lay out, counted beforehand: neither of them computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from abtest import wording
+from abtest.reporter.summary import METRIC_TITLES, Tone, shown, tone_of, write_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abtest.evaluator import ClassRow, MetricRow
+    from abtest.record import ComparisonRecord
+
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+    Bools = npt.NDArray[np.bool_]
+
+MOST_MISTAKES = 20
+MOST_CLASSES_DRAWN = 24
+_SORTED_BY = ("f1", "recall", "precision")  # of the metrics a class has, the first of these ranks it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One effect to draw: in the unit of its axis, with its interval, and as it is written."""
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+    text: str
+    tone: Tone
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricView:
+    """One metric of both sides in percent, with its effect in points and in percent of the champion's value.
+
+    ``likely`` is the effect's interval laid at the champion's value, cut to what a metric can be.
+    """
+
+    name: str
+    champion: float
+    challenger: float
+    likely: tuple[float, float] | None
+    champion_text: str
+    challenger_text: str
+    points: Effect
+    percent: Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassView:
+    """One class with its effects by metric, in points."""
+
+    label: str
+    n: int
+    few: bool
+    rank: float
+    ranked_by: str
+    effects: dict[str, Effect]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Matrices:
+    """Both confusion matrices over ``labels``, truth by row, and what tells them apart.
+
+    Attributes:
+        labels: As they are shown.
+        champion: Rows in each cell.
+        challenger: Likewise.
+        champion_shares: The same as shares of all rows of that truth.
+        challenger_shares: Likewise.
+        difference: Challenger − champion, in rows.
+        depth: Its size in each cell, as a share of the largest.
+        gains: Cells where the difference is for the better: more on the diagonal, fewer off it.
+        losses: Cells where it is for the worse.
+    """
+
+    labels: tuple[str, ...]
+    champion: Ints
+    challenger: Ints
+    champion_shares: Floats
+    challenger_shares: Floats
+    difference: Ints
+    depth: Floats
+    gains: Bools
+    losses: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """Rows of one class taken for another, by each side."""
+
+    truth: str
+    predicted: str
+    champion: int
+    challenger: int
+    n: int
+
+    @property
+    def change(self) -> str:
+        """Challenger − champion, as it is written."""
+        return wording.signed(self.challenger - self.champion, 0)
+
+    @property
+    def tone(self) -> Tone:
+        """Fewer mistakes are better."""
+        if self.champion == self.challenger:
+            return "same"
+        return "better" if self.challenger < self.champion else "worse"
+
+
+def metric_views(record: ComparisonRecord) -> list[MetricView]:
+    """Lay out the metrics, the largest gain first."""
+    rows = sorted(record.metrics, key=lambda row: -row.improvement)
+    return [_metric_view(row) for row in rows]
+
+
+def class_views(record: ComparisonRecord) -> list[ClassView]:
+    """Lay out the classes of the truth, the worst first; a label that is only ever predicted has no effect to show."""
+    grouped = [list(rows) for _, rows in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_))]
+    views = [_class_view(rows) for rows in grouped if rows[0].n]
+    return sorted(views, key=lambda view: view.rank)
+
+
+def ends(classes: Sequence[ClassView]) -> tuple[Sequence[ClassView], Sequence[ClassView], int]:
+    """Split sorted classes into the worst and the best that fit in a figure, and count those between."""
+    if len(classes) <= MOST_CLASSES_DRAWN:
+        return classes, (), 0
+    half = MOST_CLASSES_DRAWN // 2
+    return classes[:half], classes[-half:], len(classes) - 2 * half
+
+
+def matrices(record: ComparisonRecord) -> Matrices:
+    """Lay out both confusion matrices; with hundreds of classes they are large."""
+    champion, challenger = record.outcomes.confusion("champion"), record.outcomes.confusion("challenger")
+    difference = challenger - champion
+    signed = np.where(np.eye(len(champion), dtype=np.bool_), difference, -difference)
+    rows = np.maximum(champion.sum(axis=1, keepdims=True), 1)  # both sides were asked about the same rows
+    return Matrices(
+        labels=tuple(shown(label) for label in record.outcomes.labels),
+        champion=champion,
+        challenger=challenger,
+        champion_shares=champion / rows,
+        challenger_shares=challenger / rows,
+        difference=difference,
+        depth=np.abs(difference) / max(1, int(np.abs(difference).max())),
+        gains=signed > 0,
+        losses=signed < 0,
+    )
+
+
+def mistakes(record: ComparisonRecord) -> list[Mistake]:
+    """List every pair of truth and wrong prediction, the most frequent first."""
+    by_champion: Counter[tuple[int, int]] = Counter()
+    by_challenger: Counter[tuple[int, int]] = Counter()
+    for truth, champion, challenger, count in record.outcomes.cells.tolist():
+        by_champion[truth, champion] += count
+        by_challenger[truth, challenger] += count
+    labels, support = record.outcomes.labels, record.outcomes.truth_support.tolist()
+    found = [
+        Mistake(
+            truth=shown(labels[pair[0]]),
+            predicted=shown(labels[pair[1]]),
+            champion=by_champion[pair],
+            challenger=by_challenger[pair],
+            n=support[pair[0]],
+        )
+        for pair in sorted({*by_champion, *by_challenger})
+        if pair[0] != pair[1]
+    ]
+    return sorted(found, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
+
+
+def _metric_view(row: MetricRow) -> MetricView:
+    written = write_row(row, METRIC_TITLES.get(row.metric, row.metric))
+    change = 100 * row.rel_effect if row.rel_effect is not None else None
+    return MetricView(
+        name=written.name,
+        champion=100 * row.champion,
+        challenger=100 * row.challenger,
+        likely=_likely(row),
+        champion_text=written.champion,
+        challenger_text=written.challenger,
+        points=_effect(row),
+        percent=Effect(
+            value=change,
+            lower=None if row.ci_lower is None or change is None else 100 * row.ci_lower / row.champion,
+            upper=None if row.ci_upper is None or change is None else 100 * row.ci_upper / row.champion,
+            text=written.relative,
+            tone=written.tone,
+            sure=written.sure,
+        ),
+    )
+
+
+def _likely(row: MetricRow) -> tuple[float, float] | None:
+    if row.ci_lower is None or row.ci_upper is None:
+        return None
+    return 100 * max(0.0, row.champion + row.ci_lower), 100 * min(1.0, row.champion + row.ci_upper)
+
+
+def _class_view(rows: Sequence[ClassRow]) -> ClassView:
+    by_metric = {row.metric: row for row in rows}
+    ranked = next((by_metric[name] for name in _SORTED_BY if name in by_metric), rows[0])
+    return ClassView(
+        label=shown(rows[0].class_),
+        n=rows[0].n,
+        few=write_row(rows[0], "").few,
+        rank=ranked.improvement,
+        ranked_by=METRIC_TITLES.get(ranked.metric, ranked.metric),
+        effects={METRIC_TITLES.get(row.metric, row.metric): _effect(row) for row in rows},
+    )
+
+
+def _effect(row: MetricRow) -> Effect:
+    return Effect(
+        value=100 * row.effect,
+        lower=None if row.ci_lower is None else 100 * row.ci_lower,
+        upper=None if row.ci_upper is None else 100 * row.ci_upper,
+        text=wording.points(row.effect, unit=""),
+        tone=tone_of(row),
+        sure=write_row(row, "").sure,
+    )

@@ -1,0 +1,1 @@
+"""Laws of the program, file for file."""

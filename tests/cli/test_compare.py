@@ -1,0 +1,242 @@
+"""`abtest demo` and `abtest compare` as a newcomer types them, on real models in a real registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from abtest.record import ComparisonRecord
+from abtest.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMPARE = ["compare", "--champion-stage", "Production", "--challenger-stage", "Staging"]
+BEFORE = {1: ("Production", ("champion",)), 2: ("Staging", ("challenger",))}
+AFTER = {1: ("Archived", ()), 2: ("Production", ("champion",))}
+
+
+def abtest(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Type a command, and expect its exit code."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("ABTEST_", "MLFLOW_TRACKING"))
+    }
+    told = subprocess.run(  # noqa: S603 - the program under test
+        [sys.executable, "-m", "abtest", *arguments],
+        cwd=cwd,
+        env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == code, told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+    return told
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder a newcomer has after `abtest demo`."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    told = abtest("demo", cwd=folder)
+    assert told.stdout.startswith("PROMOTE")
+    return folder / "abtest-demo"
+
+
+@pytest.fixture
+def fresh(demo: Path) -> Iterator[Path]:
+    """The same folder, its registry put back afterwards."""
+    shutil.copy(demo / "mlflow.db", demo.parent / "kept.db")
+    yield demo
+    shutil.copy(demo.parent / "kept.db", demo / "mlflow.db")
+
+
+def state(folder: Path) -> dict[int, tuple[str | None, tuple[str, ...]]]:
+    """Stage and aliases of each version in the folder's registry."""
+    versions = Registry(f"sqlite:///{folder / 'mlflow.db'}").versions("digits")
+    return {v.version: (v.stage, v.aliases) for v in versions}
+
+
+def reports(folder: Path) -> list[Path]:
+    """Report folders, oldest first."""
+    return sorted((folder / "reports").glob("*"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def test_works_as_typed_after_the_demo(fresh: Path) -> None:
+    """In the demo's folder the README's command gives verdict, report and run."""
+    told = abtest(*COMPARE, cwd=fresh)
+    assert told.stdout.startswith("PROMOTE  The challenger should replace the champion")
+    report = reports(fresh)[-1]
+    assert report.name.startswith("digits-v1-vs-v2-")
+    assert f"Registry  sqlite:///{fresh / 'mlflow.db'}" in told.stderr
+    assert f"Report    reports/{report.name}/report.html" in told.stderr
+    data = json.loads((report / "comparison.json").read_text(encoding="utf-8"))
+    record = ComparisonRecord.from_dict(data)
+    assert (record.champion.version, record.challenger.version, record.data.n) == (1, 2, 899)
+    run_id = told.stderr.split("run ")[1].split()[0]
+    client = Registry(f"sqlite:///{fresh / 'mlflow.db'}").client
+    assert client.get_run(run_id).data.tags["abtest.verdict"] == "PROMOTE"
+    assert state(fresh) == BEFORE
+
+
+def test_agrees_with_scikit_learn(fresh: Path) -> None:
+    """The metrics are those of scikit-learn on the models' own predictions."""
+    import mlflow.sklearn
+    import pandas as pd
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
+    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    rows = pd.read_csv(fresh / "digits-test.csv")
+    registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
+    for number, side in ((1, "champion"), (2, "challenger")):
+        with registry.active():
+            model = mlflow.sklearn.load_model(f"models:/digits/{number}")
+        predicted = model.predict(rows.drop(columns="digit"))
+        macro = precision_recall_fscore_support(rows["digit"], predicted, average="macro")[:3]
+        expected = [accuracy_score(rows["digit"], predicted), *macro]
+        assert [getattr(row, side) for row in record.metrics] == pytest.approx(expected, abs=1e-15)
+
+
+def test_json_is_the_file_to_the_letter(fresh: Path) -> None:
+    """`--format json` prints exactly comparison.json, and nothing else on stdout."""
+    told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
+    assert told.stdout == (reports(fresh)[-1] / "comparison.json").read_text(encoding="utf-8")
+
+
+def test_quiet_prints_the_verdict_alone(fresh: Path) -> None:
+    """`--quiet` says one word on stdout and nothing on stderr."""
+    told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--quiet", cwd=fresh)
+    assert (told.stdout, told.stderr) == ("PROMOTE\n", "")
+
+
+def test_markdown_is_the_summary_file(fresh: Path) -> None:
+    """`--format markdown` prints summary.md."""
+    told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "markdown", cwd=fresh)
+    assert told.stdout == (reports(fresh)[-1] / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        [],
+        ["--champion-alias", "champion", "--challenger-alias", "challenger"],
+        ["--champion-version", "1", "--challenger-version", "2"],
+        ["--champion-uri", "models:/digits@champion", "--challenger-uri", "models:/digits/2"],
+        ["--champion-uri", "models:/digits/Production", "--challenger-version", "latest"],
+    ],
+    ids=["defaults", "aliases", "versions", "URIs", "mixed"],
+)
+def test_every_kind_of_reference_names_the_same_models(fresh: Path, references: list[str]) -> None:
+    """However the two versions are named, the outcomes are the same table."""
+    told = abtest("compare", *references, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
+    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    assert (record.champion.version, record.challenger.version) == (1, 2)
+    assert record.contingency.n == 899
+    assert (record.contingency.champion_only, record.contingency.challenger_only) == (3, 29)
+
+
+def test_auto_promote_with_stages_resolves_the_version(fresh: Path) -> None:
+    """Named by stages, the challenger's version is promoted, the champion's archived, and it is on record."""
+    told = abtest(*COMPARE, "--no-save-plot", "--auto-promote", cwd=fresh)
+    assert "version 2: stage Staging → Production" in told.stderr
+    assert "Promoted version 2; recorded in run " in told.stderr
+    assert state(fresh) == AFTER
+    again = abtest("compare", "--champion-version", "1", "--challenger-version", "2", "--auto-promote", cwd=fresh)
+    assert "Nothing to promote" in again.stderr
+    assert state(fresh) == AFTER
+
+
+def test_a_dry_run_prints_the_plan_and_moves_nothing(fresh: Path) -> None:
+    """`--dry-run` stops at the plan."""
+    told = abtest(*COMPARE, "--no-save-plot", "--auto-promote", "--dry-run", cwd=fresh)
+    assert "version 1: stage Production → Archived" in told.stderr
+    assert state(fresh) == BEFORE
+
+
+def test_nothing_else_promotes(fresh: Path) -> None:
+    """With the sides exchanged the verdict keeps the champion, and --auto-promote moves nothing."""
+    told = abtest(
+        "compare", "--champion-version", "2", "--challenger-version", "1", "--no-save-plot", "--auto-promote", cwd=fresh
+    )
+    assert told.stdout.startswith("KEEP_CHAMPION")
+    assert "Not promoted" in told.stderr
+    assert state(fresh) == BEFORE
+
+
+def test_the_first_deployment_beats_the_baseline(fresh: Path) -> None:
+    """`--champion-version baseline` compares with the majority-class predictor, and can be promoted over it."""
+    registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
+    registry.set_stage("digits", 1, "Archived")
+    registry.delete_alias("digits", "champion")
+    sides = ["--champion-version", "baseline", "--challenger-stage", "Staging"]
+    told = abtest("compare", *sides, "--no-save-plot", "--auto-promote", cwd=fresh)
+    assert told.stdout.startswith("PROMOTE")
+    assert "majority-class predictor" in told.stdout
+    assert state(fresh)[2][0] == "Production"
+
+
+@pytest.mark.parametrize(
+    ("sides", "accept", "code"),
+    [(("1", "2"), [], 0), (("2", "1"), [], 4), (("2", "1"), ["--accept", "conditional"], 4)],
+    ids=["PROMOTE", "KEEP_CHAMPION", "KEEP_CHAMPION is never accepted"],
+)
+def test_the_gate_speaks_in_exit_codes(fresh: Path, sides: tuple[str, str], accept: list[str], code: int) -> None:
+    """With --gate the exit code is the verdict's."""
+    champion, challenger = sides
+    versions = ["--champion-version", champion, "--challenger-version", challenger]
+    abtest("compare", *versions, "--gate", *accept, "--no-save-plot", "--no-log", cwd=fresh, code=code)
+
+
+def test_the_gate_on_insufficient_evidence(tmp_path: Path) -> None:
+    """Identical models give effect 0, p = 1 and exit code 5, or 0 where that verdict is accepted."""
+    (tmp_path / "p.csv").write_text("y,a,b\n" + "0,0,0\n1,1,1\n" * 20, encoding="utf-8")
+    command = ["compare-predictions", "p.csv", "--target", "y", "--champion", "a", "--challenger", "b", "--gate"]
+    told = abtest(*command, "--format", "json", cwd=tmp_path, code=5)
+    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    assert {(row.effect, row.pvalue) for row in record.metrics} == {(0.0, 1.0)}
+    abtest(*command, "--accept", "insufficient-evidence", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--champion-stage", "Production", "--champion-alias", "champion"], "name the champion twice"),
+        (["--auto-promote", "--no-log"], "a promotion is recorded"),
+        (["--auto-promote", "--challenger-uri", "some/folder"], "two versions of a registered model"),
+        (["--dry-run"], "means nothing without --auto-promote"),
+        (["--average", "micro"], "micro"),
+    ],
+)
+def test_usage_errors_come_before_any_work(fresh: Path, arguments: list[str], told: str) -> None:
+    """What contradicts itself is a usage error, exit code 2, and nothing is done."""
+    count = len(reports(fresh))
+    said = abtest("compare", *arguments, cwd=fresh, code=2)
+    assert told in " ".join(said.stderr.replace("│", " ").split())
+    assert len(reports(fresh)) == count
+
+
+def test_a_second_demo_touches_nothing_else(fresh: Path) -> None:
+    """A second demo rebuilds its own files; what somebody else put beside them stays."""
+    (fresh / "notes.txt").write_text("mine", encoding="utf-8")
+    before = reports(fresh)
+    abtest("demo", cwd=fresh.parent)
+    assert (fresh / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert set(before) < set(reports(fresh))
+    assert state(fresh) == BEFORE
+
+
+def test_the_demo_clears_nothing_it_did_not_make(tmp_path: Path) -> None:
+    """A folder of the same name with a registry of its own is left alone."""
+    (tmp_path / "abtest-demo").mkdir()
+    (tmp_path / "abtest-demo" / "mlflow.db").write_text("precious", encoding="utf-8")
+    told = abtest("demo", cwd=tmp_path, code=1)
+    assert "did not make it" in told.stderr
+    assert (tmp_path / "abtest-demo" / "mlflow.db").read_text(encoding="utf-8") == "precious"

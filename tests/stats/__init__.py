@@ -1,0 +1,1 @@
+"""Laws of the mathematics: published values, brute force, other libraries."""

@@ -1,0 +1,59 @@
+"""What the README shows is what happens: its commands are typed and its output compared."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from abtest.cli import app
+from abtest.policy import Policy
+from abtest.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_shown_command_prints_what_is_shown(tmp_path: Path) -> None:
+    """Each `$ command` of a console block, typed in order, prints the lines under it (... stands for anything)."""
+    checker, here = doctest.OutputChecker(), tmp_path
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            if command.startswith("cd "):
+                here /= command.removeprefix("cd ")
+                continue
+            told = subprocess.run(  # noqa: S603 - the README's own commands
+                [sys.executable, "-m", *command.split()],
+                cwd=here,
+                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            assert checker.check_output(shown, told.stdout, flags), f"$ {command}\n{told.stdout}"
+
+
+def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+    """The TOML of the README loads, and its policy is the default."""
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "abtest.toml").write_text(text, encoding="utf-8")
+    settings = Settings.load(tmp_path, {})
+    assert settings.registry["model_name"] == "digits"
+    assert Policy.from_mapping(settings.policy) == Policy()
+
+
+def test_every_command_is_in_the_readme() -> None:
+    """An undocumented command is a failing test."""
+    for command in app.registered_commands:
+        assert f"`abtest {command.name}" in README
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Each relative link and picture of the README is a file of the project."""
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
