@@ -174,6 +174,7 @@ def _common_kind(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelTy
     for candidate in candidates:
         if all(_castable(value, candidate) for values in columns.values() for value in values):
             return candidate
+    _refuse_continuous(columns, "float")  # the likelier cause than a column of another kind
     raise _mismatch(columns, kinds, candidates[-1])
 
 

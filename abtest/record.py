@@ -283,7 +283,9 @@ class ComparisonRecord:
     @property
     def name(self) -> str:
         """What the comparison is called in file and run names."""
-        return f"{self.model_name or 'comparison'}-{_slug(self.champion)}-vs-{_slug(self.challenger)}"
+        return (
+            f"{_slug(self.model_name or 'comparison')}-{_slug(self.champion.short)}-vs-{_slug(self.challenger.short)}"
+        )
 
 
 def json_schema() -> dict[str, Any]:
@@ -321,7 +323,6 @@ def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a 
     return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
 
 
-def _slug(model: ComparedModel) -> str:
-    if model.version is not None:
-        return f"v{model.version}"
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in model.ref).strip("-.")[-40:] or "model"
+def _slug(name: str) -> str:
+    """Keep of a name what means nothing in a path; of a long one, its end."""
+    return re.sub(r"[^\w.]+", "-", name)[-60:].strip("-.") or "model"

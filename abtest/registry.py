@@ -315,7 +315,8 @@ def _numbered(name: str, versions: tuple[ModelVersion, ...], text: str) -> Model
     for version in versions:
         if version.version == int(text):
             return version
-    raise ModelNotFoundError(f"'{name}' has no version {int(text)}.", hint=f"{inventory(versions)}.")
+    number = text if text == LATEST else int(text)
+    raise ModelNotFoundError(f"'{name}' has no version {number}.", hint=f"{inventory(versions)}.")
 
 
 def _version(version: MlflowVersion, aliases: dict[str, int]) -> ModelVersion:

@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
         ["ruff", "format", "--check", "--diff", "."],
         ["ruff", "check", "."],
         ["mypy"],
-        ["lint-imports"],
+        ["lint-imports", "--no-cache"],
     ],
     ids=["format", "lint", "types", "walls"],
 )

@@ -122,10 +122,14 @@ def save(rule: Rule, path: Path, *, inputs: ModelSignature | None = None) -> str
 
 
 def create_database(path: Path) -> str:
-    """Make a registry without models, and name it."""
+    """Make a registry without models in a SQLite file, and name it."""
+    return initialise(f"sqlite:///{path}")
+
+
+def initialise(uri: str) -> str:
+    """Make a registry without models in a database, and name it."""
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{path}"
     with _quiet():
         MlflowClient(uri).search_registered_models()
     return uri

@@ -74,7 +74,7 @@ def score(
     models = [model for model in (champion, challenger) if model]
     if target not in data.columns:
         raise data.missing(target, "target column")
-    columns = {model.side: model.columns([c for c in data.columns if c != target], target) for model in models}
+    columns = {model.side: model.columns(data.columns, target) for model in models}
     wanted = [*dict.fromkeys(name for names in columns.values() for name in names), target]
     types = dict(_agreed_types(models, columns))
     if data.is_text:

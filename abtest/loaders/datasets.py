@@ -329,7 +329,8 @@ class _Json(_Files):
     what = "JSON Lines"
 
     def header(self, path: Path) -> Sequence[str]:
-        return list(dict.fromkeys(key for row in next(self._blocks(path), []) for key in row))
+        with self.reading(path, (), {}):
+            return list(dict.fromkeys(key for row in next(self._blocks(path), []) for key in row))
 
     def missing(self, column: str, what: str = "column") -> InvalidInputError:
         error = super().missing(column, what)

@@ -70,7 +70,7 @@ class Model:
             InvalidInputError: The data lack a feature, or a tensor model wants another number of columns.
         """
         if self.features is not None:
-            there = tuple(feature for feature in self.features if feature in available)
+            there = tuple(feature for feature in self.features if feature in available and feature != target)
             lacking = [feature for feature in self.features if feature not in (*there, *self.optional)]
             if target in lacking:
                 raise InvalidInputError(

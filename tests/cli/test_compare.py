@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,11 @@ from abtest.record import ComparisonRecord
 from abtest.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Cli, Told
+
+    Typed = Callable[..., Told]
     from pathlib import Path
 
 COMPARE = ["compare", "--champion-stage", "Production", "--challenger-stage", "Staging"]
@@ -23,30 +26,30 @@ BEFORE = {1: ("Production", ("champion",)), 2: ("Staging", ("challenger",))}
 AFTER = {1: ("Archived", ()), 2: ("Production", ("champion",))}
 
 
-def abtest(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Type a command, and expect its exit code."""
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("ABTEST_", "MLFLOW_TRACKING"))
-    }
-    told = subprocess.run(  # noqa: S603 - the program under test
-        [sys.executable, "-m", "abtest", *arguments],
-        cwd=cwd,
-        env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
+def typed(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command in a shell of its own."""
+    return subprocess.run(  # noqa: S603 - the program under test
+        [sys.executable, "-m", "abtest", *arguments], cwd=cwd, capture_output=True, text=True, check=True
     )
-    assert told.returncode == code, told.stdout + told.stderr
-    assert "Traceback" not in told.stderr
-    return told
+
+
+@pytest.fixture
+def abtest(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
+    """The command line, typed in a folder; it runs in this process, which has MLflow imported already."""
+
+    def type_in(*arguments: str, cwd: Path, code: int = 0) -> Told:
+        monkeypatch.chdir(cwd)
+        told: Told = cli(*arguments, code=code)
+        return told
+
+    return type_in
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder a newcomer has after `abtest demo`."""
     folder = tmp_path_factory.mktemp("newcomer")
-    told = abtest("demo", cwd=folder)
-    assert told.stdout.startswith("PROMOTE")
+    assert typed("demo", cwd=folder).stdout.startswith("PROMOTE")
     return folder / "abtest-demo"
 
 
@@ -71,7 +74,7 @@ def reports(folder: Path) -> list[Path]:
 
 def test_works_as_typed_after_the_demo(fresh: Path) -> None:
     """In the demo's folder the README's command gives verdict, report and run."""
-    told = abtest(*COMPARE, cwd=fresh)
+    told = typed(*COMPARE, cwd=fresh)
     assert told.stdout.startswith("PROMOTE  The challenger should replace the champion")
     report = reports(fresh)[-1]
     assert report.name.startswith("digits-v1-vs-v2-")
@@ -86,14 +89,14 @@ def test_works_as_typed_after_the_demo(fresh: Path) -> None:
     assert state(fresh) == BEFORE
 
 
-def test_agrees_with_scikit_learn(fresh: Path) -> None:
+def test_agrees_with_scikit_learn(abtest: Typed, fresh: Path) -> None:
     """The metrics are those of scikit-learn on the models' own predictions."""
     import mlflow.sklearn
     import pandas as pd
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
-    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    record = ComparisonRecord.from_dict(json.loads(told.out))
     rows = pd.read_csv(fresh / "digits-test.csv")
     registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
     for number, side in ((1, "champion"), (2, "challenger")):
@@ -105,22 +108,22 @@ def test_agrees_with_scikit_learn(fresh: Path) -> None:
         assert [getattr(row, side) for row in record.metrics] == pytest.approx(expected, abs=1e-15)
 
 
-def test_json_is_the_file_to_the_letter(fresh: Path) -> None:
+def test_json_is_the_file_to_the_letter(abtest: Typed, fresh: Path) -> None:
     """`--format json` prints exactly comparison.json, and nothing else on stdout."""
     told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
-    assert told.stdout == (reports(fresh)[-1] / "comparison.json").read_text(encoding="utf-8")
+    assert told.out == (reports(fresh)[-1] / "comparison.json").read_text(encoding="utf-8")
 
 
-def test_quiet_prints_the_verdict_alone(fresh: Path) -> None:
+def test_quiet_prints_the_verdict_alone(abtest: Typed, fresh: Path) -> None:
     """`--quiet` says one word on stdout and nothing on stderr."""
     told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--quiet", cwd=fresh)
-    assert (told.stdout, told.stderr) == ("PROMOTE\n", "")
+    assert (told.out, told.err) == ("PROMOTE\n", "")
 
 
-def test_markdown_is_the_summary_file(fresh: Path) -> None:
+def test_markdown_is_the_summary_file(abtest: Typed, fresh: Path) -> None:
     """`--format markdown` prints summary.md."""
     told = abtest(*COMPARE, "--no-save-plot", "--no-log", "--format", "markdown", cwd=fresh)
-    assert told.stdout == (reports(fresh)[-1] / "summary.md").read_text(encoding="utf-8")
+    assert told.out == (reports(fresh)[-1] / "summary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -134,52 +137,52 @@ def test_markdown_is_the_summary_file(fresh: Path) -> None:
     ],
     ids=["defaults", "aliases", "versions", "URIs", "mixed"],
 )
-def test_every_kind_of_reference_names_the_same_models(fresh: Path, references: list[str]) -> None:
+def test_every_kind_of_reference_names_the_same_models(abtest: Typed, fresh: Path, references: list[str]) -> None:
     """However the two versions are named, the outcomes are the same table."""
     told = abtest("compare", *references, "--no-save-plot", "--no-log", "--format", "json", cwd=fresh)
-    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    record = ComparisonRecord.from_dict(json.loads(told.out))
     assert (record.champion.version, record.challenger.version) == (1, 2)
     assert record.contingency.n == 899
-    assert (record.contingency.champion_only, record.contingency.challenger_only) == (3, 29)
+    assert (record.contingency.champion_only, record.contingency.challenger_only) == (2, 28)
 
 
-def test_auto_promote_with_stages_resolves_the_version(fresh: Path) -> None:
+def test_auto_promote_with_stages_resolves_the_version(abtest: Typed, fresh: Path) -> None:
     """Named by stages, the challenger's version is promoted, the champion's archived, and it is on record."""
     told = abtest(*COMPARE, "--no-save-plot", "--auto-promote", cwd=fresh)
-    assert "version 2: stage Staging → Production" in told.stderr
-    assert "Promoted version 2; recorded in run " in told.stderr
+    assert "version 2: stage Staging → Production" in told.err
+    assert "Promoted version 2; recorded in run " in told.err
     assert state(fresh) == AFTER
     again = abtest("compare", "--champion-version", "1", "--challenger-version", "2", "--auto-promote", cwd=fresh)
-    assert "Nothing to promote" in again.stderr
+    assert "Nothing to promote" in again.err
     assert state(fresh) == AFTER
 
 
-def test_a_dry_run_prints_the_plan_and_moves_nothing(fresh: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_moves_nothing(abtest: Typed, fresh: Path) -> None:
     """`--dry-run` stops at the plan."""
     told = abtest(*COMPARE, "--no-save-plot", "--auto-promote", "--dry-run", cwd=fresh)
-    assert "version 1: stage Production → Archived" in told.stderr
+    assert "version 1: stage Production → Archived" in told.err
     assert state(fresh) == BEFORE
 
 
-def test_nothing_else_promotes(fresh: Path) -> None:
+def test_nothing_else_promotes(abtest: Typed, fresh: Path) -> None:
     """With the sides exchanged the verdict keeps the champion, and --auto-promote moves nothing."""
     told = abtest(
         "compare", "--champion-version", "2", "--challenger-version", "1", "--no-save-plot", "--auto-promote", cwd=fresh
     )
-    assert told.stdout.startswith("KEEP_CHAMPION")
-    assert "Not promoted" in told.stderr
+    assert told.out.startswith("KEEP_CHAMPION")
+    assert "Not promoted" in told.err
     assert state(fresh) == BEFORE
 
 
-def test_the_first_deployment_beats_the_baseline(fresh: Path) -> None:
+def test_the_first_deployment_beats_the_baseline(abtest: Typed, fresh: Path) -> None:
     """`--champion-version baseline` compares with the majority-class predictor, and can be promoted over it."""
     registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
     registry.set_stage("digits", 1, "Archived")
     registry.delete_alias("digits", "champion")
     sides = ["--champion-version", "baseline", "--challenger-stage", "Staging"]
     told = abtest("compare", *sides, "--no-save-plot", "--auto-promote", cwd=fresh)
-    assert told.stdout.startswith("PROMOTE")
-    assert "majority-class predictor" in told.stdout
+    assert told.out.startswith("PROMOTE")
+    assert "majority-class predictor" in told.out
     assert state(fresh)[2][0] == "Production"
 
 
@@ -188,19 +191,21 @@ def test_the_first_deployment_beats_the_baseline(fresh: Path) -> None:
     [(("1", "2"), [], 0), (("2", "1"), [], 4), (("2", "1"), ["--accept", "conditional"], 4)],
     ids=["PROMOTE", "KEEP_CHAMPION", "KEEP_CHAMPION is never accepted"],
 )
-def test_the_gate_speaks_in_exit_codes(fresh: Path, sides: tuple[str, str], accept: list[str], code: int) -> None:
+def test_the_gate_speaks_in_exit_codes(
+    abtest: Typed, fresh: Path, sides: tuple[str, str], accept: list[str], code: int
+) -> None:
     """With --gate the exit code is the verdict's."""
     champion, challenger = sides
     versions = ["--champion-version", champion, "--challenger-version", challenger]
     abtest("compare", *versions, "--gate", *accept, "--no-save-plot", "--no-log", cwd=fresh, code=code)
 
 
-def test_the_gate_on_insufficient_evidence(tmp_path: Path) -> None:
+def test_the_gate_on_insufficient_evidence(abtest: Typed, tmp_path: Path) -> None:
     """Identical models give effect 0, p = 1 and exit code 5, or 0 where that verdict is accepted."""
     (tmp_path / "p.csv").write_text("y,a,b\n" + "0,0,0\n1,1,1\n" * 20, encoding="utf-8")
     command = ["compare-predictions", "p.csv", "--target", "y", "--champion", "a", "--challenger", "b", "--gate"]
     told = abtest(*command, "--format", "json", cwd=tmp_path, code=5)
-    record = ComparisonRecord.from_dict(json.loads(told.stdout))
+    record = ComparisonRecord.from_dict(json.loads(told.out))
     assert {(row.effect, row.pvalue) for row in record.metrics} == {(0.0, 1.0)}
     abtest(*command, "--accept", "insufficient-evidence", cwd=tmp_path)
 
@@ -215,11 +220,11 @@ def test_the_gate_on_insufficient_evidence(tmp_path: Path) -> None:
         (["--average", "micro"], "micro"),
     ],
 )
-def test_usage_errors_come_before_any_work(fresh: Path, arguments: list[str], told: str) -> None:
+def test_usage_errors_come_before_any_work(abtest: Typed, fresh: Path, arguments: list[str], told: str) -> None:
     """What contradicts itself is a usage error, exit code 2, and nothing is done."""
     count = len(reports(fresh))
     said = abtest("compare", *arguments, cwd=fresh, code=2)
-    assert told in " ".join(said.stderr.replace("│", " ").split())
+    assert told in " ".join(said.err.replace("│", " ").split())
     assert len(reports(fresh)) == count
 
 
@@ -227,16 +232,16 @@ def test_a_second_demo_touches_nothing_else(fresh: Path) -> None:
     """A second demo rebuilds its own files; what somebody else put beside them stays."""
     (fresh / "notes.txt").write_text("mine", encoding="utf-8")
     before = reports(fresh)
-    abtest("demo", cwd=fresh.parent)
+    typed("demo", cwd=fresh.parent)
     assert (fresh / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert set(before) < set(reports(fresh))
     assert state(fresh) == BEFORE
 
 
-def test_the_demo_clears_nothing_it_did_not_make(tmp_path: Path) -> None:
+def test_the_demo_clears_nothing_it_did_not_make(abtest: Typed, tmp_path: Path) -> None:
     """A folder of the same name with a registry of its own is left alone."""
     (tmp_path / "abtest-demo").mkdir()
     (tmp_path / "abtest-demo" / "mlflow.db").write_text("precious", encoding="utf-8")
     told = abtest("demo", cwd=tmp_path, code=1)
-    assert "did not make it" in told.stderr
+    assert "did not make it" in told.err
     assert (tmp_path / "abtest-demo" / "mlflow.db").read_text(encoding="utf-8") == "precious"

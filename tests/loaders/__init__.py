@@ -1,0 +1,1 @@
+"""Tests of loaders, file for file."""
