@@ -171,7 +171,7 @@ def _common_kind(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelTy
     candidates: tuple[LabelType, ...] = ("bool", "int", "float") if "bool" in present else ("int", "float")
     if present <= {"bool", "str"}:
         candidates = ("bool",)
-    for candidate in candidates:
+    for candidate in (*candidates, "bool"):  # last: 'True' in text may mean a model's 1
         if all(_castable(value, candidate) for values in columns.values() for value in values):
             return candidate
     _refuse_continuous(columns, "float")  # the likelier cause than a column of another kind

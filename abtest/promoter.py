@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from abtest import tracking
 from abtest.decision import Verdict
 from abtest.errors import BackendError, RefusedError, StaleChampionError
+from abtest.record import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,6 +165,8 @@ def promote(
     challenger = record.challenger.version
     if challenger is None or record.model_name is None:
         raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
+    if record.champion.ref != BASELINE and not record.champion.is_version_of(record.model_name):
+        raise RefusedError(f"The champion, {record.champion.ref}, is no version of '{record.model_name}'.")
     versions = registry.versions(record.model_name)
     if not _already_serves(challenger, record.champion.version, versions):
         _refuse_stale(seen, versions)

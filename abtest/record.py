@@ -46,6 +46,10 @@ class ComparedModel:
     run_id: str | None
     uri: str | None
 
+    def is_version_of(self, model: str | None) -> bool:
+        """Whether it is a version of this registered model, and not of another one."""
+        return self.version is not None and self.uri == f"models:/{model}/{self.version}"
+
     @property
     def short(self) -> str:
         """How a reader tells it from others: "v3", or its reference where it has no version."""

@@ -178,8 +178,9 @@ def _from_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[st
         elif key in _COMPARE_KEYS:
             compare[key] = _parsed(text, _COMPARE_KEYS[key], variable)
         else:
-            known = [_PREFIX + known.upper() for known in (*_REGISTRY_KEYS, *_COMPARE_KEYS)]
-            raise InvalidInputError(f"{variable} is no setting.", hint=near(variable, known) or "unset it.")
+            known = (*_REGISTRY_KEYS, *_COMPARE_KEYS)
+            hint = near(variable, [_PREFIX + name.upper() for name in known]) if near(key, known) else None
+            raise InvalidInputError(f"{variable} is no setting.", hint=hint or "unset it.")
     return registry, compare
 
 

@@ -55,7 +55,7 @@ def compare(
     drop_unlabelled: bool = False,
     output: str | Path | None = None,
     save_plot: bool = True,
-    log: bool = False,
+    log: bool | None = False,
     experiment: str | None = None,
     command: str | None = None,
     progress: Progress | None = None,
@@ -82,7 +82,7 @@ def compare(
         drop_unlabelled: Leave out rows without a label, and count them.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
-        log: Log the comparison to MLflow.
+        log: Log the comparison to MLflow; None means where the models came from MLflow.
         experiment: Where it is logged; ``abtest/<model>`` by default.
         command: The command line this came from, for the record.
         progress: Called as ``progress(what, rows_done, rows_in_all)``.
@@ -135,6 +135,7 @@ def compare(
         command=command,
     )
     comparison = Comparison(record, registry, tuple(pin.version for pin in pins if pin.version))
+    log = registry is not None if log is None else log
     return _delivered(comparison, output, log=log, experiment=experiment, figures=save_plot)
 
 

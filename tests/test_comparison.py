@@ -193,6 +193,18 @@ def test_an_interrupted_promotion_is_seen_by_the_next_comparison(staged: Registr
     assert "version 2" in told
 
 
+def test_a_version_of_another_model_is_no_champion_here(staged: Registry) -> None:
+    """A champion from another registered model is compared, and neither tagged nor archived as if it were ours."""
+    comparison = compared(staged)
+    other = replace(comparison.record.champion, ref="models:/other/1", uri="models:/other/1")
+    foreign = replace(comparison, record=replace(comparison.record, champion=other))
+    foreign.log(figures=False)
+    assert staged.client.get_model_version("m", "1").tags == {}
+    with pytest.raises(RefusedError, match="no version of 'm'"):
+        foreign.promote()
+    assert state(staged) == BEFORE
+
+
 def test_models_outside_a_registry_are_never_promoted() -> None:
     """There is nothing to move for models in no registry."""
     with pytest.raises(RefusedError, match="no registry"):

@@ -230,15 +230,16 @@ def test_accuracy_is_tested_by_mcnemar() -> None:
 # Resampled numbers against rows that are really resampled
 
 
-def macro_f1(y: npt.NDArray[np.int64], p: npt.NDArray[np.int64], classes: list[int]) -> npt.NDArray[np.float64]:
-    """Macro F1 of samples of rows, shape (samples, rows), straight from its definition."""
+def by_definition(
+    name: str, y: npt.NDArray[np.int64], p: npt.NDArray[np.int64], classes: list[int]
+) -> npt.NDArray[np.float64]:
+    """Precision or F1 of samples of rows, shape (samples, rows), straight from definition: (samples, classes)."""
     scores = []
     for k in classes:
-        hits = np.sum((y == k) & (p == k), axis=1)
-        missed_or_false = np.sum((y == k) != (p == k), axis=1)
-        bottom = 2 * hits + missed_or_false
-        scores.append(np.where(bottom > 0, 2 * hits / np.maximum(bottom, 1), 0.0))
-    return np.asarray(np.mean(scores, axis=0))
+        hits, predicted, true = (np.sum(which, axis=1) for which in ((y == k) & (p == k), p == k, y == k))
+        top, bottom = (hits, predicted) if name == "precision" else (2 * hits, predicted + true)
+        scores.append(np.where(bottom > 0, top / np.maximum(bottom, 1), 0.0))
+    return np.stack(scores, axis=1)
 
 
 def brackets(draws: npt.NDArray[np.float64], limit: float, share: float, tolerance: float) -> bool:
@@ -262,24 +263,27 @@ def test_resampled_numbers_are_those_of_all_resamples(seed: int) -> None:
     y, a, b = rng.integers(0, 2 + seed % 2, size=(3, n))
     classes = sorted(set(y.tolist()))
     samples = np.array(list(itertools.product(range(n), repeat=n)))
-    effects = macro_f1(y[samples], b[samples], classes) - macro_f1(y[samples], a[samples], classes)
-    not_above, not_below = np.mean(effects <= 1e-12), np.mean(effects >= -1e-12)
-    exact = min(1.0, 2 * min(not_above, not_below))
     table = PairedOutcomes.from_predictions(y, a, b)
-    for confidence in (0.2, 0.5, 0.8, 0.95):
-        row = evaluate(table, Policy(confidence=confidence), resamples=resamples, seed=seed).metric("f1")
-        assert row.effect == pytest.approx(
-            float((macro_f1(y[None], b[None], classes) - macro_f1(y[None], a[None], classes))[0])
+    evaluated = {
+        confidence: evaluate(table, Policy(confidence=confidence), resamples=resamples, seed=seed)
+        for confidence in (0.2, 0.5, 0.8, 0.95)
+    }
+    for name in ("precision", "f1"):
+        effects = by_definition(name, y[samples], b[samples], classes) - by_definition(
+            name, y[samples], a[samples], classes
         )
-        assert row.pvalue == pytest.approx(exact, abs=2 * epsilon + 2 / resamples)
-        if np.ptp(effects) < 1e-12:
-            assert row.ci_lower is None
-            continue
-        assert row.ci_lower is not None
-        assert row.ci_upper is not None
-        tail = (1 - confidence) / 2
-        assert brackets(effects, row.ci_lower, tail, epsilon)
-        assert brackets(effects, row.ci_upper, 1 - tail, epsilon)
+        for confidence, evaluation in evaluated.items():
+            rows = [row for row in evaluation.per_class if row.metric == name and row.n]
+            for row, exact in zip([*rows, evaluation.metric(name)], [*effects.T, effects.mean(axis=1)], strict=True):
+                not_above, not_below = np.mean(exact <= 1e-12), np.mean(exact >= -1e-12)
+                pvalue = min(1.0, 2 * min(not_above, not_below))
+                assert row.pvalue == pytest.approx(pvalue, abs=2 * epsilon + 2 / resamples)
+                if row.ci_lower is None or row.ci_upper is None:
+                    assert np.ptp(exact) < 1e-12
+                else:
+                    tail = (1 - confidence) / 2
+                    assert brackets(exact, row.ci_lower, tail, epsilon)
+                    assert brackets(exact, row.ci_upper, 1 - tail, epsilon)
 
 
 def test_the_interval_of_macro_f1_is_scikit_learns_over_resampled_rows() -> None:

@@ -230,6 +230,13 @@ def test_the_parts_agree(plain: Json) -> None:
     assert plain["outcomes"]["labels"] == ["a", "b", "c"]
 
 
+def test_what_was_noticed_earlier_comes_first() -> None:
+    """Notices given to the record, of casting for instance, stand before those of the evaluation."""
+    record = record_of(PairedOutcomes.from_counts({(0, 0, 0): 1}), notices=("Labels were cast.",))
+    assert record.notices[0] == "Labels were cast."
+    assert any("fewer than 20 rows" in notice for notice in record.notices[1:])
+
+
 def test_confusion_matrices_of_very_many_classes_are_left_out() -> None:
     """Above 500 labels the matrices, which the table holds anyway, are null, and it is said."""
     labels = range(501)
@@ -375,6 +382,7 @@ def test_what_no_schema_sees_is_refused_too(plain: Json, mutate: Callable[[Json]
     with pytest.raises(InvalidInputError) as caught:
         ComparisonRecord.from_dict(plain)
     assert str(caught.value).startswith(f"The comparison's {message}")
+    assert not str(caught.value).endswith("..")
 
 
 @pytest.mark.parametrize("version", ["0.9", "2.0", 1.0, None])

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +22,7 @@ from tests import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from abtest.registry import ReferenceKind
 
@@ -113,7 +113,7 @@ def test_a_name_with_a_quote(registry: Registry) -> None:
 )
 def test_makes_no_database(uri: str, tmp_path: Path) -> None:
     """A SQLite file that is not there is an error, however it is spelt, and still not there."""
-    with pytest.raises(NotFoundError, match="There is no MLflow registry at .*no such file"):
+    with pytest.raises(NotFoundError, match=r"There is no MLflow registry at .*no such file"):
         Registry(uri).models()
     assert list(tmp_path.iterdir()) == []
 
@@ -138,7 +138,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as database:
         database.execute("create table shopping (item text)")
     before = (tmp_path / "other.db").read_bytes()
-    with pytest.raises(NotFoundError, match="is a database without an MLflow registry.*the right database"):
+    with pytest.raises(NotFoundError, match=r"is a database without an MLflow registry.*the right database"):
         Registry("sqlite:///other.db").models()
     assert (tmp_path / "other.db").read_bytes() == before
 
@@ -170,7 +170,7 @@ def test_what_mlflow_raises_is_ours(stocked: Registry) -> None:
     stocked.models()
     with contextlib.closing(sqlite3.connect(stocked.tracking_uri.removeprefix("sqlite:///"))) as database:
         database.execute("alter table registered_models rename to elsewhere")
-    with pytest.raises(BackendError, match="could not be listed: .*no such table") as told:
+    with pytest.raises(BackendError, match=r"could not be listed: .*no such table") as told:
         stocked.models()
     assert told.value.__cause__ is not None
     assert len(str(told.value)) < 700
@@ -181,7 +181,7 @@ class _Elsewhere(http.server.BaseHTTPRequestHandler):
 
     status = 200
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         """Answer."""
         self.send_response(self.status)
         self.end_headers()
@@ -313,7 +313,7 @@ def test_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
     registry = Registry(request.getfixturevalue(kind))
     assert [pinned(registry, "stage", "Production"), pinned(registry, "alias", "champion")] == [1, 1]
     assert pinned(registry, "version", "latest") == 2
-    with pytest.raises(ModelNotFoundError, match="No registered model 'friut'.*did you mean 'fruit'"):
+    with pytest.raises(ModelNotFoundError, match=r"No registered model 'friut'.*did you mean 'fruit'"):
         registry.versions("friut")
     with pytest.raises(
         ModelNotFoundError, match=r"'fruit' has no version 3.*1 \(Production\) @champion, 2 \(Staging\)"

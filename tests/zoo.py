@@ -2,9 +2,9 @@
 
 All models of "fruit" tell an apple from a pear by its width and height. Versions by number:
 
-1 champion, in Production, a linear rule · 2 challenger, in Staging, a better one · 3 no stage · and each in no stage and
-broken in its own way: 4 raises, 5 does not load, 6 predicts probabilities, 7 predicts one row too few, 8 predicts two
-columns, 9 predicts numbers, 10 sometimes predicts a class of its own, 11 predicts nothing for some rows.
+1 champion, in Production, a simple rule · 2 challenger, in Staging, a better one · 3 no stage · and each in no stage
+and broken in its own way: 4 raises, 5 does not load, 6 predicts probabilities, 7 predicts one row too few, 8 predicts
+two columns, 9 predicts numbers, 10 sometimes predicts a class of its own, 11 predicts nothing for some rows.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def two_columns(frame: pd.DataFrame) -> npt.NDArray[Any]:
 
 def numbers(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Predict 0 and 1."""
-    return (frame["height"] > frame["width"]).astype("int64").to_numpy()
+    return np.asarray(frame["height"] > frame["width"], dtype=np.int64)
 
 
 def stranger(frame: pd.DataFrame) -> npt.NDArray[Any]:
@@ -119,6 +119,14 @@ def save(rule: Rule, path: Path, *, inputs: ModelSignature | None = None) -> str
     with _quiet():
         mlflow.pyfunc.save_model(path, python_model=_model(rule), signature=inputs, pip_requirements=["mlflow"])
     return str(path)
+
+
+def log(rule: Rule, *, inputs: ModelSignature | None = None) -> None:
+    """Log a rule as the model of the current run."""
+    import mlflow.pyfunc
+
+    with _quiet():
+        mlflow.pyfunc.log_model(name="model", python_model=_model(rule), signature=inputs, pip_requirements=["mlflow"])
 
 
 def create_database(path: Path) -> str:
@@ -173,10 +181,10 @@ def copy(database: Path, folder: Path) -> str:
 
 
 def _model(rule: Rule) -> Any:
-    import cloudpickle
-    from mlflow.pyfunc import PythonModel
+    import cloudpickle  # type: ignore[import-untyped] # it ships no types
+    from mlflow.pyfunc.model import PythonModel
 
-    class Model(PythonModel):  # type: ignore[misc] # MLflow ships no type for it
+    class Model(PythonModel):
         _skip_type_hint_validation = True  # else MLflow asks for hints whenever the class is made, in loading too
 
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - MLflow would take hints for a schema

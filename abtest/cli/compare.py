@@ -72,10 +72,10 @@ def compare(
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     settings = Settings.load(Path.cwd(), os.environ)
-    chosen: dict[str, Any] = {"log": True, "output": "reports", **settings.compare, **given}
+    chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
     for side, reference in named.items():
         named[side] = reference or _from_settings(side, settings)
-    _check_usage(chosen, named)
+    _check_usage(given, chosen, named)
     with common.Bar(quiet=quiet) as progress:
         comparison = workflow.compare(
             named["champion"],
@@ -86,7 +86,7 @@ def compare(
             tracking_uri=tracking_uri or settings.registry.get("tracking_uri"),
             registry_uri=registry_uri or settings.registry.get("registry_uri"),
             output=chosen["output"],
-            log=chosen["log"] and not common.is_unregistered(named),
+            log=chosen.get("log"),
             command=common.command_line(),
             progress=progress,
             **{key: chosen[key] for key in _PASSED if key in chosen},
@@ -99,18 +99,18 @@ def compare(
         raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
 
 
-def _check_usage(chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
+def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
     """Refuse, before any work, what could not be carried out after it."""
     if "test_data" not in chosen:
         raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
     if not chosen.get("auto_promote"):
-        for option in ("dry_run", "promote_on"):
-            if chosen.get(option) and option in chosen and not (option == "promote_on" and chosen[option] == "promote"):
-                raise typer.BadParameter(
-                    "means nothing without --auto-promote.", param_hint=f"--{option.replace('_', '-')}"
-                )
+        idle = [option for option in ("dry_run", "promote_on") if given.get(option)]
+        if idle:
+            raise typer.BadParameter(
+                "means nothing without --auto-promote.", param_hint=f"--{idle[0].replace('_', '-')}"
+            )
         return
-    if not chosen["log"]:
+    if chosen.get("log") is False:
         raise typer.BadParameter(
             "cannot be joined with --no-log: a promotion is recorded.", param_hint="--auto-promote"
         )

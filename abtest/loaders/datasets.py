@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_ROWS = 50_000
-_BLOCK_BYTES = 8 << 20  # of a CSV file at a time: no row may be longer, and types are guessed from the first
+_BLOCK_BYTES = 1 << 20  # of a CSV file: no row may be longer; Arrow reads up to 32 blocks ahead of the models
 _JSON_ROWS = 10_000  # at a time, and those whose keys are the columns
 DIGEST_DIGITS = 32  # of SHA-256, in hex: MLflow takes at most 36 characters
 _FORMATS = {
@@ -234,6 +234,7 @@ class _Csv(_Files):
     def read_file(
         self, path: Path, columns: Sequence[str], types: Mapping[str, pa.DataType]
     ) -> Iterator[pa.RecordBatch]:
+        self._refuse_open_quote(path)
         with self._open(path, columns, types) as reader:
             for field in reader.schema:
                 if pa.types.is_binary(field.type) and field.name not in types:  # what Arrow takes other encodings for
@@ -273,6 +274,10 @@ class _Csv(_Files):
             cause = str(error.__cause__)
             if "Empty CSV file or block" in cause:
                 raise InvalidInputError(f"{path} holds no rows.") from error.__cause__
+            if "straddles two block boundaries" in cause:
+                raise InvalidInputError(
+                    f"{path} has a row longer than {wording.whole(_BLOCK_BYTES)} bytes.", hint="is a quote left open?"
+                ) from error.__cause__
             if _RAGGED.search(cause):
                 raise self._ragged(path, error) from error.__cause__
             if match := _CONVERSION.search(cause):
@@ -310,6 +315,24 @@ class _Csv(_Files):
             f"where the header names {wording.plural(row.expected_columns, 'column')}.",
             hint="quote values that hold the delimiter, or mend the row.",
         )
+
+    def _refuse_open_quote(self, path: Path) -> None:
+        """A quote that is never closed swallows every row after it, and Arrow says nothing."""
+        with path.open("rb") as stream:
+            quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(1 << 20), b""))
+        if quotes % 2 == 0:
+            return  # else it may still be an inch sign
+        rows, last = 0, {}
+        with self._open(path, None, dict.fromkeys(self.header(path), pa.string())) as reader:
+            for batch in reader:
+                rows += batch.num_rows
+                last = batch.slice(batch.num_rows - 1).to_pylist()[0] if batch.num_rows else last
+        swallowed = next((column for column, value in last.items() if "\n" in (value or "")), None)
+        if swallowed is not None:
+            raise InvalidInputError(
+                f"{path} leaves a quote open: '{swallowed}' of row {wording.whole(rows)} is the rest of the file.",
+                hint="close the quote, or double it.",
+            )
 
     def _row_of(self, path: Path, column: str, value: str) -> int | None:
         """Find the first row with this text; a second look is cheap beside an error without a place."""

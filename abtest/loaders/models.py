@@ -285,7 +285,7 @@ def as_array(raw: Any, what: str) -> npt.NDArray[Any]:  # noqa: ANN401 - whateve
         InvalidInputError: Its rows differ in length.
     """
     try:
-        return np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
+        return np.asarray(raw)
     except ValueError as error:
         raise InvalidInputError(f"{what} hold rows of different lengths.", hint="give one label a row.") from error
 

@@ -196,7 +196,7 @@ FIGURES = (
         title="Where is the challenger worse?",
         caption=(
             "Effects by class, in points, the worst first: ▼ left of zero is worse, ▲ right of it better. A hollow "
-            "mark has an interval that holds zero; with many classes, some intervals leave it out by chance alone."
+            "mark has an interval that holds zero, or none; with many classes, some leave it out by chance."
         ),
         alt=_alt_classes,
         draw=_draw_classes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from abtest.reporter.figures import Drawn
 
 MOST_CLASSES_OPEN = 50  # a longer table waits folded
-MOST_CLASSES_IN_A_TABLE = 20  # columns of a confusion matrix that can still be read
+MOST_CLASSES_IN_A_TABLE = 12  # columns of a confusion matrix that can still be read
+_BREAKS = re.compile(r"\d %|\bp [<=] \d")
 _FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 
@@ -65,6 +67,16 @@ def aligned(numbers: Sequence[str]) -> list[str]:
     ]
 
 
+def unbroken(text: str) -> str:
+    """Keep numbers and their units, and p and its value, on one line.
+
+    Example:
+        >>> unbroken("95 % of them, p < 0.001").replace("\u00a0", "·")
+        '95·% of them, p·<·0.001'
+    """
+    return _BREAKS.sub(lambda found: found.group(0).replace(" ", "\u00a0"), text)
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -80,6 +92,7 @@ def _environment() -> jinja2.Environment:
         "percent": wording.percent,
         "pvalue": wording.pvalue,
         "aligned": aligned,
+        "unbroken": unbroken,
         "drawing": Markup,  # SVG of our own making, its texts escaped there
     }
     environment.globals |= {

@@ -127,7 +127,9 @@ def summarise(record: ComparisonRecord) -> Summary:
     """Put a comparison into words."""
     accuracy = record.evaluation.metric("accuracy")
     return Summary(
-        title=f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}",
+        title=cleaned(
+            f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}"
+        ),
         verdict=record.decision.verdict,
         verdict_title=VERDICT_TITLES[record.decision.verdict],
         verdict_mark=VERDICT_MARKS[record.decision.verdict],

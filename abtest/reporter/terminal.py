@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from abtest.reporter.layout import short
 from abtest.reporter.palette import BETTER, CHALLENGER, CHAMPION, WORSE
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from abtest.reporter.summary import Summary
 
+_NAME = 26  # letters that leave room for five more columns
 _TONES = {"better": BETTER, "worse": WORSE, "same": "default"}
 
 
@@ -28,8 +30,8 @@ def render(summary: Summary) -> RenderableType:
 def _table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    table.add_column(summary.sides[0], justify="right", style=CHAMPION)
-    table.add_column(summary.sides[1], justify="right", style=CHALLENGER)
+    table.add_column(short(summary.sides[0], _NAME), justify="right", style=CHAMPION)
+    table.add_column(short(summary.sides[1], _NAME), justify="right", style=CHALLENGER)
     table.add_column("effect, points", justify="right")
     table.add_column(f"{summary.confidence} interval", justify="right")
     table.add_column("p", justify="right")

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tests import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pandas as pd
 
     from abtest.registry import Registry
     from tests.conftest import Told
@@ -120,11 +121,11 @@ def test_references_that_name_no_model(refused: Callable[..., str], options: tup
 
 MODELS = {
     "raises": ("4", ["The challenger failed to predict rows 1 to 60: RuntimeError: cannot weigh it."]),
-    "does not load": ("5", ["The challenger at ", " does not load: ", "does this environment have what the model needs"]),
+    "does not load": ("5", ["The challenger at ", " does not load: ", "does this environment have what"]),
     "probabilities": ("6", ["Challenger predictions are not class labels (0.", "predict, not predict_proba"]),
-    "wrong length": ("7", ["The challenger returned predictions of shape (59,) for 60 rows from row 1.", "one label a row"]),
-    "two columns": ("8", ["The challenger predicts 2 values a row where one class label is expected.", "predict_proba"]),
-    "irreconcilable": ("9", ["Labels are str but challenger predictions are int ('", "class names, or map the labels."]),
+    "wrong length": ("7", ["The challenger returned predictions of shape (59,) for 60 rows from row 1.", "one label"]),
+    "two columns": ("8", ["The challenger predicts 2 values a row where one class label is expected.", "proba"]),
+    "irreconcilable": ("9", ["Labels are str but challenger predictions are int ('", "map the labels."]),
     "nothing": ("11", ["The challenger predicts nothing for 10 rows (first: row 6)."]),
 }  # fmt: skip
 
@@ -150,7 +151,7 @@ def _without(column: str) -> str:
     return zoo.fruit().drop(columns=column).to_csv(index=False)
 
 
-def _holed(column: str, row: int, value: object = None) -> str:
+def _holed(column: str, row: int, value: str | None = None) -> str:
     frame = zoo.fruit().astype(object)
     frame.loc[row - 1, column] = value
     return frame.to_csv(index=False)
@@ -197,7 +198,7 @@ def test_rows_that_cannot_be_compared_on(refused: Callable[..., str], content: s
 
 
 OPTIONS = {
-    "no such file": (("--test-data", "friut.csv"), ["test-data friut.csv does not exist.", "did you mean 'fruit.csv'?"]),
+    "no such file": (("--test-data", "friut.csv"), ["test-data friut.csv does not exist.", "did you mean 'fruit.csv'"]),
     "no such folder": (("--test-data", "nowhere/at/all.csv"), ["test-data nowhere/at/all.csv does not exist."]),
     "no format": (("--test-data", "mlflow.db"), ["test-data mlflow.db is of no known format.", ".parquet"]),
     "no Parquet in it": (("--test-data", "."), ["test-data . is a folder without Parquet files."]),
@@ -246,7 +247,7 @@ POLICIES = {
     "unknown metric": ("metrics = ['acuracy']", ["policy.toml: ", "did you mean 'accuracy'?"]),
     "no list": ("metrics = 3", ["policy.toml: metrics must be a list of names, got 3."]),
     "without accuracy": ("metrics = ['f1']", ["policy.toml: metrics must contain accuracy"]),
-    "contradiction": ("promote_share = 0.6\nconditional_share = 0.7", ["conditional_share must be in (0, promote_share"]),
+    "contradiction": ("promote_share = 0.6\nconditional_share = 0.7", ["conditional_share must be in (0, promote"]),
     "no table": ("policy = 3", ["policy.toml must be a table, got 3."]),
     "not TOML": ("confidence = = 1", ["policy.toml is not TOML: ", "line 1"]),
 }  # fmt: skip
@@ -265,7 +266,7 @@ SETTINGS = {
     "unknown key": ("[compare]\nconfidance = 1", ["abtest.toml [compare]: unknown key 'confidance'.", "'confidence'?"]),
     "elsewhere": ("[compare]\ntracking_uri = 'x'", ["unknown key 'tracking_uri'.", "belongs in [registry]."]),
     "type": ("[compare]\nresamples = 'many'", ["abtest.toml [compare] resamples must be a whole number, got 'many'."]),
-    "policy": ("[policy]\npromote_shere = 1", ["abtest.toml [policy]: unknown key 'promote_shere'", "'promote_share'?"]),
+    "policy": ("[policy]\npromote_shere = 1", ["abtest.toml [policy]: unknown key 'promote_shere'", "'promote_share'"]),
     "choice": ("[compare]\naverage = 'micro'", ["average must be one of macro, weighted, binary, got 'micro'"]),
     "label type": ("[compare]\nlabel_type = 'integer'", ["label_type must be one of int, float, str, bool"]),
     "method": ("[policy]\nmethod = 'midp'", ["method must be one of mid-p, exact, chi2, got 'midp'.", "'mid-p'?"]),

@@ -104,7 +104,7 @@ def test_a_late_fraction_is_read_as_the_signature_says() -> None:
         ("a,b\n1,x\n2,3\n", {"b": pa.int64()}, "Column 'b' of t.csv must be int64, got 'x' in row 1. Hint: mend the"),
         ("a,b\n1,1\n2, 3.5\n", {"b": pa.int64()}, "Column 'b' of t.csv must be int64, got '3.5' in row 2."),
         ("a,b\n1,yes\n", {"b": pa.bool_()}, "Column 'b' of t.csv must be bool, got 'yes' in row 1."),
-        ("a,b\n" + "1,1\n" * 2_200_000 + "1,x\n", {}, "got 'x' in row 2,200,001. Hint: log the models with a signature"),
+        ("a,b\n" + "1,1\n" * 300_000 + "1,x\n", {}, "got 'x' in row 300,001. Hint: log the models with a signature"),
         ("a,b\n1,2\n1\n", {}, "Row 2 of t.csv has 1 value where the header names 2 columns."),
         ("a,b\n1,2\n1,2,3\n1\n", {}, "Row 2 of t.csv has 3 values where the header names 2 columns."),
         ('a,b\n"x\ny",2\n1,2,3\n', {}, "Row 2 of t.csv has 3 values"),
@@ -127,9 +127,23 @@ def test_damaged_csv(content: str | bytes, types: dict[str, pa.DataType], told: 
 
 
 def test_a_long_row() -> None:
-    """A row of several megabytes is one row."""
-    write("t.csv", f"a,b\n1,{'x' * 5_000_000}\n2,y\n")
+    """A row may be long, but not longer than what is read at a time."""
+    write("t.csv", f"a,b\n1,{'x' * 500_000}\n2,y\n")
     assert [row["a"] for row in rows_of("t.csv", "a")] == [1, 2]
+    write("t.csv", f"a,b\n1,{'x' * 5_000_000}\n2,y\n")
+    with pytest.raises(InvalidInputError, match=r"t\.csv has a row longer than 1,048,576 bytes.*is a quote left open"):
+        rows_of("t.csv", "a")
+
+
+def test_a_quote_left_open() -> None:
+    """A quote that is never closed swallows the rows after it, so it is refused; a sign for inches is none."""
+    for content in ('a,b\n1,"x\n2,y\n3,z\n', 'a,b\n1,"x\n2,y\n3,"z"\n', 'a,b\n1,"x\n' + "2,y\n" * 500_000):
+        write("t.csv", content)
+        with pytest.raises(
+            InvalidInputError, match=r"t\.csv leaves a quote open: 'b' of row 1 is the rest of the file"
+        ):
+            rows_of("t.csv", "a")
+    assert rows_of(write("t.csv", 'a,b\n1,5"\n2,y\n')) == [{"a": 1, "b": '5"'}, {"a": 2, "b": "y"}]
 
 
 # ---- JSON Lines
@@ -152,7 +166,7 @@ def test_json_lines_do_not_fail_late() -> None:
     write("t.jsonl", '{"a": 1}\n' * 20_000 + '{"a": 2.5, "z": 1}\n')
     assert open_data("t.jsonl").columns == ("a",)
     assert rows_of("t.jsonl", rows=7_000)[-1] == {"a": 2.5}
-    with pytest.raises(InvalidInputError, match="no column 'z'.*A key must appear in the first 10,000 lines"):
+    with pytest.raises(InvalidInputError, match=r"no column 'z'.*A key must appear in the first 10,000 lines"):
         rows_of("t.jsonl", "z")
 
 
@@ -284,8 +298,9 @@ def _writers() -> dict[str, Callable[[pd.DataFrame], str]]:
 
     def folder(frame: pd.DataFrame) -> str:
         Path("folder").mkdir()
-        for part, start in enumerate(range(0, len(frame), 7)):
-            frame[start : start + 7].to_parquet(f"folder/part-{part:03}.parquet")
+        step = len(frame) // 4 + 1
+        for part, start in enumerate(range(0, len(frame), step)):
+            frame[start : start + step].to_parquet(f"folder/part-{part}.parquet")
         return "folder"
 
     def pattern(frame: pd.DataFrame) -> str:
@@ -358,9 +373,9 @@ def test_refuses_no_rows_at_a_time_and_unknown_columns() -> None:
     data = open_data(write("t.csv", "alpha,beta\n1,2\n"))
     with pytest.raises(InvalidInputError, match="batch_size must be at least 1, got 0"):
         data.batches(["alpha"], {}, rows=0)
-    with pytest.raises(InvalidInputError, match="t.csv has no column 'alhpa'. Hint: did you mean 'alpha'"):
+    with pytest.raises(InvalidInputError, match=r"t.csv has no column 'alhpa'. Hint: did you mean 'alpha'"):
         data.batches(["alhpa"], {})
-    with pytest.raises(InvalidInputError, match="t.csv has no column 'x'. Hint: its columns are alpha, beta."):
+    with pytest.raises(InvalidInputError, match=r"t.csv has no column 'x'. Hint: its columns are alpha, beta."):
         data.batches(["x"], {})
 
 
@@ -439,7 +454,7 @@ def test_labels_of_every_type() -> None:
     ):  # fmt: skip
         assert label_array(column, "y").tolist() == column.to_pylist()
     for column in (pa.array([b"x"]), pa.array([pd.Timestamp("2024-01-01")]), pa.array([[1]])):
-        with pytest.raises(InvalidInputError, match="Target 'y' is of type .*, which holds no class labels"):
+        with pytest.raises(InvalidInputError, match=r"Target 'y' is of type .*, which holds no class labels"):
             label_array(column, "y")
 
 
@@ -450,6 +465,7 @@ def test_labelled_rows() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read where Linux tells it")
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_memory_is_flat_in_rows(ending: str) -> None:
     """Reading ten times the rows takes no more memory."""
@@ -459,15 +475,15 @@ def test_memory_is_flat_in_rows(ending: str) -> None:
         name = f"{rows}.{ending}"
         frame.to_csv(name, index=False) if ending == "csv" else frame.to_parquet(name, row_group_size=100_000)
         script = (
-            "import resource, sys\n"
+            "from pathlib import Path\n"
             "from abtest.loaders.datasets import open_data\n"
             f"data = open_data({name!r})\n"
             "n = sum(batch.num_rows for batch in data.batches(data.columns, {}))\n"
             "data.digest()\n"
-            "print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            "print(n, Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
         )
         told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - this interpreter
         n, peak = json.loads(f"[{told.stdout.replace(' ', ',')}]")
         assert n == rows
         peaks.append(peak / 1024)
-    assert peaks[1] - peaks[0] < 80, peaks  # MB
+    assert peaks[1] - peaks[0] < 100, peaks  # MB, which is what Arrow reads ahead

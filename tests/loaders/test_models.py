@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,14 +75,14 @@ def fed(columns: dict[str, pa.Array], inputs: ModelSignature | None, path: Path,
         (np.array(["a", "b", "a"], dtype=object), ["a", "b", "a"]),
         (np.array([np.str_("a"), "b", np.str_("a")], dtype=object), ["a", "b", "a"]),
         (np.array([np.int64(1), 0, np.int8(1)], dtype=object), [1, 0, 1]),
-        (np.array([np.float64(1), np.bool_(True), 0], dtype=object), [1.0, True, 0]),
+        (np.array([np.float64(1), np.bool_(1), 0], dtype=object), [1.0, True, 0]),
         (np.array([True, False, True]), [True, False, True]),
         (np.array([1, 0, 1], dtype=np.uint8), [1, 0, 1]),
         (pa.array(["a", "b", "a"]), ["a", "b", "a"]),
     ],
 )  # fmt: skip
 def test_takes_labels_however_they_come(answer: Any, labels: list[Any]) -> None:
-    """Array, column, list, tuple, Series, category, nullable or one-column frame: the same labels, as Python's types."""
+    """Array, column, list, Series, category, nullable or one-column frame: the same labels, of Python's types."""
     assert [(type(x), x) for x in predicted(answer).tolist()] == [(type(x), x) for x in labels]
 
 
@@ -148,7 +148,7 @@ def test_each_type_reaches_the_model_as_its_signature_says(tmp_path: Path) -> No
         d="double", f="float", l="long", i="integer", s="string", c="string", b="boolean", t="datetime"
     )
     columns = {
-        "t": pa.array([datetime.datetime(2024, 2, 29, 12), None], pa.timestamp("us")),  # noqa: DTZ001 - MLflow's have no zone
+        "t": pa.array([dt.datetime(2024, 2, 29, 12), None], pa.timestamp("us")),  # noqa: DTZ001 - MLflow's have no zone
         "d": pa.array([1, 2], pa.int64()),
         "f": pa.array([0.5, None]),
         "l": pa.array([1.0, 2.0]),
@@ -264,7 +264,7 @@ def test_tensors_of_another_width(tmp_path: Path) -> None:
     """Data with more or fewer columns than a tensor signature takes are refused, and so are pictures."""
     with pytest.raises(InvalidInputError, match="takes 3 columns and the data have 1 beside the target 'y'"):
         fed({"x": pa.array([1.0])}, zoo.tensors("float64", -1, 3), tmp_path / "three")
-    with pytest.raises(InvalidInputError, match="takes tensors that rows of columns cannot fill.*Hint: log the model"):
+    with pytest.raises(InvalidInputError, match=r"takes tensors that rows of columns cannot fill.*Hint: log the model"):
         fed({"x": pa.array([1.0])}, zoo.tensors("float64", -1, 8, 8), tmp_path / "pictures")
 
 
@@ -298,7 +298,7 @@ def test_places_without_a_model(tmp_path: Path) -> None:
     saved = zoo.save(zoo.linear, tmp_path / "broken", inputs=zoo.signature(x="double"))
     Path(saved, "python_model.pkl").write_bytes(b"no pickle")
     with pytest.raises(
-        InvalidInputError, match="The champion at .*broken does not load: .*Hint: does this environment"
+        InvalidInputError, match=r"The champion at .*broken does not load: .*Hint: does this environment"
     ):
         from_uri("champion", saved, None)
     Path(saved, "MLmodel").write_text("{", encoding="utf-8")

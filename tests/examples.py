@@ -1,0 +1,216 @@
+"""Comparisons of every situation a report has to tell, made without a model, a clock or a registry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abtest.decision import decide
+from abtest.evaluator import evaluate
+from abtest.outcomes import PairedOutcomes
+from abtest.policy import Policy
+from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings, Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from abtest.labels import Label
+
+SCRIPT = "<script>alert(1)</script>"
+IMAGE = '"><img src=x onerror=alert(1)>'
+HOSTILE = (SCRIPT, IMAGE, "$x$ | `y`", "a\x00b\u202ec", "{{ 7 * 7 }}", "]]> &amp; -->", "日本語", "a label " * 20)
+
+
+def record(
+    y_true: Sequence[Label],
+    champion: Sequence[Label],
+    challenger: Sequence[Label],
+    *,
+    policy: Policy | None = None,
+    resamples: int = 400,
+    model_name: str | None = "example",
+    refs: tuple[str, str] = ("stage Production", "stage Staging"),
+    path: str = "rows.csv",
+    target: str = "label",
+    command: str | None = "abtest compare --champion-stage Production",
+    notices: tuple[str, ...] = (),
+) -> ComparisonRecord:
+    """Compare three columns as version 1 against version 2 of a registered model."""
+    policy = policy or Policy()
+    outcomes = PairedOutcomes.from_predictions(np.array(y_true), np.array(champion), np.array(challenger))
+    evaluation = evaluate(outcomes, policy, resamples=resamples)
+    versions = (1, 2) if model_name else (None, None)
+    sides = [ComparedModel(ref=ref, version=v, run_id=None, uri=None) for ref, v in zip(refs, versions, strict=True)]
+    return ComparisonRecord.of(
+        model_name=model_name,
+        champion=sides[0],
+        challenger=sides[1],
+        data=ComparedData(path=path, n=outcomes.n, digest="0123456789abcdef", target=target),
+        settings=ComparisonSettings(
+            average="macro",
+            pos_label=None,
+            label_type=None,
+            resamples=resamples,
+            seed=0,
+            batch_size=None,
+            drop_unlabelled=False,
+            policy=policy,
+        ),
+        outcomes=outcomes,
+        evaluation=evaluation,
+        decision=decide(evaluation, policy),
+        provenance=Provenance(
+            abtest_version="0.0.0",
+            python_version="3.11.0",
+            libraries={"numpy": "2.0.0"},
+            registry="postgresql://me:hunter2@db/mlflow",
+            git_commit=None,
+            command=command,
+            policy_digest=policy.digest,
+        ),
+        notices=notices,
+        created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+
+
+def classes(
+    labels: Sequence[Label],
+    *,
+    rows: int = 600,
+    champion: float = 0.8,
+    challenger: float = 0.86,
+    seed: int = 1,
+    policy: Policy | None = None,
+) -> ComparisonRecord:
+    """Two sides of about these accuracies, right on many of the same rows; every label has rows."""
+    rng = np.random.default_rng(seed)
+    k = len(labels)
+    truth = np.arange(rows) % k
+    hard = rng.random(rows)
+    own = np.where(rng.random(rows) < 0.7, hard, rng.random(rows))
+    wrong = [(truth + 1 + rng.integers(0, max(1, k - 1), rows)) % k for _ in range(2)]
+    sides = np.where(hard < champion, truth, wrong[0]), np.where(own < challenger, truth, wrong[1])
+    y, a, b = ([labels[i] for i in column.tolist()] for column in (truth, *sides))
+    return record(y, a, b, policy=policy)
+
+
+def two() -> ComparisonRecord:
+    """Spam or ham; the challenger is better: PROMOTE."""
+    return classes(["ham", "spam"])
+
+
+def three() -> ComparisonRecord:
+    """Three classes and a challenger that is worse: KEEP_CHAMPION."""
+    return classes([1, 2, 3], champion=0.9, challenger=0.7)
+
+
+def ten() -> ComparisonRecord:
+    """Ten classes, about equal: INSUFFICIENT_EVIDENCE."""
+    return classes(list(range(10)), challenger=0.8)
+
+
+def fifty() -> ComparisonRecord:
+    """Fifty classes with names."""
+    return classes([f"class {i:02d} of fifty" for i in range(50)], rows=3000)
+
+
+def folded() -> ComparisonRecord:
+    """One class more than a page shows unfolded, with recall alone."""
+    return classes(list(range(51)), policy=Policy(metrics=("accuracy", "recall")))
+
+
+def three_hundred() -> ComparisonRecord:
+    """More classes than a matrix shows, with few rows each."""
+    return classes([f"c{i:03d}" for i in range(300)], rows=1500)
+
+
+def conditional() -> ComparisonRecord:
+    """Accuracy falls while macro recall and F1 rise: CONDITIONAL, with a negative effect on accuracy."""
+    y = ["often"] * 900 + ["rare"] * 100
+    champion = ["often"] * 890 + ["rare"] * 10 + ["often"] * 70 + ["rare"] * 30
+    challenger = ["often"] * 810 + ["rare"] * 90 + ["often"] * 40 + ["rare"] * 60
+    return record(y, champion, challenger)
+
+
+def identical() -> ComparisonRecord:
+    """Two sides that say the same, and are wrong now and then."""
+    y, said = [0, 1] * 30, [0, 1] * 28 + [1, 0] * 2
+    return record(y, said, said)
+
+
+def perfect() -> ComparisonRecord:
+    """Two sides without a mistake."""
+    return record([0, 1] * 20, [0, 1] * 20, [0, 1] * 20)
+
+
+def one_row() -> ComparisonRecord:
+    """One row, on which only the champion is right."""
+    return record(["a"], ["a"], ["b"])
+
+
+def one_class() -> ComparisonRecord:
+    """One class."""
+    return record(["a"] * 30, ["a"] * 30, ["a"] * 30)
+
+
+def only_predicted() -> ComparisonRecord:
+    """A label that the challenger predicts and the truth never holds."""
+    return record(["a", "b"] * 15, ["a", "b"] * 15, ["a", "zebra"] * 2 + ["a", "b"] * 13)
+
+
+def zero_champion() -> ComparisonRecord:
+    """A champion that is never right: no change in percent can be given."""
+    return record(["a", "b"] * 4, ["b", "a"] * 4, ["a", "b"] * 4)
+
+
+def accuracy_alone() -> ComparisonRecord:
+    """A policy of accuracy alone: nothing by class."""
+    return record(["a", "b"] * 20, ["a", "a"] * 20, ["a", "b"] * 20, policy=Policy(metrics=("accuracy",)))
+
+
+def hostile() -> ComparisonRecord:
+    """Labels, names and files that would be markup in a page, a figure, Markdown or a terminal."""
+    truth = [HOSTILE[i % len(HOSTILE)] for i in range(80)]
+    wrong = [HOSTILE[(i + 1) % len(HOSTILE)] for i in range(80)]
+    return record(
+        truth,
+        [wrong[i] if i % 3 == 0 else truth[i] for i in range(80)],
+        [wrong[i] if i % 7 == 0 else truth[i] for i in range(80)],
+        model_name=f"model {SCRIPT}",
+        refs=(IMAGE, "[link](javascript:alert(1))"),
+        path=f"{SCRIPT}.csv",
+        target=IMAGE,
+        command=f"abtest compare '{SCRIPT}' --tracking-uri postgresql://me:hunter2@db/mlflow",
+        notices=(f"The champion predicts {SCRIPT!r}.",),
+    )
+
+
+def unregistered() -> ComparisonRecord:
+    """Two sides with names alone."""
+    return record([0, 1] * 20, [0, 0] * 20, [0, 1] * 20, model_name=None, refs=("champion", "a long name " * 5))
+
+
+SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
+    function.__name__: cache(function)
+    for function in (
+        two,
+        three,
+        ten,
+        fifty,
+        folded,
+        three_hundred,
+        conditional,
+        identical,
+        perfect,
+        one_row,
+        one_class,
+        only_predicted,
+        zero_champion,
+        accuracy_alone,
+        hostile,
+        unregistered,
+    )
+}

@@ -1,0 +1,1 @@
+"""What a comparison is told as: figures, page, words, Markdown, terminal."""
