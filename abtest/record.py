@@ -232,7 +232,7 @@ class ComparisonRecord:
         )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ComparisonRecord:
+    def from_dict(cls, data: object) -> ComparisonRecord:
         """Read what ``to_dict`` wrote.
 
         Raises:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.labels import Label
-from abtest.loaders.datasets import BATCH_ROWS, label_array, labelled
-from abtest.loaders.models import as_array, as_labels, missing_labels
+from abtest.loaders.columns import as_array, as_labels, label_array, labelled, missing_labels
+from abtest.loaders.datasets import BATCH_ROWS
 from abtest.outcomes import PairedOutcomes, Tally
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
-from abtest.loaders.datasets import cast_column, is_same_kind
+from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kind, missing_labels
 from abtest.outcomes import Side
 
 if TYPE_CHECKING:
@@ -276,47 +276,6 @@ def _arrow_types() -> dict[Any, pa.DataType]:
         DataType.binary: pa.binary(),
         DataType.datetime: pa.timestamp("ns"),
     }
-
-
-def as_array(raw: Any, what: str) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever holds labels
-    """Take an array, a Series, a data frame or a list as an array.
-
-    Raises:
-        InvalidInputError: Its rows differ in length.
-    """
-    try:
-        return np.asarray(raw)
-    except ValueError as error:
-        raise InvalidInputError(f"{what} hold rows of different lengths.", hint="give one label a row.") from error
-
-
-def missing_labels(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Say of each value whether it is None or NaN, shape (rows,)."""
-    if values.dtype.kind not in "fOT":
-        return np.zeros(len(values), dtype=bool)
-    import pandas as pd  # noqa: PLC0415 - only what may hold missing values needs it
-
-    return np.asarray(pd.isna(values))
-
-
-def as_labels(values: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
-    """Check that an array without missing values holds labels, and unpack those in objects, shape (rows,).
-
-    Raises:
-        InvalidInputError: It holds something else, such as dates, bytes or lists.
-    """
-    if values.dtype.kind in "biufUT":
-        return values
-    labels = values.astype(object)
-    if values.dtype.kind == "O":
-        labels[:] = [value.item() if isinstance(value, np.generic) else value for value in values]
-    for value in labels:
-        if type(value) not in (str, bool, int, float):
-            raise InvalidInputError(
-                f"{what} hold {type(value).__name__}, which is no class label.",
-                hint="labels are text, whole numbers or booleans.",
-            )
-    return labels
 
 
 def _arrow_type(dtype: np.dtype[Any]) -> pa.DataType | None:

@@ -42,8 +42,8 @@ def _table(summary: Summary) -> Table:
 
 
 def _reasons(summary: Summary) -> list[Text]:
-    marks = {True: ("✓ ", BETTER), False: ("✗ ", WORSE)}
-    return [Text.assemble(marks[reason.held], reason.text) for reason in summary.reasons]
+    # Without colour: that a rule held is no good news where it is "significantly worse".
+    return [Text.assemble("✓ " if reason.held else "✗ ", reason.text) for reason in summary.reasons]
 
 
 def _notices(summary: Summary) -> list[Text]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from abtest.errors import InvalidInputError, ModelNotFoundError
-from abtest.loaders.models import Model, as_array, as_labels, from_object, from_uri, missing_labels
+from abtest.loaders.models import Model, from_object, from_uri
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -304,21 +304,3 @@ def test_places_without_a_model(tmp_path: Path) -> None:
     Path(saved, "MLmodel").write_text("{", encoding="utf-8")
     with pytest.raises(InvalidInputError, match="does not load"):
         from_uri("champion", saved, None)
-
-
-def test_missing_labels_of_every_kind() -> None:
-    """None, NaN, NaT and pandas' NA are missing; text and numbers are not."""
-    values = np.array(["a", None, float("nan"), pd.NA, pd.NaT, 0, "", np.float64("nan")], dtype=object)
-    assert missing_labels(values).tolist() == [False, True, True, True, True, False, False, True]
-    assert missing_labels(np.array([1.0, np.nan])).tolist() == [False, True]
-    assert missing_labels(np.array(["nan"])).tolist() == [False]
-    assert missing_labels(np.array([1, 2])).tolist() == [False, False]
-
-
-def test_arrays_and_labels() -> None:
-    """Columns of any library become arrays, and only labels are let through."""
-    assert as_array(pd.Series([1, 2]), "x").tolist() == [1, 2]
-    with pytest.raises(InvalidInputError, match="x hold rows of different lengths"):
-        as_array([[1], [1, 2]], "x")
-    with pytest.raises(InvalidInputError, match="x hold tuple, which is no class label"):
-        as_labels(np.array([(1, 2), None], dtype=object)[:1], "x")
