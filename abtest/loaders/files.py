@@ -32,7 +32,7 @@ _RAGGED = re.compile(r"Expected \d+ columns, got \d+")
 _CONVERSION = re.compile(r"In CSV column #(\d+): .*conversion error to ([\w\[\]]+): invalid value '(.*)'", re.DOTALL)
 
 
-class Files(Dataset):
+class _Files(Dataset):
     """One or several files of one format, read in the order of their names."""
 
     what: str
@@ -88,7 +88,7 @@ class Files(Dataset):
         return digest.hexdigest()[:DIGEST_DIGITS]
 
 
-class _Parquet(Files):
+class _Parquet(_Files):
     what = "Parquet"
 
     def header(self, path: Path) -> Sequence[str]:
@@ -117,7 +117,7 @@ class _Parquet(Files):
         return total
 
 
-class _Csv(Files):
+class _Csv(_Files):
     what = "CSV"
     is_text = True
 
@@ -240,7 +240,7 @@ class _Csv(Files):
         return None
 
 
-class _Json(Files):
+class _Json(_Files):
     """One object a line; a key that a line lacks is a missing value there."""
 
     what = "JSON Lines"
@@ -305,4 +305,4 @@ def _json_column(path: Path, values: list[Any], name: str, first_row: int) -> pa
     )
 
 
-READERS: dict[str, type[Files]] = {"csv": _Csv, "parquet": _Parquet, "json": _Json}
+READERS: dict[str, type[_Files]] = {"csv": _Csv, "parquet": _Parquet, "json": _Json}
