@@ -34,11 +34,12 @@ from abtest.stats.proportions import Interval, tango_interval
 from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from abtest.policy import Policy
 
 RESAMPLES = 10_000
+_FEWEST_RESAMPLES = 100
 FEW_ROWS = 20  # F1 intervals cover .86 at 5 expected rows of a class and .95 from 20: below, a class is marked
 _MOST_CLASSES_RESAMPLED = 500  # ten thousand draws of as many classes fill 40 MB a metric
 NOT_ESTIMABLE = "not estimable"
@@ -136,6 +137,7 @@ def evaluate(
     pos_label: Label | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    progress: Callable[[int], None] = lambda _drawn: None,
 ) -> Evaluation:
     """Compute every metric, effect, interval and test.
 
@@ -146,6 +148,7 @@ def evaluate(
         pos_label: The positive label for ``average="binary"``; the greater of the two by default.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws; the same seed and table give the same numbers, whichever side is called champion.
+        progress: Called with the number of draws done, now and then.
 
     Raises:
         InvalidInputError: No rows, or an option outside its range.
@@ -158,17 +161,10 @@ def evaluate(
     """
     if not outcomes.n:
         raise InvalidInputError("The data hold no labelled row to compare on.")
-    if average not in AVERAGES:
-        raise InvalidInputError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}.")
-    if resamples < 100:
-        raise InvalidInputError(
-            f"resamples must be at least 100, got {resamples}.", hint=f"the default is {RESAMPLES:,}."
-        )
-    if seed < 0:
-        raise InvalidInputError(f"seed must be at least 0, got {seed}.")
+    check_options(average=average, pos_label=pos_label, resamples=resamples, seed=seed)
     positive = positive_index(outcomes, average, pos_label)
     averaged = _Averaged(average=average, positive=positive)
-    draws = _resample(outcomes, policy.metrics, averaged, resamples=resamples, seed=seed)
+    draws = _resample(outcomes, policy.metrics, averaged, resamples=resamples, seed=seed, progress=progress)
     contingency = outcomes.contingency()
     test = mcnemar(contingency, method=policy.method)
     metrics = _overall_rows(outcomes, policy, averaged, draws, test)
@@ -182,6 +178,24 @@ def evaluate(
         skipped=tuple(_skipped(outcomes)),
         notices=(*_notices(outcomes, policy, metrics, same), *_too_few_resamples(outcomes, policy, draws, resamples)),
     )
+
+
+def check_options(*, average: Average, pos_label: Label | None, resamples: int, seed: int) -> None:
+    """Refuse options that no table could make good, before there is one.
+
+    Raises:
+        InvalidInputError: An option is outside its range.
+    """
+    if average not in AVERAGES:
+        raise InvalidInputError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}.")
+    if pos_label is not None and average != "binary":
+        raise InvalidInputError(f"pos_label means nothing with average {average}.", hint="--average binary")
+    if resamples < _FEWEST_RESAMPLES:
+        raise InvalidInputError(
+            f"resamples must be at least {_FEWEST_RESAMPLES}, got {resamples}.", hint=f"the default is {RESAMPLES:,}."
+        )
+    if seed < 0:
+        raise InvalidInputError(f"seed must be at least 0, got {seed}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +218,13 @@ class _Draws:
 
 
 def _resample(
-    outcomes: PairedOutcomes, metrics: Sequence[str], averaged: _Averaged, *, resamples: int, seed: int
+    outcomes: PairedOutcomes,
+    metrics: Sequence[str],
+    averaged: _Averaged,
+    *,
+    resamples: int,
+    seed: int,
+    progress: Callable[[int], None],
 ) -> _Draws:
     """Draw effects for every metric that is not a proportion of paired rows.
 
@@ -218,13 +238,15 @@ def _resample(
     class_names = [name for name in names if name != "recall"] if _resamples_classes(outcomes) else []
     whole: dict[str, list[Floats]] = {name: [] for name in names}
     classes: dict[str, list[Floats]] = {name: [] for name in class_names}
-    rng = np.random.default_rng(seed)
+    rng, drawn = np.random.default_rng(seed), 0
     for counts in multinomial_draws(table.counts, resamples=resamples, rng=rng) if names else ():
         champion, challenger = totals(table, "champion", counts), totals(table, "challenger", counts)
         for name in names:
             whole[name].append(sign * (averaged.value(name, challenger) - averaged.value(name, champion)))
         for name in class_names:
             classes[name].append(sign * (class_values(name, challenger) - class_values(name, champion)))
+        drawn += len(counts)
+        progress(drawn)
     return _Draws(
         overall={name: np.concatenate(chunks) for name, chunks in whole.items()},
         by_class={name: np.concatenate(chunks) for name, chunks in classes.items()},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from abtest import tracking
 from abtest.decision import Verdict
 from abtest.errors import BackendError, RefusedError, StaleChampionError
-from abtest.record import BASELINE
+from abtest.loaders.references import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,8 +20,8 @@ from pydantic_core import core_schema
 
 from abtest.decision import Decision
 from abtest.errors import InvalidInputError
-from abtest.evaluator import ClassRow, Evaluation, MetricRow, Skipped
-from abtest.labels import Label, LabelType
+from abtest.evaluator import ClassRow, Evaluation, MetricRow, Skipped, check_options
+from abtest.labels import LABEL_TYPES, Label, LabelType
 from abtest.metrics.classification import Average
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
@@ -29,7 +29,6 @@ from abtest.stats.mcnemar import McNemar
 
 SCHEMA_VERSION: Final = "1.0"
 SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
-BASELINE = "baseline"
 _MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow the table they are made from
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)  # of a Google-style docstring
@@ -70,7 +69,11 @@ class ComparedData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSettings:
-    """How the comparison was made: with these, the data and the models, it can be made again."""
+    """How the comparison was made: with these, the data and the models, it can be made again.
+
+    Raises:
+        InvalidInputError: An option is outside its range.
+    """
 
     average: Average
     pos_label: Label | None
@@ -80,6 +83,13 @@ class ComparisonSettings:
     batch_size: int | None
     drop_unlabelled: bool
     policy: Policy
+
+    def __post_init__(self) -> None:
+        check_options(average=self.average, pos_label=self.pos_label, resamples=self.resamples, seed=self.seed)
+        if self.label_type is not None and self.label_type not in LABEL_TYPES:
+            raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {self.label_type!r}.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InvalidInputError(f"batch_size must be at least 1, got {self.batch_size}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

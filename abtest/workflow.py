@@ -14,7 +14,6 @@ from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import InvalidInputError
 from abtest.evaluator import RESAMPLES, evaluate
-from abtest.labels import LABEL_TYPES
 from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
 from abtest.policy import Policy
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from abtest.engines.local import Scored
     from abtest.labels import Label, LabelType
     from abtest.loaders.models import Model, Predictor
     from abtest.metrics.classification import Average
@@ -100,8 +100,16 @@ def compare(
         >>> compare(plain, better, data=X.assign(y=y), target="y").verdict
         <Verdict.PROMOTE: 'PROMOTE'>
     """
-    policy = policy or Policy()
-    _check(label_type)
+    settings = ComparisonSettings(
+        average=average,
+        pos_label=pos_label,
+        label_type=label_type,
+        resamples=resamples,
+        seed=seed,
+        batch_size=batch_size,
+        drop_unlabelled=drop_unlabelled,
+        policy=policy or Policy(),
+    )
     _prepare(output)
     dataset = open_data(data)
     sides: dict[Side, Given] = {"champion": champion, "challenger": challenger}
@@ -111,17 +119,7 @@ def compare(
     pinned: dict[Side, Pinned] = dict(zip(sides, pins, strict=True))
     models = {side: _load(side, given, pinned[side], registry) for side, given in sides.items()}
     target, notices = _target(target, models, dataset)
-    scored = _score(models, dataset, target, label_type, batch_size, progress=progress, drop_unlabelled=drop_unlabelled)
-    settings = ComparisonSettings(
-        average=average,
-        pos_label=pos_label,
-        label_type=label_type,
-        resamples=resamples,
-        seed=seed,
-        batch_size=batch_size,
-        drop_unlabelled=drop_unlabelled,
-        policy=policy,
-    )
+    scored = _score(models, dataset, target, settings, progress)
     if scored.majority is not None:
         notices.append(f"The champion is the majority-class predictor: it always says {scored.majority!r}.")
     record = _record(
@@ -133,6 +131,7 @@ def compare(
         notices=(*notices, *scored.notices),
         registry=registry.registry_uri if registry else None,
         command=command,
+        progress=progress,
     )
     comparison = Comparison(record, registry, tuple(pin.version for pin in pins if pin.version))
     log = registry is not None if log is None else log
@@ -181,9 +180,6 @@ def compare_predictions(
     """
     from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
 
-    _check(label_type)
-    _prepare(output)
-    outcomes, notices = tally_columns(y_true, champion, challenger, label_type=label_type)
     settings = ComparisonSettings(
         average=average,
         pos_label=pos_label,
@@ -194,6 +190,8 @@ def compare_predictions(
         drop_unlabelled=False,
         policy=policy or Policy(),
     )
+    _prepare(output)
+    outcomes, notices = tally_columns(y_true, champion, challenger, label_type=label_type)
     record = _record(
         outcomes,
         settings,
@@ -253,7 +251,16 @@ def compare_columns(
     """
     from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
 
-    _check(label_type)
+    settings = ComparisonSettings(
+        average=average,
+        pos_label=pos_label,
+        label_type=label_type,
+        resamples=resamples,
+        seed=seed,
+        batch_size=batch_size,
+        drop_unlabelled=drop_unlabelled,
+        policy=policy or Policy(),
+    )
     _prepare(output)
     dataset = open_data(file)
     scored = local.tally_file(
@@ -264,20 +271,11 @@ def compare_columns(
         label_type=label_type,
         batch_rows=batch_size,
         drop_unlabelled=drop_unlabelled,
-        progress=_teller(progress, dataset),
+        progress=_teller(progress, "Reading", dataset.row_count() if progress else None),
     )
     record = _record(
         scored.outcomes,
-        ComparisonSettings(
-            average=average,
-            pos_label=pos_label,
-            label_type=label_type,
-            resamples=resamples,
-            seed=seed,
-            batch_size=batch_size,
-            drop_unlabelled=drop_unlabelled,
-            policy=policy or Policy(),
-        ),
+        settings,
         model_name=None,
         models={
             "champion": ComparedModel(ref=champion, version=None, run_id=None, uri=None),
@@ -287,16 +285,17 @@ def compare_columns(
         notices=scored.notices,
         registry=None,
         command=command,
+        progress=progress,
     )
     return _delivered(Comparison(record), output, log=False, experiment=None, figures=save_plot)
 
 
-def _teller(progress: Progress | None, data: Dataset) -> Callable[[int], None]:
-    total = data.row_count() if progress else None
+def _teller(progress: Progress | None, what: str, total: int | None) -> Callable[[int], None]:
+    """Tell how far one piece of work has come."""
 
-    def tell(rows: int) -> None:
+    def tell(done: int) -> None:
         if progress:
-            progress("Scoring", rows, total)
+            progress(what, done, total)
 
     return tell
 
@@ -304,6 +303,8 @@ def _teller(progress: Progress | None, data: Dataset) -> Callable[[int], None]:
 def _prepare(output: str | Path | None) -> None:
     """Find out that a report cannot be written before an hour of scoring, not after."""
     if output is not None:
+        if not str(output):
+            raise InvalidInputError("output must name a folder, got ''.")
         from abtest.reporter import folder  # noqa: PLC0415 - only who asks for a report pays
 
         folder.prepare(Path(output))
@@ -328,6 +329,7 @@ def _record(
     notices: tuple[str, ...],
     registry: str | None,
     command: str | None,
+    progress: Progress | None = None,
 ) -> ComparisonRecord:
     """From the table on: evaluate, decide, and put it on record."""
     evaluation = evaluate(
@@ -337,6 +339,7 @@ def _record(
         pos_label=settings.pos_label,
         resamples=settings.resamples,
         seed=settings.seed,
+        progress=_teller(progress, "Resampling", settings.resamples),
     )
     return ComparisonRecord.of(
         model_name=model_name,
@@ -420,12 +423,9 @@ def _score(
     models: dict[Side, Model | None],
     data: Dataset,
     target: str,
-    label_type: LabelType | None,
-    batch_size: int,
-    *,
+    settings: ComparisonSettings,
     progress: Progress | None,
-    drop_unlabelled: bool,
-) -> Any:  # noqa: ANN401 - Scored, whose module is imported here
+) -> Scored:
     from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
 
     challenger = models["challenger"]
@@ -436,13 +436,8 @@ def _score(
         challenger,
         data,
         target=target,
-        label_type=label_type,
-        batch_rows=batch_size,
-        drop_unlabelled=drop_unlabelled,
-        progress=_teller(progress, data),
+        label_type=settings.label_type,
+        batch_rows=settings.batch_size or BATCH_ROWS,
+        drop_unlabelled=settings.drop_unlabelled,
+        progress=_teller(progress, "Scoring", data.row_count() if progress else None),
     )
-
-
-def _check(label_type: str | None) -> None:
-    if label_type is not None and label_type not in LABEL_TYPES:
-        raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {label_type!r}.")

@@ -21,20 +21,6 @@ if TYPE_CHECKING:
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
 
 
-NOISE = (
-    # MLflow's own imports, with any program that imports mlflow.pyfunc.
-    "ignore:.*Any type hint is inferred as AnyType:UserWarning",
-    # MLflow's store under SQLAlchemy 2.1.
-    "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what MLflow warns of about itself; every other warning is an error."""
-    for line in NOISE:
-        config.addinivalue_line("filterwarnings", line)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--slow``, which CI gives."""
     parser.addoption("--slow", action="store_true", help="run the tests that take minutes too")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from nbclient import NotebookClient
 
-
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 

@@ -46,7 +46,7 @@ class Bar:
     def __init__(self, *, quiet: bool) -> None:
         self._shown = not quiet and sys.stderr.isatty()
         self._bar: Any = None
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Progress | None:
         return self._tell if self._shown else None
@@ -55,16 +55,17 @@ class Bar:
         if self._bar is not None:
             self._bar.stop()
 
-    def _tell(self, what: str, rows: int, total: int | None) -> None:
+    def _tell(self, what: str, done: int, total: int | None) -> None:
         if self._bar is None:
             from rich.console import Console  # noqa: PLC0415 - a pipe does not need it
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - see above
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(what, total=total)
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-        self._bar.update(self._task, completed=rows)
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._tasks[what], completed=done)
 
 
 def tell(message: str, *, quiet: bool = False) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +78,8 @@ def compare(
     for side, reference in named.items():
         named[side] = reference or _from_settings(side, settings)
     _check_usage(given, chosen, named)
-    with common.Bar(quiet=quiet) as progress:
+    # What a model prints must not spoil what we print.
+    with common.Bar(quiet=quiet) as progress, contextlib.redirect_stdout(sys.stderr):
         comparison = workflow.compare(
             named["champion"],
             named["challenger"],
