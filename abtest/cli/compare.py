@@ -98,6 +98,8 @@ def compare(
     common.tell_where(comparison, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen)
+    elif comparison.verdict == "PROMOTE" and comparison.versions and not quiet:
+        common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
     if gate:
         raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
 

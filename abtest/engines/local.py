@@ -131,7 +131,9 @@ def tally_file(
         unlabelled += whole.num_rows - batch.num_rows
         for name in (champion, challenger):
             _refuse_unpredicted(batch.column(name), name, rows)
-        tally.add(*(label_array(batch.column(name), name) for name in columns.values()))
+        labels = [label_array(batch.column(name), name) for name in columns.values()]
+        tally.add(*labels)
+        _refuse_many_labels(tally, labels[0])
         row += whole.num_rows
         progress(row - 1)
     if not tally.n:
