@@ -159,7 +159,10 @@ class Comparison:
         promoter.check_verdict(self.record, promote_on)
         if self.registry is None:
             raise RefusedError("The models are in no registry, so there is nothing to promote.")
-        logged = self if self.run_id or dry_run else self.log(experiment=experiment)
+        plan = promoter.prepare(self.record, self.registry, self.versions, promote_on=promote_on)
+        if dry_run or not plan:
+            return promoter.Promotion(transitions=plan)
+        logged = self if self.run_id else self.log(experiment=experiment)
         return promoter.promote(
             self.record,
             self.registry,
@@ -167,7 +170,6 @@ class Comparison:
             comparison_run_id=logged.run_id,
             experiment=experiment or self.experiment,
             promote_on=promote_on,
-            dry_run=dry_run,
         )
 
     def unfinished_promotions(self) -> tuple[str, ...]:

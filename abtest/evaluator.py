@@ -176,7 +176,10 @@ def evaluate(
         mcnemar=test,
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
         skipped=tuple(_skipped(outcomes)),
-        notices=(*_notices(outcomes, policy, metrics, same), *_too_few_resamples(outcomes, policy, draws, resamples)),
+        notices=(
+            *_notices(outcomes, policy, averaged, metrics, same),
+            *_too_few_resamples(outcomes, policy, draws, resamples),
+        ),
     )
 
 
@@ -314,6 +317,8 @@ def _resampled(name: str, values: tuple[float, float], n: int, effects: Floats, 
     """Any other metric: the paired bootstrap."""
     interval = percentile_interval(effects, confidence_level=policy.confidence)
     row = _row(name, values, n, interval=interval, by="bootstrap percentile")
+    if interval is None and abs(row.effect) > NOISE:
+        return row  # an effect that no resample changes cannot be told from chance by resampling
     return replace(row, test="paired bootstrap", pvalue=bootstrap_pvalue(effects))
 
 
@@ -348,8 +353,12 @@ def _skipped(outcomes: PairedOutcomes) -> Iterator[Skipped]:
         )
 
 
-def _notices(outcomes: PairedOutcomes, policy: Policy, metrics: Sequence[MetricRow], same: str | None) -> Iterator[str]:
+def _notices(
+    outcomes: PairedOutcomes, policy: Policy, averaged: _Averaged, metrics: Sequence[MetricRow], same: str | None
+) -> Iterator[str]:
     accuracy = next(row for row in metrics if row.metric == "accuracy")
+    if averaged.positive is not None:
+        yield f"Precision, recall and F1 are those of the positive label, {outcomes.labels[averaged.positive]!r}."
     if same:
         yield f"Recall is counted once with accuracy: {same}."
     if _excludes_zero(accuracy) != ((accuracy.pvalue or 0.0) < policy.alpha):

@@ -6,13 +6,14 @@ no moment is nothing in Production. The intent is on record before anything move
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from abtest import tracking
 from abtest.decision import Verdict
-from abtest.errors import BackendError, RefusedError, StaleChampionError
+from abtest.errors import BackendError, InvalidInputError, RefusedError, StaleChampionError, near
 from abtest.loaders.references import BASELINE
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PRODUCTION, ARCHIVED = "Production", "Archived"
 CHAMPION, CHALLENGER = "champion", "challenger"
 PromoteOn: TypeAlias = Literal["promote", "conditional"]
+PROMOTE_ON: tuple[PromoteOn, ...] = ("promote", "conditional")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,10 @@ def check_verdict(record: ComparisonRecord, promote_on: PromoteOn = "promote") -
     Raises:
         RefusedError: The verdict is not PROMOTE; or not CONDITIONAL with accuracy up, where that is allowed.
     """
+    if promote_on not in PROMOTE_ON:
+        raise InvalidInputError(
+            f"promote_on must be one of {', '.join(PROMOTE_ON)}, got {promote_on!r}.", hint=near(promote_on, PROMOTE_ON)
+        )
     verdict = record.decision.verdict
     if verdict is Verdict.PROMOTE:
         return
@@ -135,31 +141,20 @@ def _refuse_others(challenger: int, champion: int | None, versions: Sequence[Mod
         )
 
 
-def promote(
-    record: ComparisonRecord,
-    registry: Registry,
-    seen: Sequence[ModelVersion],
-    *,
-    comparison_run_id: str | None,
-    experiment: str,
-    promote_on: PromoteOn = "promote",
-    dry_run: bool = False,
-) -> Promotion:
-    """Carry the decision out, once, and record that it was.
+def prepare(
+    record: ComparisonRecord, registry: Registry, seen: Sequence[ModelVersion], *, promote_on: PromoteOn = "promote"
+) -> tuple[Transition, ...]:
+    """Look at the verdict and at the registry as it stands now, and plan; nothing moves.
 
     Args:
         record: The comparison.
         registry: Where the model is.
         seen: The sides as they stood when they were compared.
-        comparison_run_id: The run that holds the evidence.
-        experiment: Where the audit run goes.
         promote_on: What the verdict must be.
-        dry_run: Plan only.
 
     Raises:
         RefusedError: The verdict does not allow it, or the sides are not two versions of one registered model.
         StaleChampionError: A side moved since it was compared.
-        BackendError: The registry failed on the way; the audit run says how far it came.
     """
     check_verdict(record, promote_on)
     challenger = record.challenger.version
@@ -170,24 +165,52 @@ def promote(
     versions = registry.versions(record.model_name)
     if not _already_serves(challenger, record.champion.version, versions):
         _refuse_stale(seen, versions)
-    transitions = plan(challenger, record.champion.version, versions)
-    if dry_run or not transitions:
+    return plan(challenger, record.champion.version, versions)
+
+
+def promote(
+    record: ComparisonRecord,
+    registry: Registry,
+    seen: Sequence[ModelVersion],
+    *,
+    comparison_run_id: str | None,
+    experiment: str,
+    promote_on: PromoteOn = "promote",
+) -> Promotion:
+    """Carry the decision out, once, and record that it was.
+
+    Args:
+        record: The comparison.
+        registry: Where the model is.
+        seen: The sides as they stood when they were compared.
+        comparison_run_id: The run that holds the evidence.
+        experiment: Where the audit run goes.
+        promote_on: What the verdict must be.
+
+    Raises:
+        RefusedError, StaleChampionError: As ``prepare``, which looks once more.
+        BackendError: The registry failed on the way; the message says how far it came.
+    """
+    transitions = prepare(record, registry, seen, promote_on=promote_on)
+    if not transitions:
         return Promotion(transitions=transitions)
+    model = str(record.model_name)
     tags = _audit_tags(record, transitions, comparison_run_id)
-    name = f"promote {record.model_name} v{challenger}"
+    name = f"promote {model} v{record.challenger.version}"
     with tracking.open_run(registry.client, experiment, name, tags) as run:
         run.text(json.dumps(_audit(record, transitions), indent=2) + "\n", "promotion.json")
         done: list[Transition] = []
         try:
             for step in transitions:
-                _apply(registry, record.model_name, step)
+                _apply(registry, model, step)
                 done.append(step)
         except BaseException as error:
-            run.tags({tracking.OUTCOME: "failed", "abtest.done": _lines(done), "abtest.error": str(error)[:500]})
+            with contextlib.suppress(Exception):  # the registry may be gone: then the intent alone is on record
+                run.tags({tracking.OUTCOME: "failed", "abtest.done": _lines(done), "abtest.error": str(error)[:500]})
             if isinstance(error, BackendError):
                 raise BackendError(
                     f"The promotion stopped after {len(done)} of {len(transitions)} moves: {error.message}",
-                    hint=f"run {run.run_id} lists what was done.",
+                    hint=f"done: {'; '.join(map(str, done)) or 'nothing'}. Run {run.run_id} has the plan.",
                 ) from error
             raise
         run.tags({tracking.OUTCOME: "done", "abtest.done": _lines(done)})

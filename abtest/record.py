@@ -85,6 +85,14 @@ class ComparisonSettings:
     policy: Policy
 
     def __post_init__(self) -> None:
+        for name in ("resamples", "seed", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int | None) or isinstance(value, bool):
+                raise InvalidInputError(f"{name} must be a whole number, got {value!r}.")
+        if not isinstance(self.policy, Policy):
+            raise InvalidInputError(
+                f"policy must be a Policy, got {self.policy!r}.", hint="Policy.from_mapping reads one."
+            )
         check_options(average=self.average, pos_label=self.pos_label, resamples=self.resamples, seed=self.seed)
         if self.label_type is not None and self.label_type not in LABEL_TYPES:
             raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {self.label_type!r}.")

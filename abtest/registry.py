@@ -29,6 +29,8 @@ STAGES = ("Production", "Staging", "Archived", "None")
 LATEST = "latest"
 T = TypeVar("T")
 _PROBE_SECONDS = 5
+# MLflow's own patience with a server that died is minutes; whoever wants it sets these.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))")
 _RUN_URI = re.compile(r"runs:/(?P<run_id>[^/]+)/.+")
 
@@ -362,10 +364,17 @@ def _probe_server(uri: str) -> None:
     """Ask once with a short time-out: MLflow's own retries take minutes to give up."""
     import requests  # noqa: PLC0415 - only an HTTP registry needs it
 
+    for variable, value in _PATIENCE.items():
+        os.environ.setdefault(variable, value)
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    verify = not insecure and (os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True)
     try:
-        status = requests.get(uri.rstrip("/") + "/health", timeout=_PROBE_SECONDS).status_code
-    except requests.exceptions.SSLError:
-        return  # it is there; certificates are for MLflow's own settings to judge
+        status = requests.get(uri.rstrip("/") + "/health", timeout=_PROBE_SECONDS, verify=verify).status_code
+    except requests.exceptions.SSLError as error:
+        raise BackendError(
+            f"The registry {wording.redacted(uri)} has a certificate that is not trusted here.",
+            hint="MLFLOW_TRACKING_SERVER_CERT_PATH names one to trust.",
+        ) from error
     except requests.exceptions.RequestException as error:
         raise BackendError(
             f"The registry {wording.redacted(uri)} does not answer ({type(error).__name__}).",

@@ -106,6 +106,9 @@ class Settings:
             if not isinstance(value, dict):
                 raise InvalidInputError(f"{name}: {key} must be a table, got {value!r}.", hint=f"write [{key}].")
         registry = _checked(table.get("registry", {}), _REGISTRY_KEYS, f"{name} [registry]")
+        for key in ("confidence", "method"):
+            if key in table.get("compare", {}) and key in table.get("policy", {}):
+                raise InvalidInputError(f"{name} sets {key} twice, in [compare] and in [policy].", hint="keep one.")
         compare = _checked(table.get("compare", {}), _COMPARE_KEYS, f"{name} [compare]")
         return cls(
             source=path,

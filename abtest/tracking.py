@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.errors import BackendError
+from abtest.errors import AbtestError, BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 PENDING = "pending"
 OUTCOME = "abtest.outcome"
+_SUPPRESS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,9 @@ class OpenRun:
         """Log the rows that were read as the run's input."""
         from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - only who logs pays for MLflow
 
-        entity = Dataset(name=data.name, digest=data.digest, source_type="local", source=data.source)
+        entity = Dataset(
+            name=data.name, digest=data.digest, source_type="local", source=json.dumps({"uri": data.source})
+        )
         context = InputTag(key="mlflow.data.context", value="testing")
         self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[context])])
 
@@ -86,34 +91,56 @@ def open_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str
     Raises:
         BackendError: MLflow does not take it.
     """
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - only who logs pays for MLflow
-
-    try:
+    with _told_as_ours(f"The run '{name}'"):
         run = client.create_run(_experiment_id(client, experiment), run_name=name, tags={**_caller(), **tags})
         run_id = run.info.run_id
         try:
             yield OpenRun(client, run_id)
-        except Exception:
-            client.set_terminated(run_id, status="FAILED")
+        except BaseException as error:
+            status = "FAILED" if isinstance(error, Exception) else "KILLED"  # the latter is Ctrl-C
+            with contextlib.suppress(Exception):  # what went wrong first is what is told
+                _end(client, run_id, status)
             raise
-        except BaseException:  # Ctrl-C
-            client.set_terminated(run_id, status="KILLED")
-            raise
-        client.set_terminated(run_id, status="FINISHED")
-    except MlflowException as error:
-        told = wording.redacted((str(error).strip() or type(error).__name__).splitlines()[0])
-        raise BackendError(f"The run '{name}' could not be logged: {told}") from error
+        _end(client, run_id, "FINISHED")
+
+
+@contextlib.contextmanager
+def _told_as_ours(what: str) -> Iterator[None]:
+    """Turn the failures of MLflow, and of the stores behind it, into ours, from their cause."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - only who logs pays for MLflow
+
+    try:
+        yield
+    except AbtestError:
+        raise
+    except Exception as error:
+        # Object stores raise what they like; botocore's errors share no base with anybody's.
+        if isinstance(error, MlflowException | OSError) or type(error).__module__.startswith(
+            ("boto", "google", "azure")
+        ):
+            raise BackendError(f"{what} could not be logged: {wording.redacted(wording.first_line(error))}.") from error
+        raise
+
+
+def _end(client: MlflowClient, run_id: str, status: str) -> None:
+    """End a run; MLflow would announce its address on stdout, credentials and all."""
+    before = os.environ.get(_SUPPRESS)
+    os.environ[_SUPPRESS] = "true"
+    try:
+        client.set_terminated(run_id, status=status)
+    finally:
+        if before is None:
+            del os.environ[_SUPPRESS]
+        else:
+            os.environ[_SUPPRESS] = before
 
 
 def pending_promotions(client: MlflowClient, experiment: str) -> tuple[Run, ...]:
     """Find promotions whose intent was written and whose outcome was not."""
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        return ()
-    runs = client.search_runs(
-        [found.experiment_id], filter_string=f"tags.`abtest.kind` = 'promotion' and tags.`{OUTCOME}` = '{PENDING}'"
-    )
-    return tuple(runs)
+    wanted = f"tags.`abtest.kind` = 'promotion' and tags.`{OUTCOME}` = '{PENDING}'"
+    with _told_as_ours("Earlier promotions"):
+        found = client.get_experiment_by_name(experiment)
+        return tuple(client.search_runs([found.experiment_id], filter_string=wanted)) if found else ()
 
 
 def user() -> str:

@@ -13,9 +13,10 @@ import re
 MISSING = "–"
 MINUS = "−"  # the typographic minus is as wide as a plus in a table
 _LONGEST_QUOTE = 300  # characters
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# Greedy to the last @: a password may hold slashes and at signs, and hiding too much of a path is no harm.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s'\"]+@")
 _SECRET_VALUES = re.compile(
-    r"(?i)\b([\w-]*(?:password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|sig))=[^&\s\"']+"
+    r"(?i)\b([\w-]*(?:password|passwd|pwd|token|secret|api[_-]?key|access[_-]?key|sig|signature|credential))=[^&\s\"']+"
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from abtest import wording
 from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import InvalidInputError
@@ -82,7 +83,7 @@ def compare(
         drop_unlabelled: Leave out rows without a label, and count them.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
-        log: Log the comparison to MLflow; None means where the models came from MLflow.
+        log: Log the comparison to MLflow; None means where a registry is named or needed.
         experiment: Where it is logged; ``abtest/<model>`` by default.
         command: The command line this came from, for the record.
         progress: Called as ``progress(what, rows_done, rows_in_all)``.
@@ -114,11 +115,15 @@ def compare(
     dataset = open_data(data)
     sides: dict[Side, Given] = {"champion": champion, "challenger": challenger}
     references = {side: _reference(given) for side, given in sides.items()}
-    registry = Registry(tracking_uri, registry_uri) if _needs_registry(sides, references) else None
+    if target is not None and target not in dataset.columns:
+        raise dataset.missing(target, "target column")
+    named = bool(log or tracking_uri or registry_uri)
+    registry = Registry(tracking_uri, registry_uri) if named or _needs_registry(sides, references) else None
     name, *pins = pin_sides(registry, model_name, references["champion"], references["challenger"])
     pinned: dict[Side, Pinned] = dict(zip(sides, pins, strict=True))
     models = {side: _load(side, given, pinned[side], registry) for side, given in sides.items()}
     target, notices = _target(target, models, dataset)
+    digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
     scored = _score(models, dataset, target, settings, progress)
     if scored.majority is not None:
         notices.append(f"The champion is the majority-class predictor: it always says {scored.majority!r}.")
@@ -127,7 +132,7 @@ def compare(
         settings,
         model_name=name,
         models={side: _compared(given, pinned[side]) for side, given in sides.items()},
-        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=dataset.digest(), target=target),
+        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target),
         notices=(*notices, *scored.notices),
         registry=registry.registry_uri if registry else None,
         command=command,
@@ -263,6 +268,7 @@ def compare_columns(
     )
     _prepare(output)
     dataset = open_data(file)
+    digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody counted
     scored = local.tally_file(
         dataset,
         target=target,
@@ -281,7 +287,7 @@ def compare_columns(
             "champion": ComparedModel(ref=champion, version=None, run_id=None, uri=None),
             "challenger": ComparedModel(ref=challenger, version=None, run_id=None, uri=None),
         },
-        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=dataset.digest(), target=target),
+        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target),
         notices=scored.notices,
         registry=None,
         command=command,
@@ -394,7 +400,12 @@ def _load(side: Side, given: Given, pin: Pinned, registry: Registry | None) -> M
 def _compared(given: Given, pin: Pinned) -> ComparedModel:
     version = pin.version.version if pin.version else None
     uri = None if _is_object(given) else pin.shown_uri
-    return ComparedModel(ref=str(pin.reference), version=version, run_id=pin.run_id, uri=uri)
+    return ComparedModel(
+        ref=wording.redacted(str(pin.reference)),
+        version=version,
+        run_id=pin.run_id,
+        uri=wording.redacted(uri) if uri else None,
+    )
 
 
 def _target(target: str | None, models: dict[Side, Model | None], data: Dataset) -> tuple[str, list[str]]:
@@ -402,13 +413,13 @@ def _target(target: str | None, models: dict[Side, Model | None], data: Dataset)
     if target is not None:
         return target, []
     features = [model.features for model in models.values() if model]
-    if any(names is None for names in features):
-        last = data.columns[-1]
-        return last, [f"The target is taken to be the last column, '{last}': a model has no column signature."]
     taken = {name for names in features for name in names or ()}
     left = [column for column in data.columns if column not in taken]
     if len(left) == 1:
         return left[0], []
+    if any(names is None for names in features):
+        last = data.columns[-1]
+        return last, [f"The target is taken to be the last column, '{last}': a model has no column signature."]
     if not left:
         raise InvalidInputError(
             f"{data.name} has no column beside the models' features, so none can be the target.",

@@ -109,9 +109,45 @@ def test_logs_one_run_and_tags_both_versions(staged: Registry) -> None:
         "comparison.json",
         "summary.md",
     }
-    for number in ("1", "2"):
+    for number, role in (("1", "champion"), ("2", "challenger")):
         told = staged.client.get_model_version("m", number).tags
-        assert told == {"abtest.verdict": "PROMOTE", "abtest.comparison_run_id": run.info.run_id}
+        assert told == {
+            "abtest.verdict": "PROMOTE",
+            "abtest.role": role,
+            "abtest.comparison_run_id": run.info.run_id,
+        }
+
+
+def test_the_dataset_logged_can_be_found_again(staged: Registry) -> None:
+    """MLflow reads the source of the run's dataset back."""
+    import mlflow.data
+
+    logged = compared(staged).log(figures=False)
+    inputs = staged.client.get_run(logged.run_id or "").inputs
+    assert inputs is not None
+    source = mlflow.data.get_source(inputs.dataset_inputs[0])
+    assert source.to_dict()["uri"] == "rows.csv"
+
+
+def test_logging_prints_nothing(staged: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    """MLflow's own remarks about a run do not reach stdout."""
+    compared(staged).log(figures=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_refused_promotion_logs_nothing(staged: Registry) -> None:
+    """What would be refused is refused before anything is logged."""
+    comparison = compared(staged)
+    staged.set_stage("m", 2, "None")
+    with pytest.raises(StaleChampionError):
+        comparison.promote()
+    assert staged.client.get_experiment_by_name("abtest/m") is None
+
+
+def test_a_misspelt_promote_on_is_refused(staged: Registry) -> None:
+    """A misspelt guard guards nothing, so it is an error."""
+    with pytest.raises(InvalidInputError, match=r"promote_on must be one of .*did you mean 'conditional'"):
+        compared(staged).promote(promote_on="conditonal")  # type: ignore[arg-type] # the error is the point
 
 
 def test_promotes_stages_and_aliases_once(staged: Registry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import json
 import os
 import socket
 import sqlite3
@@ -21,10 +22,11 @@ from abtest.registry import ModelVersion, Reference, Registry, inventory, is_ver
 from tests import zoo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from abtest.registry import ReferenceKind
+    from tests.conftest import Told
 
 
 def pinned(registry: Registry, kind: ReferenceKind, value: str, name: str = "fruit") -> int:
@@ -333,3 +335,14 @@ def test_moves_in_other_registries(kind: str, request: pytest.FixtureRequest) ->
     registry.delete_alias("fruit", "tried")
     registry.set_stage("fruit", 2, "Staging")
     assert [(v.stage, v.aliases) for v in registry.versions("fruit")][1] == ("Staging", ())
+
+
+def test_over_http_stdout_is_ours_and_passwords_stay_hidden(server: str, cli: Callable[..., Told]) -> None:
+    """With a server, --format json prints one JSON document and nothing prints the password in its address."""
+    zoo.fruit().to_csv("fruit.csv", index=False)
+    address = server.replace("http://", "http://me:hunter2@")
+    data = ["--tracking-uri", address, "--test-data", "fruit.csv", "--target", "kind"]
+    told = cli("compare", *data, "--no-save-plot", "--format", "json")
+    assert json.loads(told.out)["model_name"] == "fruit"
+    assert "hunter2" not in told.out + told.err
+    assert "in experiment 'abtest/fruit'" in told.err

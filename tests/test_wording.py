@@ -63,6 +63,10 @@ def test_a_sign_means_a_difference(effect: float) -> None:
         "abtest compare --tracking-uri postgresql+psycopg2://me:hunter2@db/m --seed 1",
         "https://host/?api_key=hunter2&sig=hunter2",
         "AWS_SECRET_ACCESS_KEY=hunter2",
+        "postgresql://me:hunter2/hunter2@db/mlflow",
+        "postgresql://me:hunter2@hunter2@db/mlflow",
+        "s3://AKIA:hunter2@bucket/model",
+        "https://host/?X-Amz-Signature=hunter2&X-Amz-Credential=hunter2",
     ],
 )
 def test_hides_secrets(text: str) -> None:

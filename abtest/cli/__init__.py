@@ -6,13 +6,17 @@ INSUFFICIENT_EVIDENCE; 130 interrupted.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, NoReturn
 
 import typer
 
 from abtest.cli import compare, demo, predictions
+from abtest.cli.common import TERMINATED
 from abtest.errors import AbtestError
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="abtest",
@@ -49,8 +53,14 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line: an error is one line on stderr, and a traceback only with --debug."""
+    # As CI cancels a job: by an exception, so that a run under way is left KILLED and not open.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("Interrupted.", err=True)
+        raise
     except AbtestError as error:
         _tell(str(error), error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from dataclasses import replace
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+TERMINATED = 143  # the exit code of a program that was sent SIGTERM
+_ACCEPTABLE = ("conditional", "insufficient-evidence")
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from abtest.comparison import Comparison
     from abtest.decision import Verdict
@@ -26,18 +30,56 @@ def command_line() -> str:
     return shlex.join(["abtest", *sys.argv[1:]])
 
 
-def policy_from(path: str | None, settings: Settings, confidence: float | None, method: str | None) -> Policy:
-    """Read the policy: the file named, else the settings' table, else the default; options win over both."""
+def policy_from(given: Mapping[str, Any], settings: Settings) -> Policy:
+    """Read the policy: from the file named on the command line, else from the settings, else the default.
+
+    ``--confidence`` and ``--method`` win over all of them; those of the settings never over a file named on the
+    command line.
+    """
     from abtest.policy import Policy  # noqa: PLC0415 - --help does not need it
     from abtest.settings import read_toml  # noqa: PLC0415 - see above
 
+    path = given.get("policy") or settings.compare.get("policy")
+    options = dict(given) if given.get("policy") else {**settings.compare, **given}
     if path is not None:
         table = read_toml(Path(path).expanduser())
         policy = Policy.from_mapping(table.get("policy", table), source=path)
     else:
         policy = Policy.from_mapping(settings.policy, source=f"{settings.source} [policy]")
-    given: dict[str, Any] = {"confidence": confidence, "method": method}
-    return replace(policy, **{name: value for name, value in given.items() if value is not None})
+    return replace(policy, **{name: options[name] for name in ("confidence", "method") if name in options})
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """Guard what models do while they load and predict.
+
+    What they print must not spoil what we print, and one that ends the program must not pass for success.
+    """
+    from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
+
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as end:
+            if end.code == TERMINATED:
+                raise
+            raise InvalidInputError("A model ended the program while it was loaded or asked to predict.") from end
+
+
+def accepted(values: Sequence[str] | None, *, gate: bool) -> tuple[str, ...]:
+    """Read ``--accept``: repeated, or separated by commas.
+
+    Example:
+        >>> accepted(["conditional,insufficient-evidence"], gate=True)
+        ('conditional', 'insufficient-evidence')
+    """
+    names = tuple(name.strip().lower() for value in values or () for name in value.split(","))
+    for name in names:
+        if name not in _ACCEPTABLE:
+            raise typer.BadParameter(f"must be among {', '.join(_ACCEPTABLE)}, got {name!r}.", param_hint="--accept")
+    if names and not gate:
+        raise typer.BadParameter("means nothing without --gate.", param_hint="--accept")
+    return names
 
 
 class Bar:
@@ -74,19 +116,19 @@ def tell(message: str, *, quiet: bool = False) -> None:
         typer.echo(message, err=True)
 
 
-def tell_where(comparison: Comparison, *, quiet: bool) -> None:
+def tell_where(comparison: Comparison, settings: Settings, *, quiet: bool) -> None:
     """Say which registry was asked, where the report is, and what was left unfinished."""
     if quiet:
         return
     tell("")
+    if settings.source is not None:
+        tell(f"Settings  {_near(settings.source)}")
     if comparison.registry is not None:
         tell(f"Registry  {comparison.registry}")
     if comparison.report is not None:
         tell(f"Report    {_near(comparison.report / 'report.html')}")
     if comparison.run_id is not None:
         tell(f"MLflow    run {comparison.run_id} in experiment '{comparison.experiment}'")
-    for unfinished in comparison.unfinished_promotions():
-        tell(f"Warning: {unfinished}")
 
 
 def _near(path: Path) -> Path:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 _KINDS = ("stage", "version", "alias", "uri")
 _PASSED = (
     "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
-    "experiment",
 )  # fmt: skip
 
 
@@ -78,30 +75,39 @@ def compare(
     for side, reference in named.items():
         named[side] = reference or _from_settings(side, settings)
     _check_usage(given, chosen, named)
-    # What a model prints must not spoil what we print.
-    with common.Bar(quiet=quiet) as progress, contextlib.redirect_stdout(sys.stderr):
+    passes = common.accepted(accept, gate=gate)
+    with common.Bar(quiet=quiet) as progress, common.working():
         comparison = workflow.compare(
             named["champion"],
             named["challenger"],
             data=chosen["test_data"],
-            policy=common.policy_from(chosen.get("policy"), settings, chosen.get("confidence"), chosen.get("method")),
+            policy=common.policy_from(given, settings),
             model_name=model_name or settings.registry.get("model_name"),
             tracking_uri=tracking_uri or settings.registry.get("tracking_uri"),
             registry_uri=registry_uri or settings.registry.get("registry_uri"),
             output=chosen["output"],
-            log=chosen.get("log"),
             command=common.command_line(),
             progress=progress,
             **{key: chosen[key] for key in _PASSED if key in chosen},
         )
-    common.show(comparison, form, quiet=quiet)
-    common.tell_where(comparison, quiet=quiet)
+    common.show(comparison, form, quiet=quiet)  # before it is logged: a server that fails must not hide the verdict
+    comparison = _logged(comparison, chosen)
+    common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
-        _promote(comparison, chosen)
+        _promote(comparison, chosen, quiet=quiet)
     elif comparison.verdict == "PROMOTE" and comparison.versions and not quiet:
         common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
     if gate:
-        raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
+        raise typer.Exit(common.gate_code(comparison.verdict, passes))
+
+
+def _logged(comparison: Comparison, chosen: dict[str, Any]) -> Comparison:
+    """Log where asked to, or where there is a registry and nobody said no."""
+    if not chosen.get("log", comparison.registry is not None):
+        return comparison
+    for unfinished in comparison.unfinished_promotions():
+        common.tell(f"Warning: {unfinished}")
+    return comparison.log(experiment=chosen.get("experiment"), figures=chosen.get("save_plot", True))
 
 
 def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
@@ -123,7 +129,7 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str,
         raise typer.BadParameter("needs two versions of a registered model.", param_hint="--auto-promote")
 
 
-def _promote(comparison: Comparison, chosen: dict[str, Any]) -> None:
+def _promote(comparison: Comparison, chosen: dict[str, Any], *, quiet: bool) -> None:
     """Carry the verdict out, or say why it is not; a verdict that promotes nothing is no error."""
     from abtest import promoter  # noqa: PLC0415 - only a promotion needs it
     from abtest.errors import RefusedError  # noqa: PLC0415 - see above
@@ -132,16 +138,16 @@ def _promote(comparison: Comparison, chosen: dict[str, Any]) -> None:
     try:
         promoter.check_verdict(comparison.record, promote_on)
     except RefusedError as refusal:
-        common.tell(f"Not promoted. {refusal}")
+        common.tell(f"Not promoted. {refusal}", quiet=quiet)
         return
     plan = comparison.promote(promote_on=promote_on, dry_run=True)
-    common.tell("Plan:" if plan.transitions else "Nothing to promote: the registry already stands so.")
+    common.tell("Plan:" if plan.transitions else "Nothing to promote: the registry already stands so.", quiet=quiet)
     for step in plan.transitions:
-        common.tell(f"  {step}")
+        common.tell(f"  {step}", quiet=quiet)
     if chosen["dry_run"] or not plan.transitions:
         return
     done = comparison.promote(promote_on=promote_on, experiment=chosen.get("experiment"))
-    common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.")
+    common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 
 
 def _reference(side: str, options: dict[str, Any]) -> Reference | None:

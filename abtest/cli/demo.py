@@ -14,6 +14,7 @@ def demo(
     """Train two models on real data, register them, and compare them, in ./abtest-demo."""
     from abtest import demo as builder  # noqa: PLC0415 - --help does not pay for it
     from abtest import workflow  # noqa: PLC0415 - see above
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     folder = Path(builder.FOLDER)
     common.tell(f"Training two models on scikit-learn's digits and registering them in {folder}/ …")
@@ -28,7 +29,7 @@ def demo(
         command=common.command_line(),
     )
     common.show(comparison, "table", quiet=False)
-    common.tell_where(comparison, quiet=False)
+    common.tell_where(comparison, Settings(), quiet=False)
     common.tell(
         f"\nType next:\n"
         f"  cd {folder}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
 import typer
@@ -10,21 +9,13 @@ import typer
 _MODELS, _DATA, _STATISTICS = "Which models", "Which rows", "How it is judged"
 _OUTPUT, _ACTION = "What comes out", "What follows"
 
-
-class Acceptable(StrEnum):
-    """Verdicts that may pass a gate beside PROMOTE."""
-
-    CONDITIONAL = "conditional"
-    INSUFFICIENT_EVIDENCE = "insufficient-evidence"
-
-
 ModelName: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Registered model; inferred if only one fits.", rich_help_panel=_MODELS),
 ]
 Stage: TypeAlias = Annotated[str | None, typer.Option(metavar="STAGE", help="By stage.", rich_help_panel=_MODELS)]
 Version: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="N", help="By version number.", rich_help_panel=_MODELS)
+    str | None, typer.Option(metavar="N", help="By version number, or latest.", rich_help_panel=_MODELS)
 ]
 ChampionVersion: TypeAlias = Annotated[
     str | None,
@@ -51,7 +42,7 @@ TestData: TypeAlias = Annotated[
 Target: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="COLUMN", help="Column with the truth. Default: the one neither model takes.", rich_help_panel=_DATA
+        metavar="COLUMN", help="Column with the truth. Default: what neither model takes.", rich_help_panel=_DATA
     ),
 ]
 LabelTypeOption: TypeAlias = Annotated[
@@ -59,7 +50,11 @@ LabelTypeOption: TypeAlias = Annotated[
 ]
 DropUnlabelled: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--drop-unlabelled", help="Leave out rows without a label, and count them.", rich_help_panel=_DATA),
+    typer.Option(
+        "--drop-unlabelled/--no-drop-unlabelled",
+        help="Leave out rows without a label, and count them.",
+        rich_help_panel=_DATA,
+    ),
 ]
 BatchSize: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
@@ -102,7 +97,11 @@ Experiment: TypeAlias = Annotated[
 ]
 AutoPromote: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--auto-promote", help="On PROMOTE, move the challenger to production.", rich_help_panel=_ACTION),
+    typer.Option(
+        "--auto-promote/--no-auto-promote",
+        help="On PROMOTE, move the challenger to production.",
+        rich_help_panel=_ACTION,
+    ),
 ]
 PromoteOnOption: TypeAlias = Annotated[
     Literal["promote", "conditional"] | None,
@@ -115,7 +114,7 @@ Gate: TypeAlias = Annotated[
     bool, typer.Option("--gate", help="Exit 0 on PROMOTE or --accept, else 3, 4 or 5.", rich_help_panel=_ACTION)
 ]
 Accept: TypeAlias = Annotated[
-    list[Acceptable] | None,
+    list[str] | None,
     typer.Option(
         metavar="VERDICT",
         help="conditional or insufficient-evidence: passes the gate too. May repeat.",
@@ -123,7 +122,8 @@ Accept: TypeAlias = Annotated[
     ),
 ]
 Format: TypeAlias = Annotated[
-    Literal["table", "json", "markdown"], typer.Option("--format", help="What is printed.", rich_help_panel=_OUTPUT)
+    Literal["table", "json", "markdown"],
+    typer.Option("--format", help="What is printed. Default: table.", show_default=False, rich_help_panel=_OUTPUT),
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the verdict alone.", rich_help_panel=_OUTPUT)

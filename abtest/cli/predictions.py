@@ -13,10 +13,10 @@ from abtest.cli import options as o
 
 
 def compare_predictions(
-    file: Annotated[str, typer.Argument(help="CSV, Parquet or JSON Lines with the three columns.")],
-    target: Annotated[str, typer.Option(help="Column with the truth.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, Parquet or JSON Lines with the three columns.")],
     champion: Annotated[str, typer.Option(help="Column with the champion's predictions.")],
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
+    target: o.Target = None,
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
@@ -42,24 +42,26 @@ def compare_predictions(
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
+    passes = common.accepted(accept, gate=gate)
+    if "target" not in chosen:
+        raise typer.BadParameter("name the column with the truth.", param_hint="--target")
     with common.Bar(quiet=quiet) as progress:
         comparison = workflow.compare_columns(
             file,
-            target=target,
             champion=champion,
             challenger=challenger,
-            policy=common.policy_from(chosen.get("policy"), settings, chosen.get("confidence"), chosen.get("method")),
+            policy=common.policy_from(given, settings),
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
             **{key: chosen[key] for key in _PASSED if key in chosen},
         )
     common.show(comparison, form, quiet=quiet)
-    common.tell_where(comparison, quiet=quiet)
+    common.tell_where(comparison, settings, quiet=quiet)
     if gate:
-        raise typer.Exit(common.gate_code(comparison.verdict, accept or []))
+        raise typer.Exit(common.gate_code(comparison.verdict, passes))
 
 
 _PASSED = (
-    "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
+    "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
 )  # fmt: skip

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from abtest.loaders.models import Model
     from abtest.outcomes import Side
 
-_MOST_TRUTHS = 50_000
+_MOST_TRUTHS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,8 @@ def score(
     if not tally.n:
         raise _nothing(data, unlabelled)
     outcomes, said = tally.outcomes(label_type=label_type, truth_is_text=data.is_text)
+    if champion is None:  # the truth stood in for its predictions: what was said of them is about nobody
+        said = tuple(notice for notice in said if not notice.startswith("Champion"))
     majority: Any = None
     if champion is None:
         outcomes, majority = outcomes.with_majority_champion()
@@ -208,7 +210,8 @@ def _with_labels(
         raise InvalidInputError(
             f"Target '{target}' is missing in {wording.plural(len(missing), 'row')} "
             f"(first: row {wording.whole(int(missing[0]))}).",
-            hint="--drop-unlabelled leaves such rows out and counts them.",
+            hint="--drop-unlabelled leaves such rows out and counts them. "
+            "In CSV an empty cell, NA, NaN, None and null are missing; a class of that name needs Parquet.",
         )
     return batch.filter(pa.array(has_label)), rows[has_label]
 

@@ -7,6 +7,7 @@ one, it gets every column of the data but the target, in file order.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -107,7 +108,10 @@ class Model:
         """
         features = self._input(batch, columns, rows)
         try:
-            raw = self.predictor.predict(features)
+            with warnings.catch_warnings():
+                # Said once a batch of estimators fitted on arrays; they take columns in the signature's order.
+                warnings.filterwarnings("ignore", message="X has feature names, but", category=UserWarning)
+                raw = self.predictor.predict(features)
         except AbtestError:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
@@ -218,15 +222,15 @@ def from_uri(side: Side, uri: str, registry: Registry | None) -> Model:
         else:
             with registry.active():
                 loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
-    except Exception as error:
-        told = wording.first_line(error)
+    except (Exception, SystemExit) as error:  # a model that exits must not pass for success
+        shown, told = wording.redacted(uri), wording.redacted(wording.first_line(error))
         missing = isinstance(error, OSError | MlflowException) and (
             getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" or "No such file" in told or "MLmodel" in told
         )
         if missing:
-            raise ModelNotFoundError(f"There is no model for the {side} at {uri}: {told}.") from error
+            raise ModelNotFoundError(f"There is no model for the {side} at {shown}: {told}.") from error
         raise InvalidInputError(
-            f"The {side} at {uri} does not load: {type(error).__name__}: {told}.",
+            f"The {side} at {shown} does not load: {type(error).__name__}: {told}.",
             hint="does this environment have what the model needs? --debug shows where it failed.",
         ) from error
     flavors = [flavor for flavor in loaded.metadata.flavors if flavor != "python_function"]

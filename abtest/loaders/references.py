@@ -79,7 +79,7 @@ def pin_sides(
         pinned[side] = _pin(registry, own_name, side, references[side])
     _refuse_same(pinned["champion"], pinned["challenger"])
     ours = pinned["challenger"].version or pinned["champion"].version
-    return ours.name if ours else name, pinned["champion"], pinned["challenger"]
+    return ours.name if ours else None, pinned["champion"], pinned["challenger"]
 
 
 def _split(reference: Reference | None) -> tuple[str | None, Reference | None]:

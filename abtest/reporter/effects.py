@@ -31,7 +31,7 @@ def _grid(canvas: Canvas, scale: Scale, top: float, bottom: float, texts: Sequen
 
 
 def _effects(canvas: Canvas, scale: Scale, placed: Sequence[tuple[float, Effect]], top: float, bottom: float) -> None:
-    """Draw effects around zero: a mark with its interval, hollow where the interval holds zero, written at the end."""
+    """Draw effects around zero: a mark with its interval, hollow where no difference is shown, written at the end."""
     _grid(canvas, scale, top, bottom, tick_texts(scale.ticks))
     canvas.line((scale(0), top - 4), (scale(0), bottom), role="ink", width=1.2)
     for y, effect in placed:
@@ -176,8 +176,8 @@ FIGURES = (
         title="How do the two sides compare?",
         caption=(
             "Squares are the champion, diamonds the challenger; the bar through the diamond is the interval of the "
-            "effect, laid at the champion's value. On the right the effect itself: an interval that leaves zero out "
-            "has a filled mark."
+            "effect, laid at the champion's value. On the right the effect itself: a filled mark is "
+            "a significant difference."
         ),
         alt=_alt_metrics,
         draw=_draw_metrics,
@@ -195,8 +195,8 @@ FIGURES = (
         topic="classes",
         title="Where is the challenger worse?",
         caption=(
-            "Effects by class, in points, the worst first: ▼ left of zero is worse, ▲ right of it better. A hollow "
-            "mark has an interval that holds zero, or none; with many classes, some leave it out by chance."
+            "Effects by class, in points, the worst first: ▼ left of zero is worse, ▲ right of it better. A filled "
+            "mark is significant after allowing for the number of classes (Holm), as an interval alone is not."
         ),
         alt=_alt_classes,
         draw=_draw_classes,

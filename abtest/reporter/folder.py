@@ -23,12 +23,12 @@ def prepare(parent: Path) -> None:
     Raises:
         InvalidInputError: They cannot.
     """
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(parent, os.W_OK | os.X_OK)
-    except OSError as error:
-        raise InvalidInputError(f"output {parent} cannot be written: {error.strerror}.") from error
-    if not writable:
+    there = parent.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent  # what is not there yet is made when there is something to write
+    if not there.is_dir():
+        raise InvalidInputError(f"output {parent} cannot be written: {there} is a file.")
+    if not os.access(there, os.W_OK | os.X_OK):
         raise InvalidInputError(f"output {parent} cannot be written: permission denied.")
 
 
@@ -49,6 +49,7 @@ def write(record: ComparisonRecord, parent: Path, *, figures: bool = True) -> Pa
     prepare(parent)
     part = None
     try:
+        parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".abtest-", dir=parent))
         _fill(part, record, figures=figures)
         part.chmod(0o755)  # mkdtemp makes it private
@@ -71,6 +72,7 @@ def page(record: ComparisonRecord, path: Path | None, *, figures: bool = True) -
         prepare(path.parent)
         part = path.with_name(f".{path.name}.part")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(text, encoding="utf-8")
             part.replace(path)
         except OSError as error:

@@ -45,9 +45,13 @@ def log(
         else:
             with tempfile.TemporaryDirectory() as scratch:
                 run.artifacts(folder.write(record, Path(scratch), figures=figures))
-    for side in (record.champion, record.challenger):
+    for role, side in (("champion", record.champion), ("challenger", record.challenger)):
         if side.version is not None and record.model_name is not None and side.is_version_of(record.model_name):
-            told = {"abtest.verdict": str(record.decision.verdict), "abtest.comparison_run_id": run.run_id}
+            told = {
+                "abtest.verdict": str(record.decision.verdict),
+                "abtest.role": role,  # in that comparison: a verdict of PROMOTE is about the challenger
+                "abtest.comparison_run_id": run.run_id,
+            }
             registry.set_tags(record.model_name, side.version, told)
     return run.run_id
 

@@ -47,7 +47,7 @@ _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # w
 class WrittenRow:
     """A row of metrics as it is printed.
 
-    ``known`` says whether ``interval`` is one (else it says why not), ``sure`` whether it leaves zero out.
+    ``known`` says whether ``interval`` is one (else it says why not), ``sure`` whether the test finds a difference.
     """
 
     name: str
@@ -139,7 +139,10 @@ def summarise(record: ComparisonRecord) -> Summary:
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
         confidence=f"{100 * record.settings.policy.confidence:g} %",
-        metrics=tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric)) for row in record.metrics),
+        metrics=tuple(
+            write_row(row, METRIC_TITLES.get(row.metric, row.metric), record.settings.policy.alpha)
+            for row in record.metrics
+        ),
         classes=tuple(_classes(record)),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
         notices=record.notices,
@@ -147,8 +150,14 @@ def summarise(record: ComparisonRecord) -> Summary:
     )
 
 
-def write_row(row: MetricRow | ClassRow, name: str) -> WrittenRow:
-    """Write a row's numbers."""
+def is_sure(row: MetricRow, alpha: float) -> bool:
+    """Whether a row's test, adjusted where it is one of many, finds a difference."""
+    pvalue = row.pvalue if row.pvalue_adjusted is None else row.pvalue_adjusted
+    return pvalue is not None and pvalue < alpha
+
+
+def write_row(row: MetricRow | ClassRow, name: str, alpha: float) -> WrittenRow:
+    """Write a row's numbers; ``alpha`` is the level of its test."""
     known = row.ci_lower is not None and row.ci_upper is not None
     return WrittenRow(
         name=name,
@@ -163,7 +172,7 @@ def write_row(row: MetricRow | ClassRow, name: str) -> WrittenRow:
         n=wording.whole(row.n),
         tone=tone_of(row),
         known=known,
-        sure=known and ((row.ci_lower or 0.0) > 0 or (row.ci_upper or 0.0) < 0),
+        sure=is_sure(row, alpha),
         few=row.n < FEW_ROWS,
     )
 
@@ -204,7 +213,8 @@ def interval(lower: float | None, upper: float | None, *, unit: str = "") -> str
 def _classes(record: ComparisonRecord) -> Iterator[WrittenClass]:
     for _, found in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_)):
         rows = list(found)
-        written = tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric)) for row in rows)
+        alpha = record.settings.policy.alpha
+        written = tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric), alpha) for row in rows)
         yield WrittenClass(
             label=shown(rows[0].class_),
             n=written[0].n,

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest import wording
-from abtest.reporter.summary import METRIC_TITLES, Tone, shown, tone_of, write_row
+from abtest.evaluator import FEW_ROWS
+from abtest.reporter.summary import METRIC_TITLES, Tone, is_sure, shown, tone_of, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,13 +123,13 @@ class Mistake:
 def metric_views(record: ComparisonRecord) -> list[MetricView]:
     """Lay out the metrics, the largest gain first."""
     rows = sorted(record.metrics, key=lambda row: -row.improvement)
-    return [_metric_view(row) for row in rows]
+    return [_metric_view(row, record.settings.policy.alpha) for row in rows]
 
 
 def class_views(record: ComparisonRecord) -> list[ClassView]:
     """Lay out the classes of the truth, the worst first; a label that is only ever predicted has no effect to show."""
     grouped = [list(rows) for _, rows in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_))]
-    views = [_class_view(rows) for rows in grouped if rows[0].n]
+    views = [_class_view(rows, record.settings.policy.alpha) for rows in grouped if rows[0].n]
     return sorted(views, key=lambda view: view.rank)
 
 
@@ -181,8 +182,8 @@ def mistakes(record: ComparisonRecord) -> list[Mistake]:
     return sorted(found, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
 
 
-def _metric_view(row: MetricRow) -> MetricView:
-    written = write_row(row, METRIC_TITLES.get(row.metric, row.metric))
+def _metric_view(row: MetricRow, alpha: float) -> MetricView:
+    written = write_row(row, METRIC_TITLES.get(row.metric, row.metric), alpha)
     change = 100 * row.rel_effect if row.rel_effect is not None else None
     return MetricView(
         name=written.name,
@@ -191,7 +192,7 @@ def _metric_view(row: MetricRow) -> MetricView:
         likely=_likely(row),
         champion_text=written.champion,
         challenger_text=written.challenger,
-        points=_effect(row),
+        points=_effect(row, alpha),
         percent=Effect(
             value=change,
             lower=None if row.ci_lower is None or change is None else 100 * row.ci_lower / row.champion,
@@ -209,25 +210,25 @@ def _likely(row: MetricRow) -> tuple[float, float] | None:
     return 100 * max(0.0, row.champion + row.ci_lower), 100 * min(1.0, row.champion + row.ci_upper)
 
 
-def _class_view(rows: Sequence[ClassRow]) -> ClassView:
+def _class_view(rows: Sequence[ClassRow], alpha: float) -> ClassView:
     by_metric = {row.metric: row for row in rows}
     ranked = next((by_metric[name] for name in _SORTED_BY if name in by_metric), rows[0])
     return ClassView(
         label=shown(rows[0].class_),
         n=rows[0].n,
-        few=write_row(rows[0], "").few,
+        few=rows[0].n < FEW_ROWS,
         rank=ranked.improvement,
         ranked_by=METRIC_TITLES.get(ranked.metric, ranked.metric),
-        effects={METRIC_TITLES.get(row.metric, row.metric): _effect(row) for row in rows},
+        effects={METRIC_TITLES.get(row.metric, row.metric): _effect(row, alpha) for row in rows},
     )
 
 
-def _effect(row: MetricRow) -> Effect:
+def _effect(row: MetricRow, alpha: float) -> Effect:
     return Effect(
         value=100 * row.effect,
         lower=None if row.ci_lower is None else 100 * row.ci_lower,
         upper=None if row.ci_upper is None else 100 * row.ci_upper,
         text=wording.points(row.effect, unit=""),
         tone=tone_of(row),
-        sure=write_row(row, "").sure,
+        sure=is_sure(row, alpha),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -217,6 +218,8 @@ def test_the_gate_on_insufficient_evidence(abtest: Typed, tmp_path: Path) -> Non
         (["--auto-promote", "--no-log"], "a promotion is recorded"),
         (["--auto-promote", "--challenger-uri", "some/folder"], "two versions of a registered model"),
         (["--dry-run"], "means nothing without --auto-promote"),
+        (["--accept", "conditional"], "means nothing without --gate"),
+        (["--gate", "--accept", "conditional,promote"], "must be among conditional, insufficient-evidence"),
         (["--average", "micro"], "micro"),
     ],
 )
@@ -226,6 +229,60 @@ def test_usage_errors_come_before_any_work(abtest: Typed, fresh: Path, arguments
     said = abtest("compare", *arguments, cwd=fresh, code=2)
     assert told in " ".join(said.err.replace("│", " ").split())
     assert len(reports(fresh)) == count
+
+
+def test_a_policy_on_the_command_line_wins(abtest: Typed, fresh: Path) -> None:
+    """A stricter policy named on the command line is not relaxed by the settings; --confidence wins over both."""
+    policy = fresh / "strict.toml"
+    policy.write_text("confidence = 0.9999", encoding="utf-8")
+    settings = (fresh / "abtest.toml").read_text(encoding="utf-8")
+    quick = ["--no-save-plot", "--no-log", "--format", "json"]
+
+    def confidence(*options: str) -> float:
+        record = ComparisonRecord.from_dict(json.loads(abtest(*COMPARE, *quick, *options, cwd=fresh).out))
+        return record.settings.policy.confidence
+
+    try:
+        (fresh / "abtest.toml").write_text(settings + "confidence = 0.9\n", encoding="utf-8")
+        assert confidence() == 0.9
+        assert confidence("--policy", "strict.toml") == 0.9999
+        assert confidence("--policy", "strict.toml", "--confidence", "0.99") == 0.99
+        both = settings + "confidence = 0.9\n[policy]\nconfidence = 0.99\n"
+        (fresh / "abtest.toml").write_text(both, encoding="utf-8")
+        assert "sets confidence twice" in abtest(*COMPARE, *quick, cwd=fresh, code=1).err
+    finally:
+        (fresh / "abtest.toml").write_text(settings, encoding="utf-8")
+
+
+def test_a_failed_command_leaves_no_folder(abtest: Typed, tmp_path: Path) -> None:
+    """Nothing is written where nothing was found."""
+    columns = ["--target", "y", "--champion", "a", "--challenger", "b"]
+    abtest("compare-predictions", "nope.csv", *columns, cwd=tmp_path, code=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verdict_is_told_before_logging_fails(abtest: Typed, fresh: Path) -> None:
+    """Where MLflow does not take the run, the verdict and the report are there, and the exit code is 1."""
+    with sqlite3.connect(fresh / "mlflow.db") as database:
+        database.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    told = abtest(*COMPARE, "--no-save-plot", cwd=fresh, code=1)
+    assert told.out.startswith("PROMOTE")
+    assert "could not be logged" in told.err
+
+
+def test_models_in_no_registry_are_logged_where_told(abtest: Typed, fresh: Path) -> None:
+    """For two models named by path the run goes to the tracking server that was named, under no model's name."""
+    registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
+    paths = [registry.location(version) for version in registry.versions("digits")]
+    with registry.active():
+        import mlflow.artifacts
+
+        paths = [mlflow.artifacts.download_artifacts(path) for path in paths]
+    told = abtest("compare", "--champion-uri", paths[0], "--challenger-uri", paths[1], "--no-save-plot", cwd=fresh)
+    assert "in experiment 'abtest/comparisons'" in told.err
+    assert registry.client.get_experiment_by_name("abtest/comparisons") is not None
 
 
 def test_a_second_demo_touches_nothing_else(fresh: Path) -> None:

@@ -115,6 +115,21 @@ def test_refuses_what_is_not_one_label_a_row(answer: Any, told: str) -> None:
     assert len(str(error.value)) < 300
 
 
+def test_a_model_that_exits_while_it_loads(tmp_path: Path) -> None:
+    """A model that ends the program while it loads has not loaded; the exit is no success."""
+    import mlflow.pyfunc
+
+    (tmp_path / "leaver.py").write_text("import sys\ndef _load_pyfunc(path): sys.exit(0)\n", encoding="utf-8")
+    mlflow.pyfunc.save_model(
+        tmp_path / "model",
+        loader_module="leaver",
+        code_paths=[str(tmp_path / "leaver.py")],
+        pip_requirements=["mlflow"],
+    )
+    with pytest.raises(InvalidInputError, match=r"The challenger at .* does not load: SystemExit"):
+        from_uri("challenger", str(tmp_path / "model"), None)
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("bad\n" + "x" * 9999), RuntimeError("y" * 9999), KeyError("a"), SystemExit(0)]
 )
