@@ -95,7 +95,7 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         ),
         references="Tango (1998), Statistics in Medicine 17:891.",
     )
-    if any(row.test == "paired bootstrap" for row in record.metrics):
+    if len(record.metrics) > 1:
         yield Paragraph(
             term="The other metrics",
             text=(
@@ -103,7 +103,8 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
                 f"{_AVERAGES[settings.average]}. Their intervals come from a paired bootstrap: the rows were drawn "
                 f"anew {wording.whole(settings.resamples)} times, with replacement, both sides together. It is done "
                 "exactly, as multinomial draws over the table of truth and predictions. Its smallest p-value is "
-                f"{2 / (settings.resamples + 1):.1g}; an interval with no spread is called not estimable."
+                f"{2 / (settings.resamples + 1):.1g}; an effect that no resample changes is called not estimable, and "
+                f"not tested."
             ),
             references="Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 20.2.",
         )
