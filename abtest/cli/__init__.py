@@ -13,7 +13,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from abtest.cli import compare, demo, predictions
-from abtest.cli.common import TERMINATED
 from abtest.errors import AbtestError
 
 _INTERRUPTED = 130
@@ -53,8 +52,8 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line: an error is one line on stderr, and a traceback only with --debug."""
-    # As CI cancels a job: by an exception, so that a run under way is left KILLED and not open.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    # CI cancels a job by SIGTERM: to us that is Ctrl-C, so that a run under way is left KILLED and not open.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except SystemExit as end:

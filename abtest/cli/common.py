@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-TERMINATED = 143  # the exit code of a program that was sent SIGTERM
 _ACCEPTABLE = ("conditional", "insufficient-evidence")
 
 if TYPE_CHECKING:
@@ -61,8 +60,6 @@ def working() -> Iterator[None]:
         try:
             yield
         except SystemExit as end:
-            if end.code == TERMINATED:
-                raise
             raise InvalidInputError("A model ended the program while it was loaded or asked to predict.") from end
 
 
