@@ -9,7 +9,7 @@ or days.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -254,12 +254,21 @@ class Tally:
         self._columns = (_Vocabulary(), _Vocabulary(), _Vocabulary())
         self._counts: Counter[tuple[int, int, int]] = Counter()
 
-    def add(self, y_true: npt.NDArray[Any], champion: npt.NDArray[Any], challenger: npt.NDArray[Any]) -> None:
+    def add(self, y_true: npt.NDArray[Any], champion: npt.NDArray[Any] | None, challenger: npt.NDArray[Any]) -> None:
         """Count one batch: three arrays of shape (rows,).
+
+        Args:
+            y_true: The truth.
+            champion: The champion's predictions; None where there is no champion, in every batch: it is then taken to
+                be right, until ``with_majority_champion`` says what it predicts.
+            challenger: The challenger's predictions.
 
         Raises:
             InvalidInputError: They have other shapes; broadcasting would invent rows.
         """
+        if champion is None:
+            self._columns = (self._columns[0], self._columns[0], self._columns[2])
+            champion = y_true
         shapes = [values.shape for values in (y_true, champion, challenger)]
         if len(shapes[0]) != 1 or len(set(shapes)) != 1:
             raise InvalidInputError(
@@ -301,10 +310,14 @@ class Tally:
             LabelMismatchError: Truth and predictions share no type, or no class at all.
             InvalidInputError: The truth is continuous, or predictions look like probabilities.
         """
-        raw = [column.values for column in self._columns]
+        truth, champion, challenger = (column.values for column in self._columns)
+        absent = self._columns[1] is self._columns[0]
         agreed = reconcile(
-            raw[0], raw[1], raw[2], label_type=label_type, truth_is_text=truth_is_text, all_text=all_text
-        )
+            truth, [] if absent else champion, challenger,
+            label_type=label_type, truth_is_text=truth_is_text, all_text=all_text,
+        )  # fmt: skip
+        if absent:
+            agreed = replace(agreed, champion=agreed.truth)
         counts: Counter[tuple[Label, Label, Label]] = Counter()
         for (y, a, b), count in self._counts.items():
             counts[agreed.truth[y], agreed.champion[a], agreed.challenger[b]] += count

@@ -56,7 +56,7 @@ def compare(
     drop_unlabelled: bool = False,
     output: str | Path | None = None,
     save_plot: bool = True,
-    log: bool | None = False,
+    log: bool = False,
     experiment: str | None = None,
     command: str | None = None,
     progress: Progress | None = None,
@@ -83,7 +83,7 @@ def compare(
         drop_unlabelled: Leave out rows without a label, and count them.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
-        log: Log the comparison to MLflow; None means where a registry is named or needed.
+        log: Log the comparison to MLflow.
         experiment: Where it is logged; ``abtest/<model>`` by default.
         command: The command line this came from, for the record.
         progress: Called as ``progress(what, rows_done, rows_in_all)``.
@@ -138,9 +138,9 @@ def compare(
         command=command,
         progress=progress,
     )
-    comparison = Comparison(record, registry, tuple(pin.version for pin in pins if pin.version))
-    log = registry is not None if log is None else log
-    return _delivered(comparison, output, log=log, experiment=experiment, figures=save_plot)
+    versions = tuple(pin.version for pin in pins if pin.version)
+    comparison = Comparison(record, registry, versions, experiment_name=experiment)
+    return _delivered(comparison, output, log=log, figures=save_plot)
 
 
 def compare_predictions(
@@ -209,7 +209,7 @@ def compare_predictions(
         registry=None,
         command=None,
     )
-    return _delivered(Comparison(record), output, log=log, experiment=experiment, figures=save_plot)
+    return _delivered(Comparison(record, experiment_name=experiment), output, log=log, figures=save_plot)
 
 
 def compare_columns(
@@ -293,7 +293,7 @@ def compare_columns(
         command=command,
         progress=progress,
     )
-    return _delivered(Comparison(record), output, log=False, experiment=None, figures=save_plot)
+    return _delivered(Comparison(record), output, log=False, figures=save_plot)
 
 
 def _teller(progress: Progress | None, what: str, total: int | None) -> Callable[[int], None]:
@@ -316,13 +316,11 @@ def _prepare(output: str | Path | None) -> None:
         folder.prepare(Path(output))
 
 
-def _delivered(
-    comparison: Comparison, output: str | Path | None, *, log: bool, experiment: str | None, figures: bool
-) -> Comparison:
+def _delivered(comparison: Comparison, output: str | Path | None, *, log: bool, figures: bool) -> Comparison:
     """Write and log what was asked for."""
     if output is not None:
         comparison = comparison.save(output, figures=figures)
-    return comparison.log(experiment=experiment, figures=figures) if log else comparison
+    return comparison.log(figures=figures) if log else comparison
 
 
 def _record(

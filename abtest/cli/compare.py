@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _KINDS = ("stage", "version", "alias", "uri")
 _PASSED = (
     "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
+    "experiment",
 )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def _logged(comparison: Comparison, chosen: dict[str, Any]) -> Comparison:
         return comparison
     for unfinished in comparison.unfinished_promotions():
         common.tell(f"Warning: {unfinished}")
-    return comparison.log(experiment=chosen.get("experiment"), figures=chosen.get("save_plot", True))
+    return comparison.log(figures=chosen.get("save_plot", True))
 
 
 def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
@@ -146,7 +147,7 @@ def _promote(comparison: Comparison, chosen: dict[str, Any], *, quiet: bool) -> 
         common.tell(f"  {step}", quiet=quiet)
     if chosen["dry_run"] or not plan.transitions:
         return
-    done = comparison.promote(promote_on=promote_on, experiment=chosen.get("experiment"))
+    done = comparison.promote(promote_on=promote_on)
     common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from abtest import wording
@@ -16,9 +17,7 @@ from abtest.loaders.datasets import BATCH_ROWS
 from abtest.outcomes import PairedOutcomes, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import numpy.typing as npt
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from abtest.labels import LabelType
     from abtest.loaders.datasets import Dataset
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from abtest.outcomes import Side
 
 _MOST_TRUTHS = 1_000
+
+# Truth, the champion's labels (None where there is no champion), the challenger's: each of shape (rows,).
+Columns: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[Any] | None, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +81,17 @@ def score(
     types = dict(_agreed_types(models, columns))
     if data.is_text:
         types[target] = pa.string()
-    tally = Tally()
-    unlabelled, row = 0, 1
-    for whole in data.batches(wanted, types, rows=batch_rows):
-        batch, rows = _with_labels(whole, target, row, drop=drop_unlabelled)
-        unlabelled += whole.num_rows - batch.num_rows
-        if batch.num_rows:
-            truth = label_array(batch.column(target), target)
-            predicted = {model.side: model.predict(batch, columns[model.side], rows) for model in models}
-            tally.add(truth, predicted.get("champion", truth), predicted["challenger"])
-            _refuse_many_labels(tally, truth)
-        row += whole.num_rows
-        progress(row - 1)
+
+    def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
+        predicted = {model.side: model.predict(batch, columns[model.side], rows) for model in models}
+        return label_array(batch.column(target), target), predicted.get("champion"), predicted["challenger"]
+
+    batches = data.batches(wanted, types, rows=batch_rows)
+    tally, unlabelled = _tallied(batches, target, labels, drop=drop_unlabelled, progress=progress)
     if not tally.n:
         raise _nothing(data, unlabelled)
     outcomes, said = tally.outcomes(label_type=label_type, truth_is_text=data.is_text)
-    if champion is None:  # the truth stood in for its predictions: what was said of them is about nobody
-        said = tuple(notice for notice in said if not notice.startswith("Champion"))
-    majority: Any = None
+    majority: Label | None = None
     if champion is None:
         outcomes, majority = outcomes.with_majority_champion()
     notices = [notice for model in models if not data.is_text and (notice := model.cast_notice())]
@@ -125,19 +120,16 @@ def tally_file(
     for what, name in columns.items():
         if name not in data.columns:
             raise data.missing(name, f"{what} column")
-    tally = Tally()
-    unlabelled, row = 0, 1
     types = dict.fromkeys(columns.values(), pa.string()) if data.is_text else {}
-    for whole in data.batches(list(columns.values()), types, rows=batch_rows):
-        batch, rows = _with_labels(whole, target, row, drop=drop_unlabelled)
-        unlabelled += whole.num_rows - batch.num_rows
+
+    def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
         for name in (champion, challenger):
             _refuse_unpredicted(batch.column(name), name, rows)
-        labels = [label_array(batch.column(name), name) for name in columns.values()]
-        tally.add(*labels)
-        _refuse_many_labels(tally, labels[0])
-        row += whole.num_rows
-        progress(row - 1)
+        truth, ours, theirs = (label_array(batch.column(name), name) for name in columns.values())
+        return truth, ours, theirs
+
+    batches = data.batches(list(columns.values()), types, rows=batch_rows)
+    tally, unlabelled = _tallied(batches, target, labels, drop=drop_unlabelled, progress=progress)
     if not tally.n:
         raise _nothing(data, unlabelled)
     outcomes, said = tally.outcomes(label_type=label_type, all_text=data.is_text)
@@ -173,6 +165,27 @@ def tally_columns(
     y, a, b = (as_labels(values, name) for name, values in columns.items())
     tally.add(y, a, b)
     return tally.outcomes(label_type=label_type)
+
+
+def _tallied(
+    batches: Iterator[pa.RecordBatch],
+    target: str,
+    labels: Callable[[pa.RecordBatch, npt.NDArray[np.int64]], Columns],
+    *,
+    drop: bool,
+    progress: Callable[[int], None],
+) -> tuple[Tally, int]:
+    """Tally all batches; also count the rows dropped for want of a label."""
+    tally, read = Tally(), 0
+    for whole in batches:
+        batch, rows = _with_labels(whole, target, read + 1, drop=drop)
+        if batch.num_rows:
+            truth, champion, challenger = labels(batch, rows)
+            tally.add(truth, champion, challenger)
+            _refuse_many_labels(tally, truth)
+        read += whole.num_rows
+        progress(read)
+    return tally, read - tally.n
 
 
 def _nothing(data: Dataset, unlabelled: int) -> InvalidInputError:

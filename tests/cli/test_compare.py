@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from abtest import tracking
 from abtest.record import ComparisonRecord
 from abtest.registry import Registry
 
@@ -184,7 +185,19 @@ def test_the_first_deployment_beats_the_baseline(abtest: Typed, fresh: Path) -> 
     told = abtest("compare", *sides, "--no-save-plot", "--auto-promote", cwd=fresh)
     assert told.out.startswith("PROMOTE")
     assert "majority-class predictor" in told.out
+    assert "predictions were cast" not in told.out
     assert state(fresh)[2][0] == "Production"
+
+
+def test_an_unfinished_promotion_is_named_in_the_experiment_it_is_in(abtest: Typed, fresh: Path) -> None:
+    """Whoever keeps runs in an experiment of their own is told there, too, of a promotion cut off half-way."""
+    registry = Registry(f"sqlite:///{fresh / 'mlflow.db'}")
+    tags = {"abtest.kind": "promotion", tracking.OUTCOME: tracking.PENDING, "abtest.challenger_version": "2"}
+    with tracking.open_run(registry.client, "mine", "promote digits v2", tags):
+        pass
+    told = abtest(*COMPARE, "--no-save-plot", "--experiment", "mine", cwd=fresh)
+    assert "Warning: a promotion of version 2" in told.err
+    assert "in experiment 'mine'" in told.err
 
 
 @pytest.mark.parametrize(
