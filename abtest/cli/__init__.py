@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, predictions
+from abtest.cli import compare, demo, power, predictions
 from abtest.errors import AbtestError
 
 _INTERRUPTED = 130
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("compare")(compare.compare)
 app.command("compare-predictions")(predictions.compare_predictions)
+app.command("power")(power.power)
 app.command("demo")(demo.demo)
 
 
