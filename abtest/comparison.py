@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from abtest.decision import Decision, Verdict
     from abtest.evaluator import Evaluation
-    from abtest.outcomes import Contingency, PairedOutcomes, Side
+    from abtest.labels import Side
+    from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.promoter import PromoteOn, Promotion
 
 

@@ -17,6 +17,8 @@ from abtest.errors import InvalidInputError, LabelMismatchError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+Side: TypeAlias = Literal["champion", "challenger"]
+SIDES: tuple[Side, Side] = ("champion", "challenger")
 Label: TypeAlias = bool | int | float | str
 LabelType: TypeAlias = Literal["int", "float", "str", "bool"]
 LABEL_TYPES: tuple[LabelType, ...] = ("int", "float", "str", "bool")

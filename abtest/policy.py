@@ -1,32 +1,48 @@
-"""What must hold for a promotion, as data.
+"""What must hold for a promotion, as data: a rule, and the guardrails around it.
 
 The default is the share rule: a significant difference in accuracy, an accuracy that rose, and at least three quarters
-of the metrics improved.
+of the metrics improved. ``non-inferior`` asks of one metric that it is not worse by more than a margin, ``primary``
+that it is better, by more than a margin if there is one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, PolicyError, near
-from abtest.metrics.classification import metric_names
+from abtest.guardrail import Guardrail
+from abtest.metrics.catalogue import metric_names, unit
+from abtest.metrics.costs import COST
 from abtest.stats.mcnemar import METHODS, McNemarMethod
+
+Rule: TypeAlias = Literal["share", "non-inferior", "primary"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+Costs: TypeAlias = Mapping[str, Mapping[str, float]]
+_MARGIN_THAT_MATTERS = 0.01  # where nobody says otherwise
+_SHARE_KEYS, _ONE_METRIC_KEYS = ("promote_share", "conditional_share"), ("primary",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rule a challenger is held to.
+    """What a challenger is held to.
 
     Attributes:
+        rule: "share" of the metrics improved (default), or of the primary metric "non-inferior" or "primary".
         confidence: Of intervals and tests, in (0, 1); the level of the test is one minus it.
         method: McNemar's test in its "mid-p" (default), "exact" or continuity-corrected "chi2" form.
-        metrics: What is computed and counted; accuracy is always among them.
-        promote_share: Share of metrics improved that PROMOTE asks for, in (0, 1].
+        metrics: What is computed and counted; accuracy is always among them, cost where there are costs.
+        promote_share: Share of metrics improved that PROMOTE asks for, in (0, 1]; of the share rule.
         conditional_share: Share of metrics improved that CONDITIONAL asks for, in (0, promote_share].
+        primary: The one metric of the other rules; accuracy by default.
+        margin: The smallest effect that matters, in the metric's own unit: the harm that "non-inferior" tolerates, the
+            gain that "primary" asks for, and what "rows needed" plans for.
+        guardrails: What must not get worse; they can only make a verdict less favourable.
+        costs: Cost of predicting j when the truth is i, as ``costs[i][j]``; makes the metric "cost".
 
     Raises:
         PolicyError: A value is outside its range, or the values contradict each other.
@@ -39,11 +55,16 @@ class Policy:
         abtest.errors.PolicyError: confidence must be in (0, 1), got 95. Hint: 0.95 means 95 %.
     """
 
+    rule: Rule = "share"
     confidence: float = 0.95
     method: McNemarMethod = "mid-p"
     metrics: tuple[str, ...] = ("accuracy", "precision", "recall", "f1")
     promote_share: float = 0.75
     conditional_share: float = 0.50
+    primary: str = "accuracy"
+    margin: float | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    costs: Costs = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("confidence", "promote_share", "conditional_share"):
@@ -53,11 +74,12 @@ class Policy:
         if not 0 < self.confidence < 1:
             hint = f"{self.confidence / 100:g} means {self.confidence:g} %." if 1 < self.confidence < 100 else None
             raise PolicyError(f"confidence must be in (0, 1), got {self.confidence:g}.", hint=hint)
-        if self.method not in METHODS:
-            raise PolicyError(
-                f"method must be one of {', '.join(METHODS)}, got {self.method!r}.",
-                hint=near(str(self.method), METHODS),
-            )
+        for name, known in (("method", METHODS), ("rule", RULES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise PolicyError(
+                    f"{name} must be one of {', '.join(known)}, got {value!r}.", hint=near(str(value), known)
+                )
         if not 0 < self.promote_share <= 1:
             raise PolicyError(f"promote_share must be in (0, 1], got {self.promote_share:g}.")
         if not 0 < self.conditional_share <= self.promote_share:
@@ -65,24 +87,80 @@ class Policy:
                 f"conditional_share must be in (0, promote_share = {self.promote_share:g}], "
                 f"got {self.conditional_share:g}."
             )
+        _check_costs(self.costs)
         object.__setattr__(self, "metrics", self._spelled_metrics())
+        object.__setattr__(self, "guardrails", self._read_guardrails())
+        self._check_primary()
 
     def _spelled_metrics(self) -> tuple[str, ...]:
         given: Any = self.metrics  # from TOML it may be anything
         if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
             raise PolicyError(f"metrics must be a list of names, got {given!r}.")
-        try:
-            names = metric_names(self.metrics)
-        except InvalidInputError as error:
-            raise PolicyError(error.message, hint=error.hint) from None
+        names = _names(self.metrics)
         if "accuracy" not in names:
             raise PolicyError("metrics must contain accuracy, on which the test is.", hint="add 'accuracy' to metrics.")
-        return names
+        if COST in names and not self.costs:
+            raise PolicyError("metrics has cost, but the policy has no costs.", hint="list them in [policy.costs].")
+        return tuple(dict.fromkeys([*names, COST])) if self.costs else names
+
+    def _read_guardrails(self) -> tuple[Guardrail, ...]:
+        given: Any = self.guardrails
+        if not isinstance(given, tuple | list):
+            raise PolicyError(
+                f"guardrails must be a list of tables, got {given!r}.", hint="write [[policy.guardrails]]."
+            )
+        read = []
+        for i, entry in enumerate(given):
+            try:
+                guardrail = entry if isinstance(entry, Guardrail) else Guardrail.from_mapping(entry)
+            except PolicyError as error:
+                raise PolicyError(f"guardrails[{i}]: {error.message}", hint=error.hint) from None
+            if guardrail.is_about_quality and guardrail.metric not in self.metrics:
+                raise PolicyError(
+                    f"guardrails[{i}]: {guardrail.metric} is not among the policy's metrics, so it is not computed.",
+                    hint=f"add '{guardrail.metric}' to metrics.",
+                )
+            read.append(guardrail)
+        return tuple(read)
+
+    def _check_primary(self) -> None:
+        (primary,) = _names((self.primary,))
+        object.__setattr__(self, "primary", primary)
+        if primary not in self.metrics:
+            raise PolicyError(
+                f"primary must be among the policy's metrics, got {primary!r}.", hint="add it to metrics."
+            )
+        margin: Any = self.margin  # from TOML it may be anything
+        if margin is None:
+            if self.rule == "non-inferior":
+                raise PolicyError(
+                    "rule non-inferior needs a margin: how much worse may the challenger be?",
+                    hint="margin = 0.01 tolerates a loss of 1 point.",
+                )
+            return
+        if isinstance(margin, bool) or not isinstance(margin, int | float) or not math.isfinite(margin):
+            raise PolicyError(f"margin must be a number, got {margin!r}.")
+        if margin <= 0:
+            raise PolicyError(f"margin must be above 0, got {margin:g}.", hint="0.01 is 1 point, up or down.")
+        if margin >= 1 and unit(primary) == "share":
+            raise PolicyError(
+                f"margin must be below 1, got {margin:g}.", hint=f"{margin / 100:g} is {margin:g} points."
+            )
 
     @property
     def alpha(self) -> float:
         """Level of the test."""
         return round(1 - self.confidence, 12)  # 1 - 0.95 is 0.05, not 0.050000000000000044
+
+    @property
+    def margin_that_matters(self) -> float:
+        """The margin, or one point where the policy has none."""
+        return _MARGIN_THAT_MATTERS if self.margin is None else self.margin
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segmentations that guardrails need."""
+        return tuple(dict.fromkeys(rail.segmentation for rail in self.guardrails if rail.segmentation))
 
     @property
     def digest(self) -> str:
@@ -105,6 +183,12 @@ class Policy:
                 raise PolicyError(
                     f"{source}: unknown key '{key}'; known are {', '.join(known)}.", hint=near(key, known)
                 )
+        rule = data.get("rule", "share")
+        for key in _ONE_METRIC_KEYS if rule == "share" else _SHARE_KEYS:
+            if key in data and rule in RULES:
+                raise PolicyError(
+                    f"{source}: {key} means nothing under the rule {rule}.", hint="remove one of the two."
+                )
         values = dict(data)
         if isinstance(values.get("metrics"), list):
             values["metrics"] = tuple(values["metrics"])
@@ -112,3 +196,22 @@ class Policy:
             return cls(**values)
         except PolicyError as error:
             raise PolicyError(f"{source}: {error.message}", hint=error.hint) from None
+
+
+def _names(given: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return metric_names(given)
+    except InvalidInputError as error:
+        raise PolicyError(error.message, hint=error.hint) from None
+
+
+def _check_costs(costs: object) -> None:
+    example = "write [policy.costs], then one line a class: fraud = { ok = 100.0 }"
+    if not isinstance(costs, Mapping):
+        raise PolicyError(f"costs must be a table of tables, got {costs!r}.", hint=example)
+    for truth, row in costs.items():
+        if not isinstance(row, Mapping):
+            raise PolicyError(f"costs.{truth} must be a table, got {row!r}.", hint=example)
+        for predicted, cost in row.items():
+            if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
+                raise PolicyError(f"costs.{truth}.{predicted} must be a finite number, got {cost!r}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,10 @@ from pydantic_core import core_schema
 
 from abtest.decision import Decision
 from abtest.errors import InvalidInputError
-from abtest.evaluator import ClassRow, Evaluation, MetricRow, Skipped, check_options
+from abtest.evaluator import ClassRow, Evaluation, MetricRow, SegmentRow, Skipped, both_sides, check_options
 from abtest.labels import LABEL_TYPES, Label, LabelType
 from abtest.metrics.classification import Average
-from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.outcomes import Contingency, Counts, PairedOutcomes
 from abtest.policy import Policy
 from abtest.stats.mcnemar import McNemar
 
@@ -33,17 +33,29 @@ _MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow th
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)  # of a Google-style docstring
 
+Cells = tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt], ...]
 Matrix = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedModel:
-    """One side: how it was named, and what that was pinned to."""
+    """One side: how it was named, what that was pinned to, and what it takes to run it.
+
+    Attributes:
+        ref: How it was named.
+        version: Its version in the registry.
+        run_id: The run that logged it.
+        uri: What it was pinned to.
+        latency: Seconds that the prediction of one row takes, in batches as they were scored.
+        size: Bytes on disk.
+    """
 
     ref: str
     version: int | None
     run_id: str | None
     uri: str | None
+    latency: float | None = None
+    size: int | None = None
 
     def is_version_of(self, model: str | None) -> bool:
         """Whether it is a version of this registered model, and not of another one."""
@@ -83,6 +95,7 @@ class ComparisonSettings:
     batch_size: int | None
     drop_unlabelled: bool
     policy: Policy
+    segments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("resamples", "seed", "batch_size"):
@@ -93,6 +106,9 @@ class ComparisonSettings:
             raise InvalidInputError(
                 f"policy must be a Policy, got {self.policy!r}.", hint="Policy.from_mapping reads one."
             )
+        segments: Any = self.segments  # of a caller it may be anything
+        if not isinstance(segments, tuple) or not all(isinstance(name, str) and name.strip() for name in segments):
+            raise InvalidInputError(f"segments must be names of columns, got {segments!r}.")
         check_options(average=self.average, pos_label=self.pos_label, resamples=self.resamples, seed=self.seed)
         if self.label_type is not None and self.label_type not in LABEL_TYPES:
             raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {self.label_type!r}.")
@@ -109,25 +125,43 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTable:
+    """The table of one segment's rows; its cells are as those of the whole."""
+
+    name: str
+    value: str
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomesTable:
     """The table of paired outcomes, from which everything else was computed.
 
     Attributes:
         labels: Every label that occurs as truth or prediction.
         cells: Indexes into ``labels`` of the truth, the champion's and the challenger's prediction, and a count.
+        segments: The same of each segment's rows.
     """
 
     labels: tuple[Label, ...]
-    cells: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt], ...]
+    cells: Cells
+    segments: tuple[SegmentTable, ...] = ()
 
     @classmethod
     def of(cls, outcomes: PairedOutcomes) -> OutcomesTable:
         """Spell a table."""
-        return cls(labels=outcomes.labels, cells=tuple(map(tuple, outcomes.cells.tolist())))
+        return cls(
+            labels=outcomes.labels,
+            cells=_spelled(outcomes.cells),
+            segments=tuple(
+                SegmentTable(name=segment.name, value=segment.value, cells=_spelled(segment.cells))
+                for segment in outcomes.segments
+            ),
+        )
 
     def outcomes(self) -> PairedOutcomes:
         """Build the table again."""
-        return PairedOutcomes.from_dict({"labels": self.labels, "cells": self.cells})
+        return PairedOutcomes.from_dict(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +191,7 @@ class ComparisonRecord:
         settings: How it was computed.
         metrics: One row a metric, over all rows.
         per_class: One row a class and metric; a label that is only ever predicted has n = 0.
-        segments: One row a segment, value and metric.
+        segments: One row a segment and metric.
         contingency: Who was right where.
         mcnemar: The test of equal accuracy.
         confusion: Both confusion matrices; null where there are too many classes.
@@ -185,7 +219,7 @@ class ComparisonRecord:
     settings: ComparisonSettings
     metrics: tuple[MetricRow, ...]
     per_class: tuple[ClassRow, ...]
-    segments: tuple[MetricRow, ...]
+    segments: tuple[SegmentRow, ...]
     contingency: Contingency
     mcnemar: McNemar
     confusion: Confusion | None
@@ -237,7 +271,7 @@ class ComparisonRecord:
             settings=settings,
             metrics=evaluation.metrics,
             per_class=evaluation.per_class,
-            segments=(),
+            segments=evaluation.segments,
             contingency=evaluation.contingency,
             mcnemar=evaluation.mcnemar,
             confusion=confusion,
@@ -282,11 +316,14 @@ class ComparisonRecord:
         return Evaluation(
             metrics=self.metrics,
             per_class=self.per_class,
+            segments=self.segments,
             contingency=self.contingency,
             mcnemar=self.mcnemar,
             counted=self.counted,
             skipped=self.skipped,
             notices=self.notices,
+            latency=both_sides(self.champion.latency, self.challenger.latency),
+            size=both_sides(self.champion.size, self.challenger.size),
         )
 
     @property
@@ -343,6 +380,10 @@ def _adapter() -> TypeAdapter[ComparisonRecord]:
 
 def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used
     return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
+
+
+def _spelled(cells: Counts) -> Cells:
+    return tuple(map(tuple, cells.tolist()))
 
 
 def _slug(name: str) -> str:

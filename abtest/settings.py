@@ -25,6 +25,7 @@ _COMPARE_KEYS: dict[str, type] = {
     **_REFERENCE_KEYS,
     "test_data": str,
     "target": str,
+    "segments": str,
     "label_type": str,
     "average": str,
     "pos_label": str,
@@ -160,6 +161,8 @@ def _home_of(key: str) -> str | None:
 
 
 def _typed(value: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - a TOML value is any of several types
+    if where.endswith(" segments") and isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return ",".join(value)
     if kind is str and isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # champion_version = 3
     if kind is float and isinstance(value, int) and not isinstance(value, bool):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal, TypeAlias
+
+Unit: TypeAlias = Literal["share", "number"]
 
 MISSING = "–"
 MINUS = "−"  # the typographic minus is as wide as a plus in a table
@@ -31,6 +34,74 @@ def points(effect: float | None, *, unit: str = " points") -> str:
         return MISSING
     digits = 1 if abs(effect) >= 0.0005 or effect == 0 else 2
     return signed(100 * effect, digits) + unit
+
+
+def value(number: float | None, unit: Unit) -> str:
+    """Write a metric's value: a share as a percentage, a number in its own unit with four digits.
+
+    Example:
+        >>> value(0.1234, "share"), value(1234.5678, "number"), value(0.0123456, "number")
+        ('12.3 %', '1,235', '0.01235')
+    """
+    if unit == "share" or number is None:
+        return percent(number)
+    return _plain(number)
+
+
+def effect(difference: float | None, unit: Unit, *, spell_unit: bool = True) -> str:
+    """Write a difference of two values with its sign: of shares in points, of numbers in their own unit.
+
+    Example:
+        >>> effect(0.021, "share"), effect(-1.5, "number")
+        ('+2.1 points', '−1.500')
+    """
+    if unit == "share" or difference is None:
+        return points(difference, unit=" points" if spell_unit else "")
+    sign = "+" if difference > 0 else MINUS if difference < 0 else ""
+    return sign + _plain(abs(difference))
+
+
+def size(difference: float, unit: Unit) -> str:
+    """Write how large a difference is, without its sign.
+
+    Example:
+        >>> size(-0.021, "share"), size(-1.5, "number")
+        ('2.1 points', '1.500')
+    """
+    return effect(abs(difference), unit).lstrip("+")
+
+
+def interval(lower: float, upper: float, unit: Unit, *, spell_unit: bool = True) -> str:
+    """Write an interval of effects; the unit stands once.
+
+    Example:
+        >>> interval(-0.01, 0.02, "share")
+        '−1.0 to +2.0 points'
+    """
+    return f"{effect(lower, unit, spell_unit=False)} to {effect(upper, unit, spell_unit=spell_unit)}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time of a row's prediction.
+
+    Example:
+        >>> duration(0.00000123), duration(0.0345)
+        ('1.23 µs', '34.5 ms')
+    """
+    return f"{1e6 * seconds:.3g} µs" if seconds < 0.001 else f"{1000 * seconds:.3g} ms"
+
+
+def size_on_disk(count: float) -> str:
+    """Write a number of bytes.
+
+    Example:
+        >>> size_on_disk(999), size_on_disk(1_500_000)
+        ('999 bytes', '1.5 MB')
+    """
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    power = min(3, int(math.log10(count)) // 3)
+    return f"{count / 1000**power:.3g} {('', 'kB', 'MB', 'GB')[power]}"
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -86,6 +157,14 @@ def first_line(error: BaseException) -> str:
     """
     told = redacted((str(error).strip() or type(error).__name__).splitlines()[0].strip().rstrip("."))
     return told if len(told) <= _LONGEST_QUOTE else told[:_LONGEST_QUOTE] + " …"
+
+
+def _plain(number: float) -> str:
+    """Four digits, as many of them decimals as it takes; 0 has none."""
+    if number == 0 or not math.isfinite(number):
+        return f"{number:g}"
+    decimals = max(0, 3 - math.floor(math.log10(abs(number))))
+    return f"{number:,.{min(decimals, 12)}f}"
 
 
 def _round(value: float, digits: int) -> float:

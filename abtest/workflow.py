@@ -7,6 +7,7 @@ log nothing unless told to.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +15,27 @@ from abtest import wording
 from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import InvalidInputError
-from abtest.evaluator import RESAMPLES, evaluate
+from abtest.evaluator import RESAMPLES, both_sides, evaluate
 from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
+from abtest.loaders.segments import check_columns, columns_of
+from abtest.metrics.catalogue import resolve
 from abtest.policy import Policy
 from abtest.provenance import provenance
 from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings
 from abtest.registry import Reference, Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy.typing as npt
     import pandas as pd
 
     from abtest.engines.local import Scored
-    from abtest.labels import Label, LabelType
+    from abtest.labels import Label, LabelType, Side
     from abtest.loaders.models import Model, Predictor
     from abtest.metrics.classification import Average
-    from abtest.outcomes import PairedOutcomes, Side
+    from abtest.outcomes import PairedOutcomes
 
     Given = str | Path | Reference | Predictor | None
 
@@ -50,6 +55,7 @@ def compare(
     average: Average = "macro",
     pos_label: Label | None = None,
     policy: Policy | None = None,
+    segments: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
@@ -77,6 +83,7 @@ def compare(
         average: How precision, recall and F1 are averaged: "macro", "weighted" or "binary".
         pos_label: The positive label for "binary".
         policy: What must hold; the share rule by default.
+        segments: Columns whose values tell segments apart, or columns crossed (``"region*device"``).
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         batch_size: Rows in memory at a time.
@@ -110,19 +117,21 @@ def compare(
         batch_size=batch_size,
         drop_unlabelled=drop_unlabelled,
         policy=policy or Policy(),
+        segments=_segments(segments, policy),
     )
-    _prepare(output)
+    _prepare(output, settings.policy)
     dataset = open_data(data)
     sides: dict[Side, Given] = {"champion": champion, "challenger": challenger}
     references = {side: _reference(given) for side, given in sides.items()}
     if target is not None and target not in dataset.columns:
         raise dataset.missing(target, "target column")
+    check_columns(dataset, settings.segments, target)
     named = bool(log or tracking_uri or registry_uri)
     registry = Registry(tracking_uri, registry_uri) if named or _needs_registry(sides, references) else None
     name, *pins = pin_sides(registry, model_name, references["champion"], references["challenger"])
     pinned: dict[Side, Pinned] = dict(zip(sides, pins, strict=True))
     models = {side: _load(side, given, pinned[side], registry) for side, given in sides.items()}
-    target, notices = _target(target, models, dataset)
+    target, notices = _target(target, models, dataset, settings.segments)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
     scored = _score(models, dataset, target, settings, progress)
     if scored.majority is not None:
@@ -131,7 +140,7 @@ def compare(
         scored.outcomes,
         settings,
         model_name=name,
-        models={side: _compared(given, pinned[side]) for side, given in sides.items()},
+        models={side: _compared(given, pinned[side], models[side], scored) for side, given in sides.items()},
         data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target),
         notices=(*notices, *scored.notices),
         registry=registry.registry_uri if registry else None,
@@ -152,6 +161,8 @@ def compare_predictions(
     average: Average = "macro",
     pos_label: Label | None = None,
     policy: Policy | None = None,
+    segments: Mapping[str, npt.ArrayLike] | None = None,
+    crossings: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
     output: str | Path | None = None,
@@ -169,6 +180,8 @@ def compare_predictions(
         average: How precision, recall and F1 are averaged.
         pos_label: The positive label for ``average="binary"``.
         policy: What must hold; the share rule by default.
+        segments: Columns whose values tell segments apart, by name; shape (rows,) each.
+        crossings: Names of such columns crossed (``"region*device"``).
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         output: Write the report to a new folder in here.
@@ -194,9 +207,13 @@ def compare_predictions(
         batch_size=None,
         drop_unlabelled=False,
         policy=policy or Policy(),
+        segments=_segments([*(segments or {}), *crossings], policy),
     )
-    _prepare(output)
-    outcomes, notices = tally_columns(y_true, champion, challenger, label_type=label_type)
+    _prepare(output, settings.policy)
+    crossed = [name for name in settings.segments if name not in (segments or {})]
+    outcomes, notices = tally_columns(
+        y_true, champion, challenger, segments=segments, crossings=crossed, label_type=label_type
+    )
     record = _record(
         outcomes,
         settings,
@@ -222,6 +239,7 @@ def compare_columns(
     average: Average = "macro",
     pos_label: Label | None = None,
     policy: Policy | None = None,
+    segments: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
@@ -242,6 +260,7 @@ def compare_columns(
         average: Of precision, recall and F1.
         pos_label: For ``average="binary"``.
         policy: What must hold.
+        segments: Columns whose values tell segments apart, or columns crossed.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         batch_size: Rows in memory at a time.
@@ -265,8 +284,9 @@ def compare_columns(
         batch_size=batch_size,
         drop_unlabelled=drop_unlabelled,
         policy=policy or Policy(),
+        segments=_segments(segments, policy),
     )
-    _prepare(output)
+    _prepare(output, settings.policy)
     dataset = open_data(file)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody counted
     scored = local.tally_file(
@@ -274,6 +294,7 @@ def compare_columns(
         target=target,
         champion=champion,
         challenger=challenger,
+        segments=settings.segments,
         label_type=label_type,
         batch_rows=batch_size,
         drop_unlabelled=drop_unlabelled,
@@ -296,6 +317,13 @@ def compare_columns(
     return _delivered(Comparison(record), output, log=False, figures=save_plot)
 
 
+def _segments(asked: Sequence[str], policy: Policy | None) -> tuple[str, ...]:
+    """The segmentations asked for, and those that guardrails need."""
+    if isinstance(asked, str):
+        raise InvalidInputError(f"segments must be a list of names, got {asked!r}.", hint=f"[{asked!r}]")
+    return tuple(dict.fromkeys([*asked, *(policy.segments if policy else ())]))
+
+
 def _teller(progress: Progress | None, what: str, total: int | None) -> Callable[[int], None]:
     """Tell how far one piece of work has come."""
 
@@ -306,8 +334,9 @@ def _teller(progress: Progress | None, what: str, total: int | None) -> Callable
     return tell
 
 
-def _prepare(output: str | Path | None) -> None:
-    """Find out that a report cannot be written before an hour of scoring, not after."""
+def _prepare(output: str | Path | None, policy: Policy) -> None:
+    """Find out before an hour of scoring, not after, that a metric is not there or a report cannot be written."""
+    resolve(policy.metrics, policy.costs)
     if output is not None:
         if not str(output):
             raise InvalidInputError("output must name a folder, got ''.")
@@ -343,7 +372,12 @@ def _record(
         pos_label=settings.pos_label,
         resamples=settings.resamples,
         seed=settings.seed,
-        progress=_teller(progress, "Resampling", settings.resamples),
+        progress=_teller(progress, "Resampling", settings.resamples * (1 + len(outcomes.segments))),
+    )
+    evaluation = replace(
+        evaluation,
+        latency=both_sides(models["champion"].latency, models["challenger"].latency),
+        size=both_sides(models["champion"].size, models["challenger"].size),
     )
     return ComparisonRecord.of(
         model_name=model_name,
@@ -395,7 +429,7 @@ def _load(side: Side, given: Given, pin: Pinned, registry: Registry | None) -> M
     return models.from_uri(side, pin.uri, registry)
 
 
-def _compared(given: Given, pin: Pinned) -> ComparedModel:
+def _compared(given: Given, pin: Pinned, model: Model | None, scored: Scored) -> ComparedModel:
     version = pin.version.version if pin.version else None
     uri = None if _is_object(given) else pin.shown_uri
     return ComparedModel(
@@ -403,20 +437,25 @@ def _compared(given: Given, pin: Pinned) -> ComparedModel:
         version=version,
         run_id=pin.run_id,
         uri=wording.redacted(uri) if uri else None,
+        latency=scored.latency.get(model.side) if model else None,
+        size=model.size if model else None,
     )
 
 
-def _target(target: str | None, models: dict[Side, Model | None], data: Dataset) -> tuple[str, list[str]]:
-    """Find the column with the truth: the one neither model takes, else the last, said aloud."""
+def _target(
+    target: str | None, models: dict[Side, Model | None], data: Dataset, segments: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Find the column with the truth: the one that is no segment and neither model takes, else the last, said aloud."""
     if target is not None:
         return target, []
     features = [model.features for model in models.values() if model]
     taken = {name for names in features for name in names or ()}
-    left = [column for column in data.columns if column not in taken]
+    aside = columns_of(segments, data.columns)
+    left = [column for column in data.columns if column not in taken and column not in aside]
     if len(left) == 1:
         return left[0], []
-    if any(names is None for names in features):
-        last = data.columns[-1]
+    if left and any(names is None for names in features):
+        last = left[-1]
         return last, [f"The target is taken to be the last column, '{last}': a model has no column signature."]
     if not left:
         raise InvalidInputError(
@@ -445,6 +484,7 @@ def _score(
         challenger,
         data,
         target=target,
+        segments=settings.segments,
         label_type=settings.label_type,
         batch_rows=settings.batch_size or BATCH_ROWS,
         drop_unlabelled=settings.drop_unlabelled,

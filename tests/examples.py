@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abtest.decision import decide
+from abtest.engines.local import tally_columns
 from abtest.evaluator import evaluate
-from abtest.outcomes import PairedOutcomes
+from abtest.guardrail import Guardrail
 from abtest.policy import Policy
 from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from abtest.labels import Label
+    from abtest.metrics.classification import Average
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
@@ -37,11 +39,16 @@ def record(
     target: str = "label",
     command: str | None = "abtest compare --champion-stage Production",
     notices: tuple[str, ...] = (),
+    segments: Mapping[str, Sequence[object]] | None = None,
+    crossings: Sequence[str] = (),
+    average: Average = "macro",
 ) -> ComparisonRecord:
     """Compare three columns as version 1 against version 2 of a registered model."""
     policy = policy or Policy()
-    outcomes = PairedOutcomes.from_predictions(np.array(y_true), np.array(champion), np.array(challenger))
-    evaluation = evaluate(outcomes, policy, resamples=resamples)
+    columns = (np.array(y_true), np.array(champion), np.array(challenger))
+    told_apart = {name: np.array(values) for name, values in (segments or {}).items()}
+    outcomes, _ = tally_columns(*columns, segments=told_apart, crossings=crossings)
+    evaluation = evaluate(outcomes, policy, resamples=resamples, average=average)
     versions = (1, 2) if model_name else (None, None)
     sides = [ComparedModel(ref=ref, version=v, run_id=None, uri=None) for ref, v in zip(refs, versions, strict=True)]
     return ComparisonRecord.of(
@@ -50,7 +57,7 @@ def record(
         challenger=sides[1],
         data=ComparedData(path=path, n=outcomes.n, digest="0123456789abcdef", target=target),
         settings=ComparisonSettings(
-            average="macro",
+            average=average,
             pos_label=None,
             label_type=None,
             resamples=resamples,
@@ -58,6 +65,7 @@ def record(
             batch_size=None,
             drop_unlabelled=False,
             policy=policy,
+            segments=(*told_apart, *crossings),
         ),
         outcomes=outcomes,
         evaluation=evaluation,
@@ -193,6 +201,58 @@ def unregistered() -> ComparisonRecord:
     return record([0, 1] * 20, [0, 0] * 20, [0, 1] * 20, model_name=None, refs=("champion", "a long name " * 5))
 
 
+def simpson() -> ComparisonRecord:
+    """Three regions and a device: better over all rows, much worse in one region; guarded by segment."""
+    rng = np.random.default_rng(5)
+    rows = 4000
+    region = rng.choice(["Africa", "Asia", "Europe"], rows, p=[0.1, 0.3, 0.6])
+    device, age = rng.choice(["phone", "desk"], rows), rng.integers(18, 80, rows)
+    y = rng.integers(0, 3, rows)
+    hard = rng.random(rows)
+    better = np.select([region == "Africa", region == "Asia"], [0.72, 0.86], 0.9)
+    champion = np.where(hard < 0.84, y, (y + 1) % 3)
+    challenger = np.where(np.where(rng.random(rows) < 0.8, hard, rng.random(rows)) < better, y, (y + 2) % 3)
+    rails = (
+        Guardrail(metric="accuracy", segment="region", margin=0.02, mode="not-proved-worse"),
+        Guardrail(metric="recall", class_="*", margin=0.05, severity="warn"),
+        Guardrail(metric="rows", minimum=300, segment="region"),
+        Guardrail(metric="latency", margin=0.5),
+    )
+    return record(
+        y.tolist(), champion.tolist(), challenger.tolist(),
+        policy=Policy(guardrails=rails),
+        segments={"region": region.tolist(), "device": device.tolist(), "age": age.tolist()},
+        crossings=["region*device"],
+    )  # fmt: skip
+
+
+def many_segments() -> ComparisonRecord:
+    """Sixty shops, some of a few rows, with names that would be markup."""
+    rng = np.random.default_rng(6)
+    shop = np.minimum(rng.geometric(0.06, 1500), 60)
+    names = [SCRIPT if i == 7 else f"shop {i:02d}" for i in shop.tolist()]
+    y = rng.integers(0, 2, 1500)
+    said = [np.where(rng.random(1500) < share, y, 1 - y).tolist() for share in (0.8, 0.84)]
+    return record(y.tolist(), *said, segments={f"shop {IMAGE}": names})
+
+
+def costly() -> ComparisonRecord:
+    """Fraud or not, with costs: fewer misses, more false alarms; judged by cost alone."""
+    y = ["fraud"] * 100 + ["ok"] * 900
+    champion = ["fraud"] * 40 + ["ok"] * 60 + ["ok"] * 890 + ["fraud"] * 10
+    challenger = ["fraud"] * 70 + ["ok"] * 30 + ["ok"] * 860 + ["fraud"] * 40
+    costs = {"fraud": {"ok": 250.0}, "ok": {"fraud": 12.5}}
+    return record(y, champion, challenger, policy=Policy(rule="primary", primary="cost", costs=costs))
+
+
+def non_inferior() -> ComparisonRecord:
+    """About equal, and proved not to be worse by three points."""
+    y = [0, 1] * 1000
+    champion = [label if i % 20 else 1 - label for i, label in enumerate(y)]
+    challenger = [label if i % 21 else 1 - label for i, label in enumerate(y)]
+    return record(y, champion, challenger, policy=Policy(rule="non-inferior", margin=0.03))
+
+
 SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
     function.__name__: cache(function)
     for function in (
@@ -212,5 +272,9 @@ SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
         accuracy_alone,
         hostile,
         unregistered,
+        simpson,
+        many_segments,
+        costly,
+        non_inferior,
     )
 }

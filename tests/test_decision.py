@@ -44,6 +44,7 @@ def row(metric: str, effect: float, *, pvalue: float | None = None) -> MetricRow
         effect=effect,
         rel_effect=effect / 0.5,
         improvement=effect,
+        greater_is_better=True,
         ci_lower=effect - 0.1,
         ci_upper=effect + 0.1,
         ci_method="made",

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from abtest.errors import InvalidInputError, LabelMismatchError
-from abtest.outcomes import SIDES, Contingency, PairedOutcomes, Tally
+from abtest.labels import SIDES
+from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.tally import Tally
 from tests.strategies import Columns, as_arrays, contingencies, label_columns, paired_outcomes, swapped, vocabularies
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def test_tables_add_up(halves: tuple[Columns, Columns]) -> None:
     tally = Tally()
     for half in halves:
         tally.add(*as_arrays(half))
-    assert (tally.outcomes()[0], tally.n) == (whole, whole.n)
+    assert (PairedOutcomes.from_tally(tally)[0], tally.n) == (whole, whole.n)
     assert tally.distinct_truths == len(whole.classes)
 
 
@@ -171,7 +173,7 @@ def test_many_classes_count_alike() -> None:
 
 def test_an_empty_table() -> None:
     """A table of no rows has no labels, counts nothing and says so without an error."""
-    empty, notices = Tally().outcomes()
+    empty, notices = PairedOutcomes.from_tally(Tally())
     assert (empty.labels, empty.classes, empty.n, notices) == ((), (), 0, ())
     assert empty.contingency() == Contingency(both=0, champion_only=0, challenger_only=0, neither=0)
     assert empty.confusion("champion").shape == (0, 0)
@@ -199,9 +201,9 @@ def test_disjoint_classes(n: int, stranger: str) -> None:
     tally.add(*as_arrays((["cat"] * n, list(predictions["champion"]), list(predictions["challenger"]))))
     if n >= 10:
         with pytest.raises(LabelMismatchError, match=rf"The {stranger} never predicts a class .* \('x' vs 'cat'\)"):
-            tally.outcomes()
+            PairedOutcomes.from_tally(tally)
         return
-    outcomes, notices = tally.outcomes()
+    outcomes, notices = PairedOutcomes.from_tally(tally)
     assert notices == (f"The {stranger} predicts 'x', never seen in the truth: counted as wrong.",)
     assert outcomes.classes == ("cat",)
     assert outcomes.labels == ("cat", "x")
@@ -212,7 +214,7 @@ def test_a_few_strangers_are_noticed() -> None:
     truth = ["cat", "dog"] * 50
     tally = Tally()
     tally.add(np.array(truth), np.array(truth), np.array(["cat", "x", "dog", "y"] * 25))
-    outcomes, notices = tally.outcomes()
+    outcomes, notices = PairedOutcomes.from_tally(tally)
     assert notices == ("The challenger predicts 'x' and 1 more, never seen in the truth: counted as wrong.",)
     assert outcomes.contingency() == Contingency(both=25, champion_only=75, challenger_only=0, neither=0)
 
@@ -222,10 +224,10 @@ def test_types_meet_over_batches() -> None:
     tally = Tally()
     tally.add(np.array(["0", "1"]), np.array([0, 1]), np.array([0.0, 1.0]))
     tally.add(np.array([1, 0]), np.array([True, False]), np.array(["1", "0"]))
-    outcomes, notices = tally.outcomes(label_type="int")
+    outcomes, notices = PairedOutcomes.from_tally(tally, label_type="int")
     assert outcomes == PairedOutcomes.from_predictions([0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0])
     assert len(notices) == 2
-    assert tally.outcomes(label_type="int", truth_is_text=True)[1] == notices[1:]
+    assert PairedOutcomes.from_tally(tally, label_type="int", truth_is_text=True)[1] == notices[1:]
 
 
 @pytest.mark.parametrize(

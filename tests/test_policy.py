@@ -42,7 +42,7 @@ def test_the_default() -> None:
         ({"metrics": []}, "metrics must contain accuracy"),
         ({"metrics": ["f1"]}, "metrics must contain accuracy, on which the test is. Hint: add 'accuracy' to metrics."),
         ({"metrics": ["accuracy", "presicion"]}, "did you mean 'precision'?"),
-        ({"promote_shere": 1}, "unknown key 'promote_shere'; known are confidence"),
+        ({"promote_shere": 1}, "unknown key 'promote_shere'; known are rule, confidence"),
         ({"promote_shere": 1}, "did you mean 'promote_share'?"),
         ([], "must be a table, got []."),
     ],

@@ -45,18 +45,18 @@ KEYS = (
 )
 ROW_KEYS = (
     "metric champion challenger effect rel_effect improvement ci_lower ci_upper ci_method test statistic pvalue "
-    "pvalue_adjusted n"
+    "pvalue_adjusted n greater_is_better"
 )
 REASON_KEYS = "rule metric class segment value operator bound held severity text"
 NESTED_KEYS = {
-    "champion": "ref version run_id uri",
-    "challenger": "ref version run_id uri",
+    "champion": "ref version run_id uri latency size",
+    "challenger": "ref version run_id uri latency size",
     "data": "path n digest target unit uses",
     "contingency": "both champion_only challenger_only neither",
     "mcnemar": "method statistic pvalue",
     "confusion": "champion challenger",
-    "outcomes": "labels cells",
-    "decision": "verdict reasons",
+    "outcomes": "labels cells segments",
+    "decision": "verdict by_rule reasons",
 }
 TO_REGENERATE = (
     "the schema has changed; write it anew with: python -c "

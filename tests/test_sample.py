@@ -18,7 +18,7 @@ def lean(comparison: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in comparison.items() if key not in {"provenance", "created_at"}}
     kept["data"] = {**kept["data"], "path": Path(kept["data"]["path"]).name}
     for side in ("champion", "challenger"):
-        kept[side] = {**kept[side], "run_id": None}
+        kept[side] = {**kept[side], "run_id": None, "latency": None, "size": None}
     return kept
 
 

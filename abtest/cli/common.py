@@ -63,6 +63,17 @@ def working() -> Iterator[None]:
             raise InvalidInputError("A model ended the program while it was loaded or asked to predict.") from end
 
 
+def listed(values: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Read an option of several values: repeated, or separated by commas.
+
+    Example:
+        >>> listed(["region, device", "tier"]), listed(None)
+        (('region', 'device', 'tier'), ())
+    """
+    given = [values] if isinstance(values, str) else values or ()
+    return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
+
+
 def accepted(values: Sequence[str] | None, *, gate: bool) -> tuple[str, ...]:
     """Read ``--accept``: repeated, or separated by commas.
 
@@ -70,7 +81,7 @@ def accepted(values: Sequence[str] | None, *, gate: bool) -> tuple[str, ...]:
         >>> accepted(["conditional,insufficient-evidence"], gate=True)
         ('conditional', 'insufficient-evidence')
     """
-    names = tuple(name.strip().lower() for value in values or () for name in value.split(","))
+    names = tuple(name.lower() for name in listed(values))
     for name in names:
         if name not in _ACCEPTABLE:
             raise typer.BadParameter(f"must be among {', '.join(_ACCEPTABLE)}, got {name!r}.", param_hint="--accept")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _KINDS = ("stage", "version", "alias", "uri")
 _PASSED = (
-    "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
-    "experiment",
+    "target", "segments", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled",
+    "save_plot", "experiment",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def compare(
     registry_uri: o.RegistryUri = None,
     test_data: o.TestData = None,
     target: o.Target = None,
+    segments: o.Segments = None,
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
@@ -73,6 +74,7 @@ def compare(
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
+    chosen["segments"] = common.listed(segments) or common.listed(settings.compare.get("segments"))
     for side, reference in named.items():
         named[side] = reference or _from_settings(side, settings)
     _check_usage(given, chosen, named)

@@ -45,6 +45,14 @@ Target: TypeAlias = Annotated[
         metavar="COLUMN", help="Column with the truth. Default: what neither model takes.", rich_help_panel=_DATA
     ),
 ]
+Segments: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Tell segments apart by this column, or by columns crossed: region*device. Repeats, or takes commas.",
+        rich_help_panel=_DATA,
+    ),
+]
 LabelTypeOption: TypeAlias = Annotated[
     Literal["int", "float", "str", "bool"] | None, typer.Option(help="Cast labels to this.", rich_help_panel=_DATA)
 ]

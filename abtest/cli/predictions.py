@@ -17,6 +17,7 @@ def compare_predictions(
     champion: Annotated[str, typer.Option(help="Column with the champion's predictions.")],
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
     target: o.Target = None,
+    segments: o.Segments = None,
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
@@ -42,6 +43,7 @@ def compare_predictions(
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
+    chosen["segments"] = common.listed(segments) or common.listed(settings.compare.get("segments"))
     passes = common.accepted(accept, gate=gate)
     if "target" not in chosen:
         raise typer.BadParameter("name the column with the truth.", param_hint="--target")
@@ -63,5 +65,6 @@ def compare_predictions(
 
 
 _PASSED = (
-    "target", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot",
+    "target", "segments", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled",
+    "save_plot",
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -10,19 +11,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from abtest import wording
+from abtest.engines.latency import Latency
 from abtest.errors import InvalidInputError
-from abtest.labels import Label
+from abtest.labels import Label, Side
 from abtest.loaders.columns import as_array, as_labels, label_array, labelled, missing_labels
-from abtest.loaders.datasets import BATCH_ROWS
-from abtest.outcomes import PairedOutcomes, Tally
+from abtest.loaders.datasets import BATCH_ROWS, open_data
+from abtest.loaders.segments import NO_SEGMENTS, Segmentation, columns_of, find_segments
+from abtest.outcomes import PairedOutcomes
+from abtest.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from abtest.labels import LabelType
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
-    from abtest.outcomes import Side
 
 _MOST_TRUTHS = 1_000
 
@@ -39,12 +42,14 @@ class Scored:
         majority: The class the majority-class predictor predicts, where it stood in for a champion.
         unlabelled: Rows dropped because they had no label.
         notices: What was cast, and what was never seen in the truth.
+        latency: Seconds a row's prediction took, by side.
     """
 
     outcomes: PairedOutcomes
     majority: Label | None
     unlabelled: int
     notices: tuple[str, ...]
+    latency: Mapping[Side, float | None] = field(default_factory=dict)
 
 
 def score(
@@ -53,6 +58,7 @@ def score(
     data: Dataset,
     *,
     target: str,
+    segments: Sequence[str] = (),
     label_type: LabelType | None = None,
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
@@ -65,6 +71,7 @@ def score(
         challenger: The other one.
         data: Labelled rows.
         target: The column that holds the truth.
+        segments: Columns whose values tell segments apart, or columns crossed by ``*``.
         label_type: Cast all labels to this type.
         batch_rows: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, counting them, instead of refusing.
@@ -76,27 +83,38 @@ def score(
     models = [model for model in (champion, challenger) if model]
     if target not in data.columns:
         raise data.missing(target, "target column")
-    columns = {model.side: model.columns(data.columns, target) for model in models}
-    wanted = [*dict.fromkeys(name for names in columns.values() for name in names), target]
+    aside = columns_of(segments, data.columns)
+    columns = {model.side: model.columns(data.columns, target, aside) for model in models}
     types = dict(_agreed_types(models, columns))
     if data.is_text:
-        types[target] = pa.string()
+        types |= dict.fromkeys([target, *(name for name in aside if name not in types)], pa.string())
+    segmentation = find_segments(data, segments, target=target, types=types)
+    wanted = [*(name for names in columns.values() for name in names), *segmentation.columns, target]
+
+    latency = Latency()
 
     def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
-        predicted = {model.side: model.predict(batch, columns[model.side], rows) for model in models}
+        predicted: dict[Side, npt.NDArray[Any]] = {}
+        for model in latency.in_turn(models):
+            with latency.timed(model.side, len(rows)):
+                predicted[model.side] = model.predict(batch, columns[model.side], rows)
         return label_array(batch.column(target), target), predicted.get("champion"), predicted["challenger"]
 
     batches = data.batches(wanted, types, rows=batch_rows)
-    tally, unlabelled = _tallied(batches, target, labels, drop=drop_unlabelled, progress=progress)
+    tally, unlabelled = _tallied(batches, target, labels, segmentation, drop=drop_unlabelled, progress=progress)
     if not tally.n:
         raise _nothing(data, unlabelled)
-    outcomes, said = tally.outcomes(label_type=label_type, truth_is_text=data.is_text)
+    outcomes, said = PairedOutcomes.from_tally(tally, label_type=label_type, truth_is_text=data.is_text)
     majority: Label | None = None
     if champion is None:
         outcomes, majority = outcomes.with_majority_champion()
     notices = [notice for model in models if not data.is_text and (notice := model.cast_notice())]
     return Scored(
-        outcomes=outcomes, majority=majority, unlabelled=unlabelled, notices=(*notices, *_dropped(unlabelled), *said)
+        outcomes=outcomes,
+        majority=majority,
+        unlabelled=unlabelled,
+        notices=(*notices, *_dropped(unlabelled), *said),
+        latency={model.side: latency.per_row(model.side) for model in models},
     )
 
 
@@ -106,6 +124,7 @@ def tally_file(
     target: str,
     champion: str,
     challenger: str,
+    segments: Sequence[str] = (),
     label_type: LabelType | None = None,
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
@@ -120,7 +139,9 @@ def tally_file(
     for what, name in columns.items():
         if name not in data.columns:
             raise data.missing(name, f"{what} column")
-    types = dict.fromkeys(columns.values(), pa.string()) if data.is_text else {}
+    segmentation = find_segments(data, segments, target=target)
+    wanted = [*columns.values(), *segmentation.columns]
+    types = dict.fromkeys(wanted, pa.string()) if data.is_text else {}
 
     def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
         for name in (champion, challenger):
@@ -128,18 +149,32 @@ def tally_file(
         truth, ours, theirs = (label_array(batch.column(name), name) for name in columns.values())
         return truth, ours, theirs
 
-    batches = data.batches(list(columns.values()), types, rows=batch_rows)
-    tally, unlabelled = _tallied(batches, target, labels, drop=drop_unlabelled, progress=progress)
+    batches = data.batches(wanted, types, rows=batch_rows)
+    tally, unlabelled = _tallied(batches, target, labels, segmentation, drop=drop_unlabelled, progress=progress)
     if not tally.n:
         raise _nothing(data, unlabelled)
-    outcomes, said = tally.outcomes(label_type=label_type, all_text=data.is_text)
+    outcomes, said = PairedOutcomes.from_tally(tally, label_type=label_type, all_text=data.is_text)
     return Scored(outcomes=outcomes, majority=None, unlabelled=unlabelled, notices=(*_dropped(unlabelled), *said))
 
 
 def tally_columns(
-    y_true: npt.ArrayLike, champion: npt.ArrayLike, challenger: npt.ArrayLike, *, label_type: LabelType | None = None
+    y_true: npt.ArrayLike,
+    champion: npt.ArrayLike,
+    challenger: npt.ArrayLike,
+    *,
+    segments: Mapping[str, npt.ArrayLike] | None = None,
+    crossings: Sequence[str] = (),
+    label_type: LabelType | None = None,
 ) -> tuple[PairedOutcomes, tuple[str, ...]]:
     """Tally three columns that are already there.
+
+    Args:
+        y_true: The truth, shape (rows,).
+        champion: The champion's labels.
+        challenger: The challenger's labels.
+        segments: Columns whose values tell segments apart, by name.
+        crossings: Names of such columns joined by ``*``.
+        label_type: Cast all labels to this type.
 
     Raises:
         InvalidInputError: They differ in length, are empty, or hold missing values.
@@ -161,27 +196,48 @@ def tally_columns(
             )
     if not len(columns["y_true"]):
         raise InvalidInputError("y_true holds no rows.")
-    tally = Tally()
     y, a, b = (as_labels(values, name) for name, values in columns.items())
-    tally.add(y, a, b)
-    return tally.outcomes(label_type=label_type)
+    segmentation, codes = _segmented(segments or {}, crossings, len(y))
+    tally = Tally(segmentation.groups)
+    tally.add(y, a, b, codes)
+    return PairedOutcomes.from_tally(tally, label_type=label_type)
+
+
+def _segmented(
+    columns: Mapping[str, npt.ArrayLike], crossings: Sequence[str], rows: int
+) -> tuple[Segmentation, Mapping[str, npt.NDArray[np.int64]]]:
+    """Tell the rows of columns apart that are already there."""
+    if not columns and not crossings:
+        return NO_SEGMENTS, {}
+    if not columns:
+        raise InvalidInputError(f"segments: no column is given that tells '{crossings[0]}' apart.")
+    import pandas as pd  # noqa: PLC0415 - a data frame takes whatever holds a column, and files need none
+
+    for name, values in columns.items():
+        if len(np.asarray(values)) != rows:
+            raise InvalidInputError(f"segments: '{name}' has {len(np.asarray(values)):,} rows but y_true has {rows:,}.")
+    data = open_data(pd.DataFrame({name: np.asarray(values) for name, values in columns.items()}))
+    segmentation = find_segments(data, [*columns, *crossings], target="")
+    codes = [segmentation.codes(batch) for batch in data.batches(list(segmentation.columns), {})]
+    return segmentation, {name: np.concatenate([part[name] for part in codes]) for name in segmentation.groups}
 
 
 def _tallied(
     batches: Iterator[pa.RecordBatch],
     target: str,
     labels: Callable[[pa.RecordBatch, npt.NDArray[np.int64]], Columns],
+    segmentation: Segmentation,
     *,
     drop: bool,
     progress: Callable[[int], None],
 ) -> tuple[Tally, int]:
     """Tally all batches; also count the rows dropped for want of a label."""
-    tally, read = Tally(), 0
+    tally, read = Tally(segmentation.groups), 0
     for whole in batches:
         batch, rows = _with_labels(whole, target, read + 1, drop=drop)
         if batch.num_rows:
             truth, champion, challenger = labels(batch, rows)
-            tally.add(truth, champion, challenger)
+            tally.add(truth, champion, challenger, segmentation.codes(batch))
             _refuse_many_labels(tally, truth)
         read += whole.num_rows
         progress(read)

@@ -1,7 +1,7 @@
 """A reference in, something that predicts class labels out.
 
 Each side is fed by its own signature: its columns, in its order, in its types. Without a signature, or with a tensor
-one, it gets every column of the data but the target, in file order.
+one, it gets every column of the data but the target and what tells segments apart, in file order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
+from abtest.labels import Side
 from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kind, missing_labels
-from abtest.outcomes import Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,7 @@ class Model:
         tensor: The NumPy type and number of columns of a tensor signature.
         flavor: How the model was logged, for the report.
         casts: Columns cast so far and how, to be said once.
+        size: Bytes of its files, as MLflow counted them when it was logged.
     """
 
     side: Side
@@ -63,9 +64,15 @@ class Model:
     tensor: tuple[np.dtype[Any], int] | None = None
     flavor: str = "python"
     casts: dict[str, str] = field(default_factory=dict)
+    size: int | None = None
 
-    def columns(self, available: Sequence[str], target: str) -> tuple[str, ...]:
+    def columns(self, available: Sequence[str], target: str, aside: Sequence[str] = ()) -> tuple[str, ...]:
         """Name the columns it takes from data with these columns.
+
+        Args:
+            available: The data's columns.
+            target: The one with the truth.
+            aside: Columns that are no features unless its signature names them, such as segments.
 
         Raises:
             InvalidInputError: The data lack a feature, or a tensor model wants another number of columns.
@@ -85,7 +92,7 @@ class Model:
                     hint=f"the data's columns are {', '.join(available[:8])}{', …' if available[8:] else ''}.",
                 )
             return there
-        columns = tuple(column for column in available if column != target)
+        columns = tuple(column for column in available if column != target and column not in aside)
         if self.tensor and self.tensor[1] not in (-1, len(columns)):
             raise InvalidInputError(
                 f"The {self.side}'s signature takes {self.tensor[1]} columns and the data have {len(columns)} "
@@ -234,7 +241,8 @@ def from_uri(side: Side, uri: str, registry: Registry | None) -> Model:
             hint="does this environment have what the model needs? --debug shows where it failed.",
         ) from error
     flavors = [flavor for flavor in loaded.metadata.flavors if flavor != "python_function"]
-    model = Model(side=side, predictor=loaded, flavor=flavors[0] if flavors else "pyfunc")
+    size = getattr(loaded.metadata, "model_size_bytes", None)  # older versions of MLflow did not count
+    model = Model(side=side, predictor=loaded, flavor=flavors[0] if flavors else "pyfunc", size=size)
     signature = loaded.metadata.signature
     if signature is not None and signature.inputs is not None:
         _apply_signature(model, signature)

@@ -13,7 +13,7 @@ from abtest.errors import InvalidInputError, ModelNotFoundError
 from abtest.registry import ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
 
 if TYPE_CHECKING:
-    from abtest.outcomes import Side
+    from abtest.labels import Side
     from abtest.registry import Registry
 
 BASELINE = "baseline"

@@ -9,41 +9,69 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from abtest.errors import InvalidInputError, NotApplicableError, near
-from abtest.labels import cast_label, kind_of
+from abtest.errors import InvalidInputError, NotApplicableError
+from abtest.labels import Label, cast_label, kind_of
 from abtest.outcomes import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from abtest.labels import Label
-    from abtest.outcomes import PairedOutcomes, Side
+    from abtest.labels import Side
+    from abtest.outcomes import PairedOutcomes
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Average: TypeAlias = Literal["macro", "weighted", "binary"]
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Totals:
-    """One side's counts by label: all that these metrics depend on.
+    """One side's counts, and their sums by label: all that these metrics depend on; each sum is made when asked for.
 
     Attributes:
-        hits: Rows of the label predicted as it, shape (..., labels).
-        predicted: Rows predicted as the label, shape (..., labels).
-        support: Rows whose truth is the label, shape (..., labels).
+        labels: What the indexes below mean.
+        truth: Index of the truth by cell, shape (cells,).
+        said: Index of the side's prediction by cell, shape (cells,).
+        weights: Rows by cell, shape (..., cells).
         is_class: Whether the label occurs in the truth of the table resampled, shape (labels,).
     """
 
-    hits: Counts
-    predicted: Counts
-    support: Counts
+    labels: tuple[Label, ...]
+    truth: Counts
+    said: Counts
+    weights: Counts
     is_class: npt.NDArray[np.bool_]
+
+    @cached_property
+    def hits(self) -> Counts:
+        """Rows of the label predicted as it, shape (..., labels)."""
+        hit = self.truth == self.said
+        return _sum_by(self.truth[hit], self.weights[..., hit], len(self.labels))
+
+    @cached_property
+    def predicted(self) -> Counts:
+        """Rows predicted as the label, shape (..., labels)."""
+        return _sum_by(self.said, self.weights, len(self.labels))
+
+    @cached_property
+    def support(self) -> Counts:
+        """Rows whose truth is the label, shape (..., labels)."""
+        return _sum_by(self.truth, self.weights, len(self.labels))
+
+    @cached_property
+    def confusion(self) -> Counts:
+        """Rows by truth and prediction, shape (..., labels, labels)."""
+        k = len(self.labels)
+        return _sum_by(self.truth * k + self.said, self.weights, k * k).reshape(*self.weights.shape[:-1], k, k)
+
+    @property
+    def n(self) -> Counts:
+        """Rows, shape (...)."""
+        return np.asarray(self.weights.sum(axis=-1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +81,16 @@ class Metric:
     Attributes:
         name: As in reports and JSON.
         by_class: Totals to one value a label, shape (..., labels); None for a metric that has no classes.
+        whole: Totals to one value, shape (...); None for a metric that is an average over classes.
+        greater_is_better: Whether more of it is better.
+        is_accuracy: Whether it is a proportion of paired rows, which McNemar tests.
     """
 
     name: str
-    by_class: Callable[[Totals], Floats] | None
+    by_class: Callable[[Totals], Floats] | None = None
+    whole: Callable[[Totals], Floats] | None = None
+    greater_is_better: bool = True
+    is_accuracy: bool = False
 
 
 def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | None = None) -> Totals:
@@ -67,62 +101,44 @@ def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | None = None) -
         side: Whose predictions.
         counts: Counts of the same cells to use instead, shape (..., cells): resamples, for example.
     """
-    weights = outcomes.counts if counts is None else counts
-    y, predicted = outcomes.cells[:, 0], outcomes.predicted_by(side)
-    hit = y == predicted
-    k = len(outcomes.labels)
     return Totals(
-        hits=_sum_by(y[hit], weights[..., hit], k),
-        predicted=_sum_by(predicted, weights, k),
-        support=_sum_by(y, weights, k),
+        labels=outcomes.labels,
+        truth=outcomes.cells[:, 0],
+        said=outcomes.predicted_by(side),
+        weights=outcomes.counts if counts is None else counts,
         is_class=outcomes.truth_support > 0,
     )
 
 
+def accuracy(of: Totals) -> Floats:
+    """Share of the rows predicted right."""
+    return ratio(of.hits.sum(axis=-1), of.support.sum(axis=-1))
+
+
 def precision(of: Totals) -> Floats:
     """Share of the rows predicted as the label that are of it."""
-    return _ratio(of.hits, of.predicted)
+    return ratio(of.hits, of.predicted)
 
 
 def recall(of: Totals) -> Floats:
     """Share of the label's rows that are predicted as it."""
-    return _ratio(of.hits, of.support)
+    return ratio(of.hits, of.support)
 
 
 def f1(of: Totals) -> Floats:
     """Harmonic mean of precision and recall."""
-    return _ratio(2 * of.hits, of.predicted + of.support)
+    return ratio(2 * of.hits, of.predicted + of.support)
 
 
 CATALOGUE: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(name="accuracy", by_class=None),
+        Metric(name="accuracy", whole=accuracy, is_accuracy=True),
         Metric(name="precision", by_class=precision),
         Metric(name="recall", by_class=recall),
         Metric(name="f1", by_class=f1),
     )
 }
-ALIASES = {"f1_score": "f1"}
-
-
-def metric_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Spell metric names as the catalogue does, without repeats.
-
-    Raises:
-        InvalidInputError: A name is in no catalogue.
-
-    Example:
-        >>> metric_names(["accuracy", "f1_score"])
-        ('accuracy', 'f1')
-    """
-    spelled = tuple(dict.fromkeys(ALIASES.get(name, name) for name in names))
-    for name in spelled:
-        if name not in CATALOGUE:
-            raise InvalidInputError(
-                f"metrics must be among {', '.join(CATALOGUE)}, got {name!r}.", hint=near(name, CATALOGUE)
-            )
-    return spelled
 
 
 def overall(metric: Metric, of: Totals, *, average: Average, positive: int | None = None) -> Floats:
@@ -134,26 +150,25 @@ def overall(metric: Metric, of: Totals, *, average: Average, positive: int | Non
         average: How classes are averaged; "binary" takes the positive label's value.
         positive: Index of the positive label, for "binary".
     """
-    if metric.by_class is None:
-        return _ratio(of.hits.sum(axis=-1), of.support.sum(axis=-1))
-    values = metric.by_class(of)
+    if metric.whole is not None:
+        return metric.whole(of)
+    values = class_values(metric, of)
     if average == "binary":
         return values[..., positive]
     if average == "weighted":
-        return _ratio((values * of.support).sum(axis=-1), of.support.sum(axis=-1))
+        return ratio((values * of.support).sum(axis=-1), of.support.sum(axis=-1))
     return np.asarray(values[..., of.is_class].mean(axis=-1))
 
 
-def class_values(name: str, of: Totals) -> Floats:
+def class_values(metric: Metric, of: Totals) -> Floats:
     """Compute a metric of every label, shape (..., labels).
 
     Raises:
         NotApplicableError: The metric has no classes.
     """
-    by_class = CATALOGUE[name].by_class
-    if by_class is None:
-        raise NotApplicableError(f"{name} has no value by class.")
-    return by_class(of)
+    if metric.by_class is None:
+        raise NotApplicableError(f"{metric.name} has no value by class.")
+    return metric.by_class(of)
 
 
 def same_as_accuracy(outcomes: PairedOutcomes, average: Average) -> str | None:
@@ -193,14 +208,15 @@ def positive_index(outcomes: PairedOutcomes, average: Average, pos_label: Label 
         raise InvalidInputError(f"pos_label must be one of {known}, got {pos_label!r}.") from None
 
 
-def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> Floats:
+def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> Floats:
+    """Divide; 0/0 is 0."""
     top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
 
 
 def _sum_by(group: Counts, weights: Counts, size: int) -> Counts:
     """Sum weights, shape (..., cells), over the cells of each group, to shape (..., size)."""
-    sums = np.zeros((*weights.shape[:-1], size), dtype=np.int64)
+    sums = np.zeros((*weights.shape[:-1], size), dtype=weights.dtype)
     if not len(group):
         return sums
     order = np.argsort(group, kind="stable")

@@ -1,4 +1,4 @@
-"""Figures of effects: metrics side by side, their change in percent, and the effects by class.
+"""Figures of effects: metrics side by side, their change in percent, and the effects by class and segment.
 
 To add a figure, write a function that draws it and one that tells it, and enter both in ``FIGURES``.
 """
@@ -11,7 +11,7 @@ from abtest import wording
 from abtest.reporter import views
 from abtest.reporter.canvas import DIAMOND, SQUARE, TRIANGLE_DOWN, TRIANGLE_UP, Canvas, Figure
 from abtest.reporter.layout import Scale, label_width, reach, short, tick_texts
-from abtest.reporter.summary import summarise
+from abtest.reporter.summary import shown, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Point, Role
     from abtest.reporter.summary import Tone
-    from abtest.reporter.views import Effect, MetricView
+    from abtest.reporter.views import Effect, GroupView, MetricView
 
 _MARKS: dict[Tone, tuple[Point, ...]] = {"better": TRIANGLE_UP, "worse": TRIANGLE_DOWN, "same": SQUARE}
 
@@ -49,7 +49,7 @@ def _role(tone: Tone) -> Role:
 
 def _draw_metrics(record: ComparisonRecord) -> Canvas:
     """Left: both values, and where the challenger's lies given its interval. Right: the effect."""
-    words, rows = summarise(record), views.metric_views(record)
+    words, rows = summarise(record), views.metric_views(record, shares_only=True)
     pitch, top = 42.0, 50.0
     bottom = top + pitch * len(rows)
     canvas = Canvas(960, bottom + 26)
@@ -99,42 +99,58 @@ def _draw_change(record: ComparisonRecord) -> Canvas:
 
 
 def _draw_classes(record: ComparisonRecord) -> Canvas:
-    """Small multiples, a metric each; of many classes the worst and the best."""
-    worst, best, left_out = views.ends(views.class_views(record))
+    return _draw_groups(views.class_views(record), "class", "classes")
+
+
+def _draw_segments(record: ComparisonRecord) -> Canvas:
+    kinds = {row.segment for row in record.segments}
+    header = short(shown(kinds.pop())) if len(kinds) == 1 else "segment"
+    whole = views.whole_view(record)
+    return _draw_groups(views.segment_views(record), "segment", "segments", header=header, whole=whole, letters=26)
+
+
+def _draw_groups(
+    groups: Sequence[GroupView],
+    one: str,
+    many: str,
+    *,
+    header: str | None = None,
+    whole: GroupView | None = None,
+    letters: int = 18,
+) -> Canvas:
+    """Small multiples, a metric each; of many groups the worst and the best, under all rows as a whole."""
+    worst, best, left_out = views.ends(groups)
     sorted_by = worst[0].ranked_by
-    shown = [*worst, *best]
-    names = label_width([row.label for row in shown], least=50)
-    panel = (960 - names - 80) / max(3, len(shown[0].effects))
+    head = [whole] if whole else []
+    rows = [*head, *worst, *best]
+    names = label_width([row.label for row in rows], least=50, most=letters)
+    panel = (960 - names - 80) / max(3, len(rows[0].effects))
     pitch, top = 24.0, 48.0
-    gap = pitch if left_out else 0
-    placed = [(top + pitch * (i + 0.5) + (gap if i >= len(worst) else 0), row) for i, row in enumerate(shown)]
+    places = [top + pitch * (i + 0.5) for i in range(len(rows) + 2)]
+    skipped = len(head) + len(worst) if left_out else len(rows)
+    placed = [(places[i + (i >= skipped)] + (8 if head and i else 0), row) for i, row in enumerate(rows)]
     bottom = placed[-1][0] + pitch / 2
-    canvas = Canvas(names + 80 + panel * len(shown[0].effects), bottom + 26)
-    canvas.text(0, 20, "class", role="muted", size=11)
+    canvas = Canvas(names + 80 + panel * len(rows[0].effects), bottom + 26)
+    canvas.text(0, 20, header or one, role="muted", size=11)
     canvas.text(names + 62, 20, "rows", role="muted", size=11, align="right")
     for y, row in placed:
-        canvas.text(0, y, short(row.label), size=12, role="muted" if row.few else "ink")
-        canvas.text(
-            names + 62, y, wording.whole(row.n) + (" few" if row.few else ""), size=11, role="muted", align="right"
-        )
-    ends = reach([effect for row in shown for effect in row.effects.values()])
-    for i, name in enumerate(shown[0].effects):
+        canvas.text(0, y, short(row.label, letters), size=12, role="muted" if row.few else "ink", bold=row is whole)
+        count = wording.whole(row.n) + (" few" if row.few else "")
+        canvas.text(names + 62, y, count, size=11, role="muted", align="right")
+    if head:
+        canvas.line((0, placed[0][0] + pitch / 2 + 4), (canvas.width, placed[0][0] + pitch / 2 + 4))
+    ends = reach([effect for row in rows for effect in row.effects.values()])
+    for i, name in enumerate(rows[0].effects):
         left = names + 84 + panel * i
         canvas.text(left, 20, name, size=13, bold=True)
-        canvas.text(
-            left + panel - 24,
-            20,
-            "points, sorted" if name == sorted_by else "points",
-            size=10,
-            role="muted",
-            align="right",
-        )
+        unit = "points, sorted" if name == sorted_by else "points"
+        canvas.text(left + panel - 24, 20, unit, size=10, role="muted", align="right")
         scale = Scale(ends, left, left + panel - 76, ticks=5)
         _effects(canvas, scale, [(y, row.effects[name]) for y, row in placed], top, bottom)
     if left_out:
-        y = top + pitch * (len(worst) + 0.5)
+        y = places[skipped] + (8 if head else 0)
         canvas.boxes([(0, y - pitch / 2 + 2, canvas.width, pitch - 4)], fill="raised")
-        text = f"… {wording.plural(left_out, 'class', 'classes')} between the worst and the best, not drawn …"
+        text = f"… {wording.plural(left_out, one, many)} between the worst and the best, not drawn …"
         canvas.text(0, y, text, size=11, role="muted")
     return canvas
 
@@ -155,18 +171,28 @@ def _alt_change(record: ComparisonRecord) -> str:
 
 
 def _alt_classes(record: ComparisonRecord) -> str:
-    rows = views.class_views(record)
-    ranking = [(row, row.effects[row.ranked_by]) for row in rows]
+    return _alt_groups(views.class_views(record), "class", "classes")
+
+
+def _alt_segments(record: ComparisonRecord) -> str:
+    return _alt_groups(views.segment_views(record), "segment", "segments")
+
+
+def _alt_groups(rows: Sequence[GroupView], one: str, many: str) -> str:
+    ranking = [(row, row.effects[row.ranked_by]) for row in rows if row.ranked_by in row.effects]
     worse = [f"{row.label} ({row.ranked_by} {effect.text})" for row, effect in ranking if effect.tone == "worse"]
     named = ", ".join(worse[:5]) + (f" and {len(worse) - 5} more" if len(worse) > 5 else "")
-    classes = wording.plural(len(rows), "class", "classes")
-    return f"Effects in points on {classes}. " + (
+    return f"Effects in points on {wording.plural(len(rows), one, many)}. " + (
         f"The challenger is worse on {named}." if worse else "It is worse on none."
     )
 
 
 def _has_classes(record: ComparisonRecord) -> bool:
     return bool(views.class_views(record))
+
+
+def _has_segments(record: ComparisonRecord) -> bool:
+    return bool(record.segments)
 
 
 FIGURES = (
@@ -201,5 +227,18 @@ FIGURES = (
         alt=_alt_classes,
         draw=_draw_classes,
         applies=_has_classes,
+    ),
+    Figure(
+        name="segments",
+        topic="segments",
+        title="In which segments is the challenger worse?",
+        caption=(
+            "Effects by segment, in points, the worst first, under those on all rows: ▼ left of zero is worse, ▲ right "
+            "of it better. A filled mark is significant after allowing for the number of segments (Holm), as an "
+            "interval alone is not."
+        ),
+        alt=_alt_segments,
+        draw=_draw_segments,
+        applies=_has_segments,
     ),
 )

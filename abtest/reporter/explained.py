@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.evaluator import FEW_ROWS
-from abtest.reporter.summary import METRIC_TITLES, shown
+from abtest.metrics.catalogue import in_text, title, unit
+from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from abtest.metrics.classification import Average
+    from abtest.policy import Policy
     from abtest.record import ComparedModel, ComparisonRecord
     from abtest.stats.mcnemar import McNemarMethod
 
@@ -118,14 +120,71 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
         )
-    yield Paragraph(
-        term="The verdict",
-        text=(
-            f"Without a significant difference in accuracy (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
-            f"With one it is PROMOTE if accuracy rose and at least {100 * policy.promote_share:g} % of the metrics "
-            f"improved, else CONDITIONAL if at least {100 * policy.conditional_share:g} % improved, else "
-            "KEEP_CHAMPION. CONDITIONAL is never carried out automatically where accuracy did not rise."
-        ),
+    if record.segments:
+        yield Paragraph(
+            term="Segments",
+            text=(
+                "Each segment's rows were evaluated like all rows, and averages run over the classes of the segment's "
+                "own truth. The adjusted p-values (Holm) allow for all segments together, within each metric; the "
+                "intervals do not. Numbers of many values were cut at their quartiles."
+            ),
+            references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
+        )
+    if policy.costs:
+        yield Paragraph(
+            term="Cost per row",
+            text=(
+                "The mean of what each prediction costs by the policy's cost matrix, resampled as other metrics are."
+            ),
+        )
+    yield Paragraph(term="The verdict", text=_verdict(policy))
+    if policy.guardrails:
+        yield Paragraph(
+            term="Guardrails",
+            text=(
+                "A guardrail can only make the verdict less favourable. One that must be proved not worse holds when "
+                "the interval excludes a loss beyond its margin, and what is not proved fails; one that must not be "
+                "proved worse fails only on a loss beyond its margin that is proved. Since every guardrail has to "
+                "hold, none of their intervals is adjusted for their number. One that could not be evaluated fails."
+            ),
+            references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
+        )
+
+
+def _verdict(policy: Policy) -> str:
+    metric = in_text(policy.primary)
+    if policy.rule == "non-inferior":
+        margin = wording.size(policy.margin_that_matters, unit(policy.primary))
+        return (
+            f"It is PROMOTE if the interval of {metric} excludes a loss of more than {margin}, KEEP_CHAMPION if it "
+            "holds no smaller loss than that, and INSUFFICIENT_EVIDENCE if it leaves both open."
+        )
+    if policy.rule == "primary" and policy.margin is not None:
+        margin = wording.size(policy.margin, unit(policy.primary))
+        return (
+            f"It is PROMOTE if the whole interval of {metric} lies above a gain of {margin}, KEEP_CHAMPION if all of "
+            "it lies below, and INSUFFICIENT_EVIDENCE if it leaves both open."
+        )
+    if policy.rule == "primary":
+        return (
+            f"Without a significant difference in {metric} (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE, "
+            "with one PROMOTE if the challenger is better and KEEP_CHAMPION if it is worse."
+        )
+    return (
+        f"Without a significant difference in accuracy (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
+        f"With one it is PROMOTE if accuracy rose and at least {100 * policy.promote_share:g} % of the metrics "
+        f"improved, else CONDITIONAL if at least {100 * policy.conditional_share:g} % improved, else "
+        "KEEP_CHAMPION. CONDITIONAL is never carried out automatically where accuracy did not rise."
+    )
+
+
+def _rule(policy: Policy) -> str:
+    margin = "" if policy.margin is None else f", margin {wording.size(policy.margin, unit(policy.primary))}"
+    if policy.rule != "share":
+        return f"{policy.rule} on {in_text(policy.primary)}{margin}"
+    return (
+        f"share rule: promote at {100 * policy.promote_share:g} %, conditional at {100 * policy.conditional_share:g} %"
+        f"{margin}"
     )
 
 
@@ -144,17 +203,19 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
         yield Fact(term="Digest over all rows", text=data.digest, code=True)
     if data.target:
         yield Fact(term="Target", text=data.target)
-    if data.unit:
-        yield Fact(term="Unit", text=data.unit)
+    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit)):
+        if told:
+            yield Fact(term=term, text=told)
     if data.uses:
         yield Fact(term="Use of these data", text=f"comparison {data.uses} on them")
-    metrics = ", ".join(METRIC_TITLES.get(name, name) for name in settings.policy.metrics)
+    yield from _footprint(record)
+    metrics = ", ".join(title(name) for name in settings.policy.metrics)
     yield Fact(term="Metrics", text=f"{metrics}; {settings.average} averages{_positive(record)}")
     yield Fact(
         term="Policy",
         text=(
-            f"share rule: promote at {100 * settings.policy.promote_share:g} %, conditional at "
-            f"{100 * settings.policy.conditional_share:g} %; confidence {100 * settings.policy.confidence:g} %; "
+            f"{_rule(settings.policy)}; confidence {100 * settings.policy.confidence:g} %; "
+            f"{wording.plural(len(settings.policy.guardrails), 'guardrail')}; "
             f"McNemar {settings.policy.method}; digest {source.policy_digest}"
         ),
     )
@@ -165,6 +226,15 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield Fact(term="Versions", text=f"abtest {source.abtest_version}, Python {source.python_version}, {libraries}")
     if source.command:
         yield Fact(term="Command", text=wording.redacted(source.command), code=True)
+
+
+def _footprint(record: ComparisonRecord) -> Iterator[Fact]:
+    for what, pair, write in (
+        ("Prediction time per row", record.evaluation.latency, wording.duration),
+        ("Size on disk", record.evaluation.size, wording.size_on_disk),
+    ):
+        if pair is not None:
+            yield Fact(term=what, text=f"champion {write(pair.champion)}, challenger {write(pair.challenger)}")
 
 
 def _model(model: ComparedModel) -> str:

@@ -72,9 +72,9 @@ def short(text: str, most: int = 18) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def label_width(labels: Sequence[str], *, least: float = 24) -> float:
-    """Find the room that labels of size 11 need."""
-    return max([least, *(CHARACTER * len(short(label)) for label in labels)])
+def label_width(labels: Sequence[str], *, least: float = 24, most: int = 18) -> float:
+    """Find the room that labels of size 11 need, each cut to ``most`` letters."""
+    return max([least, *(CHARACTER * len(short(label, most)) for label in labels)])
 
 
 def _round_step(least: float) -> float:

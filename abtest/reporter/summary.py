@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Literal
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
+from abtest.metrics.catalogue import in_text, title, unit
 from abtest.stats.resampling import NOISE
+from abtest.wording import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from abtest.decision import Reason
-    from abtest.evaluator import ClassRow, MetricRow
+    from abtest.evaluator import ClassRow, MetricRow, SegmentRow
     from abtest.labels import Label
     from abtest.record import ComparisonRecord
 
 Tone = Literal["better", "worse", "same"]
-METRIC_TITLES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 TONE_MARKS: dict[Tone, str] = {"better": "▲", "worse": "▼", "same": "="}
 TONE_WORDS: dict[Tone, str] = {"better": "better", "worse": "worse", "same": "the same"}
 VERDICT_TITLES = {
@@ -38,6 +39,11 @@ VERDICT_MARKS = {
     Verdict.CONDITIONAL: "◆",
     Verdict.KEEP_CHAMPION: "■",
     Verdict.INSUFFICIENT_EVIDENCE: "○",
+}
+_HELD_BACK = {
+    Verdict.CONDITIONAL: "The rule says promote, and a guardrail warns",
+    Verdict.INSUFFICIENT_EVIDENCE: "There is not enough evidence that every guardrail holds",
+    Verdict.KEEP_CHAMPION: "A guardrail keeps the champion",
 }
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line ends: no page can show them
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
@@ -64,6 +70,7 @@ class WrittenRow:
     known: bool
     sure: bool
     few: bool
+    unit: Unit
 
     @property
     def mark(self) -> str:
@@ -77,14 +84,14 @@ class WrittenRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenClass:
-    """A class as it is printed: its label, its rows in the truth, and a row a metric."""
+class WrittenGroup:
+    """A class or a segment as it is printed: its name, its rows, and a row a metric."""
 
     label: str
     n: str
     few: bool
-    only_predicted: bool
     rows: tuple[WrittenRow, ...]
+    only_predicted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +118,16 @@ class Summary:
     challenger: str
     confidence: str
     metrics: tuple[WrittenRow, ...]
-    classes: tuple[WrittenClass, ...]
+    classes: tuple[WrittenGroup, ...]
+    segments: dict[str, tuple[WrittenGroup, ...]]
     reasons: tuple[WrittenReason, ...]
     notices: tuple[str, ...]
     skipped: tuple[str, ...]
+
+    @property
+    def effect_header(self) -> str:
+        """What stands above the effects."""
+        return "effect, points" if all(row.unit == "share" for row in self.metrics) else "effect (of shares, in points)"
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -133,47 +146,40 @@ def summarise(record: ComparisonRecord) -> Summary:
         verdict=record.decision.verdict,
         verdict_title=VERDICT_TITLES[record.decision.verdict],
         verdict_mark=VERDICT_MARKS[record.decision.verdict],
-        headline=_headline(record, accuracy),
+        headline=_headline(record),
         advice=_advice(record, accuracy),
         tone=_verdict_tone(record.decision.verdict),
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
         confidence=f"{100 * record.settings.policy.confidence:g} %",
-        metrics=tuple(
-            write_row(row, METRIC_TITLES.get(row.metric, row.metric), record.settings.policy.alpha)
-            for row in record.metrics
-        ),
+        metrics=tuple(write_row(row, title(row.metric), record.settings.policy.alpha) for row in record.metrics),
         classes=tuple(_classes(record)),
+        segments=_segments(record),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
         notices=record.notices,
         skipped=tuple(f"{entry.what}: {entry.why}" for entry in record.skipped),
     )
 
 
-def is_sure(row: MetricRow, alpha: float) -> bool:
-    """Whether a row's test, adjusted where it is one of many, finds a difference."""
-    pvalue = row.pvalue if row.pvalue_adjusted is None else row.pvalue_adjusted
-    return pvalue is not None and pvalue < alpha
-
-
 def write_row(row: MetricRow | ClassRow, name: str, alpha: float) -> WrittenRow:
     """Write a row's numbers; ``alpha`` is the level of its test."""
-    known = row.ci_lower is not None and row.ci_upper is not None
+    known, kind = row.ci_lower is not None and row.ci_upper is not None, unit(row.metric)
     return WrittenRow(
         name=name,
-        champion=wording.percent(row.champion),
-        challenger=wording.percent(row.challenger),
-        effect=wording.points(row.effect, unit=""),
+        champion=wording.value(row.champion, kind),
+        challenger=wording.value(row.challenger, kind),
+        effect=wording.effect(row.effect, kind, spell_unit=False),
         relative=wording.MISSING if row.rel_effect is None else f"{wording.signed(100 * row.rel_effect)} %",
-        interval=interval(row.ci_lower, row.ci_upper) if known else row.ci_method if row.ci_method != "none" else "",
+        interval=_interval(row, kind),
         pvalue=_bare(wording.pvalue(row.pvalue)),
         adjusted=_bare(wording.pvalue(row.pvalue_adjusted)),
         test=row.test,
         n=wording.whole(row.n),
         tone=tone_of(row),
         known=known,
-        sure=is_sure(row, alpha),
+        sure=row.is_sure(alpha),
         few=row.n < FEW_ROWS,
+        unit=kind,
     )
 
 
@@ -205,23 +211,53 @@ def _cannot_show(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN or character in _TURNS_TEXT or ord(character) & 0xFFFE == 0xFFFE
 
 
-def interval(lower: float | None, upper: float | None, *, unit: str = "") -> str:
-    """Write an interval of effects in points."""
-    return f"{wording.points(lower, unit='')} to {wording.points(upper, unit='')}{unit}"
+def _interval(row: MetricRow, kind: Unit) -> str:
+    if row.ci_lower is None or row.ci_upper is None:
+        return row.ci_method if row.ci_method != "none" else ""
+    return wording.interval(row.ci_lower, row.ci_upper, kind, spell_unit=False)
 
 
-def _classes(record: ComparisonRecord) -> Iterator[WrittenClass]:
+def _classes(record: ComparisonRecord) -> Iterator[WrittenGroup]:
     for _, found in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_)):
         rows = list(found)
-        alpha = record.settings.policy.alpha
-        written = tuple(write_row(row, METRIC_TITLES.get(row.metric, row.metric), alpha) for row in rows)
-        yield WrittenClass(
-            label=shown(rows[0].class_),
-            n=written[0].n,
-            few=0 < rows[0].n < FEW_ROWS,
-            only_predicted=not rows[0].n,
-            rows=written,
-        )
+        yield _group(rows[0].class_, rows, record)
+
+
+def _segments(record: ComparisonRecord) -> dict[str, tuple[WrittenGroup, ...]]:
+    """Segments by what they are told apart by, the worst first."""
+    written: dict[str, list[WrittenGroup]] = {}
+    for rows in segments_of(record):
+        written.setdefault(cleaned(rows[0].segment), []).append(_group(rows[0].value, rows, record))
+    return {name: tuple(groups) for name, groups in written.items()}
+
+
+def segments_of(record: ComparisonRecord) -> list[list[SegmentRow]]:
+    """Each segment's rows, the worst segment first.
+
+    They are sorted by the improvement of the policy's primary metric: those that are surely worse before all others,
+    those of few rows, in which chance reigns, after them.
+    """
+    policy = record.settings.policy
+
+    def rank(rows: Sequence[SegmentRow]) -> tuple[bool, bool, float]:
+        row = next(row for row in rows if row.metric == policy.primary)
+        surely_worse = row.is_sure(policy.alpha) and row.improvement < 0
+        return not surely_worse, row.n < FEW_ROWS, row.improvement
+
+    groups = [list(rows) for _, rows in groupby(record.segments, key=lambda row: (row.segment, row.value))]
+    return sorted(groups, key=rank)
+
+
+def _group(label: Label, rows: Sequence[ClassRow | SegmentRow], record: ComparisonRecord) -> WrittenGroup:
+    alpha = record.settings.policy.alpha
+    written = tuple(write_row(row, title(row.metric), alpha) for row in rows)
+    return WrittenGroup(
+        label=shown(label),
+        n=written[0].n,
+        few=0 < rows[0].n < FEW_ROWS,
+        only_predicted=not rows[0].n,
+        rows=written,
+    )
 
 
 def _bare(written: str) -> str:
@@ -234,8 +270,8 @@ def _write_reason(reason: Reason) -> WrittenReason:
 
 def _asked(record: ComparisonRecord) -> list[Reason]:
     """The reasons that matter for the verdict: what CONDITIONAL asks is idle where PROMOTE's share held."""
-    held = record.decision.reason("promote_share").held
-    return [reason for reason in record.decision.reasons if not (held and reason.rule == "conditional_share")]
+    enough = any(reason.rule == "promote_share" and reason.held for reason in record.decision.reasons)
+    return [reason for reason in record.decision.reasons if not (enough and reason.rule == "conditional_share")]
 
 
 def _verdict_tone(verdict: Verdict) -> Tone:
@@ -243,22 +279,32 @@ def _verdict_tone(verdict: Verdict) -> Tone:
     return tones.get(verdict, "same")
 
 
-def _headline(record: ComparisonRecord, accuracy: MetricRow) -> str:
-    rows = wording.plural(record.data.n, "row")
-    rates = (
-        f"on the same {rows} the challenger is right {wording.percent(accuracy.challenger)} of the time, "
-        f"the champion {wording.percent(accuracy.champion)}"
-    )
-    verdict = record.decision.verdict
+def _headline(record: ComparisonRecord) -> str:
+    decision, policy = record.decision, record.settings.policy
+    row = record.evaluation.metric("accuracy" if policy.rule == "share" else policy.primary)
+    rates = _rates(row, wording.plural(record.data.n, "row"))
+    verdict = decision.verdict
+    if verdict is not decision.by_rule:
+        return f"{_HELD_BACK[verdict]}: {rates}."
     if verdict is Verdict.PROMOTE:
-        return f"The challenger should replace the champion: {rates}."
+        may = "may" if policy.rule == "non-inferior" else "should"
+        return f"The challenger {may} replace the champion: {rates}."
     if verdict is Verdict.KEEP_CHAMPION:
         return f"The champion should stay: {rates}."
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-        return f"There is not enough evidence to replace the champion: {rates}, and chance alone could do that."
-    if accuracy.improvement < 0:
+        tested = policy.rule == "share" or (policy.rule == "primary" and policy.margin is None)
+        open_ = "chance alone could do that" if tested else "whether that is within the margin is open"
+        return f"There is not enough evidence to replace the champion: {rates}, and {open_}."
+    if row.improvement < 0:
         return f"The challenger is significantly worse on accuracy, though other metrics improved: {rates}."
     return f"The challenger is better on some metrics and not on others: {rates}."
+
+
+def _rates(row: MetricRow, rows: str) -> str:
+    champion, challenger = (wording.value(value, unit(row.metric)) for value in (row.champion, row.challenger))
+    if row.metric == "accuracy":
+        return f"on the same {rows} the challenger is right {challenger} of the time, the champion {champion}"
+    return f"on the same {rows} the challenger's {in_text(row.metric)} is {challenger}, the champion's {champion}"
 
 
 def _advice(record: ComparisonRecord, accuracy: MetricRow) -> str:
@@ -271,4 +317,6 @@ def _advice(record: ComparisonRecord, accuracy: MetricRow) -> str:
         return "Keep the champion for now; more labelled rows could tell the two apart."
     if accuracy.improvement < 0:
         return "It is never promoted automatically; somebody has to decide that this trade is wanted."
+    if verdict is not record.decision.by_rule:
+        return "Somebody has to decide whether what the guardrail warns of can be lived with."
     return "Somebody has to decide whether what improved is worth what did not."

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from abtest import wording
 from abtest.evaluator import FEW_ROWS
-from abtest.reporter.summary import METRIC_TITLES, Tone, is_sure, shown, tone_of, write_row
+from abtest.metrics.catalogue import title, unit
+from abtest.reporter.summary import Tone, segments_of, shown, tone_of, write_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.evaluator import ClassRow, MetricRow
+    from abtest.evaluator import MetricRow
     from abtest.record import ComparisonRecord
 
     Ints = npt.NDArray[np.int64]
@@ -59,8 +60,8 @@ class MetricView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassView:
-    """One class with its effects by metric, in points."""
+class GroupView:
+    """A class or a segment with its effects by metric, in points."""
 
     label: str
     n: int
@@ -120,20 +121,38 @@ class Mistake:
         return "better" if self.challenger < self.champion else "worse"
 
 
-def metric_views(record: ComparisonRecord) -> list[MetricView]:
-    """Lay out the metrics, the largest gain first."""
-    rows = sorted(record.metrics, key=lambda row: -row.improvement)
+def metric_views(record: ComparisonRecord, *, shares_only: bool = False) -> list[MetricView]:
+    """Lay out the metrics, or those that are shares of 1, the largest gain first."""
+    kept = [row for row in record.metrics if not shares_only or unit(row.metric) == "share"]
+    rows = sorted(kept, key=lambda row: -row.improvement)
     return [_metric_view(row, record.settings.policy.alpha) for row in rows]
 
 
-def class_views(record: ComparisonRecord) -> list[ClassView]:
+def class_views(record: ComparisonRecord) -> list[GroupView]:
     """Lay out the classes of the truth, the worst first; a label that is only ever predicted has no effect to show."""
     grouped = [list(rows) for _, rows in groupby(record.per_class, key=lambda row: (type(row.class_), row.class_))]
-    views = [_class_view(rows, record.settings.policy.alpha) for rows in grouped if rows[0].n]
-    return sorted(views, key=lambda view: view.rank)
+    views = [_group_view(shown(rows[0].class_), rows, _SORTED_BY, record) for rows in grouped if rows[0].n]
+    return sorted((view for view in views if view.effects), key=lambda view: view.rank)
 
 
-def ends(classes: Sequence[ClassView]) -> tuple[Sequence[ClassView], Sequence[ClassView], int]:
+def segment_views(record: ComparisonRecord) -> list[GroupView]:
+    """Lay out the segments, the worst first; a value says it all where columns are crossed or there is one kind."""
+    primary, found = (record.settings.policy.primary,), segments_of(record)
+    alone = len({rows[0].segment for rows in found}) == 1
+    views = []
+    for rows in found:
+        name, value = shown(rows[0].segment), shown(rows[0].value)
+        label = value if alone or "*" in name else f"{name} = {value}"
+        views.append(_group_view(label, rows, primary, record))
+    return views
+
+
+def whole_view(record: ComparisonRecord) -> GroupView:
+    """Lay out all rows as one group, to stand above its segments."""
+    return _group_view("all rows", record.metrics, (record.settings.policy.primary,), record)
+
+
+def ends(classes: Sequence[GroupView]) -> tuple[Sequence[GroupView], Sequence[GroupView], int]:
     """Split sorted classes into the worst and the best that fit in a figure, and count those between."""
     if len(classes) <= MOST_CLASSES_DRAWN:
         return classes, (), 0
@@ -183,7 +202,7 @@ def mistakes(record: ComparisonRecord) -> list[Mistake]:
 
 
 def _metric_view(row: MetricRow, alpha: float) -> MetricView:
-    written = write_row(row, METRIC_TITLES.get(row.metric, row.metric), alpha)
+    written = write_row(row, title(row.metric), alpha)
     change = 100 * row.rel_effect if row.rel_effect is not None else None
     return MetricView(
         name=written.name,
@@ -210,16 +229,17 @@ def _likely(row: MetricRow) -> tuple[float, float] | None:
     return 100 * max(0.0, row.champion + row.ci_lower), 100 * min(1.0, row.champion + row.ci_upper)
 
 
-def _class_view(rows: Sequence[ClassRow], alpha: float) -> ClassView:
-    by_metric = {row.metric: row for row in rows}
-    ranked = next((by_metric[name] for name in _SORTED_BY if name in by_metric), rows[0])
-    return ClassView(
-        label=shown(rows[0].class_),
+def _group_view(label: str, rows: Sequence[MetricRow], sorted_by: Sequence[str], record: ComparisonRecord) -> GroupView:
+    by_metric = {row.metric: row for row in rows if unit(row.metric) == "share"}
+    ranked = next((by_metric[name] for name in sorted_by if name in by_metric), rows[0])
+    alpha = record.settings.policy.alpha
+    return GroupView(
+        label=label,
         n=rows[0].n,
         few=rows[0].n < FEW_ROWS,
         rank=ranked.improvement,
-        ranked_by=METRIC_TITLES.get(ranked.metric, ranked.metric),
-        effects={METRIC_TITLES.get(row.metric, row.metric): _effect(row, alpha) for row in rows},
+        ranked_by=title(ranked.metric),
+        effects={title(row.metric): _effect(row, alpha) for row in by_metric.values()},
     )
 
 
@@ -230,5 +250,5 @@ def _effect(row: MetricRow, alpha: float) -> Effect:
         upper=None if row.ci_upper is None else 100 * row.ci_upper,
         text=wording.points(row.effect, unit=""),
         tone=tone_of(row),
-        sure=is_sure(row, alpha),
+        sure=row.is_sure(alpha),
     )

@@ -21,7 +21,7 @@ from tests import zoo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from abtest.outcomes import Side
+    from abtest.labels import Side
 
 DOUBLES = dict.fromkeys(zoo.FEATURES, pa.float64())
 
@@ -196,9 +196,9 @@ def test_blank_cells(ending: str) -> None:
         scored = score(*sides, open_data(name), target="y")
         assert scored.outcomes.contingency().n == 4
     whole = twice(missing, features=("n",), types={"n": pa.int64()})
-    for batch_rows in (1, 2, 50):
+    for batch_rows, first in ((1, "champion"), (2, "challenger"), (50, "champion")):  # they go first in turn
         with pytest.raises(
-            InvalidInputError, match=r"Column 'n' must be int64 for the champion and is empty in row 3."
+            InvalidInputError, match=rf"Column 'n' must be int64 for the {first} and is empty in row 3."
         ):
             score(*whole, open_data(name), target="y", batch_rows=batch_rows)
 

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from abtest.errors import InvalidInputError, NotApplicableError
+from abtest.labels import SIDES, Side
+from abtest.metrics.catalogue import ALIASES, metric_names
 from abtest.metrics.classification import (
-    ALIASES,
     CATALOGUE,
     Average,
     class_values,
-    metric_names,
     overall,
     positive_index,
     same_as_accuracy,
     totals,
 )
-from abtest.outcomes import SIDES, PairedOutcomes, Side
+from abtest.outcomes import PairedOutcomes
 from tests.strategies import paired_outcomes
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_values_by_class_are_scikit_learns(table: PairedOutcomes) -> None:
     for side in SIDES:
         for name in BY_CLASS:
             theirs = ORACLES[name](y, predicted[side], labels=list(table.labels), average=None, zero_division=0)
-            assert class_values(name, totals(table, side)) == pytest.approx(theirs, abs=1e-12)
+            assert class_values(CATALOGUE[name], totals(table, side)) == pytest.approx(theirs, abs=1e-12)
 
 
 @given(table=tables(classes=2, strangers=0), data=st.data())
@@ -117,7 +117,7 @@ def test_many_tables_at_once_are_each_of_them_alone(table: PairedOutcomes, seed:
             assert stacked.support[at].tolist() == list(support.values())
             alone = totals(table, side, counts[at])
             for name in BY_CLASS:
-                assert np.array_equal(class_values(name, stacked)[at], class_values(name, alone))
+                assert np.array_equal(class_values(CATALOGUE[name], stacked)[at], class_values(CATALOGUE[name], alone))
                 for average in ("macro", "weighted"):
                     together = overall(CATALOGUE[name], stacked, average=average)
                     assert together.shape == (2, 3)
@@ -131,7 +131,7 @@ def test_the_classes_stay_when_a_resample_misses_one(table: PairedOutcomes, seed
     """A class that a resample leaves out counts 0 in the macro average: the set of classes is the table's."""
     weights = np.random.default_rng(seed).integers(0, 3, size=len(table.cells))
     of = totals(table, "challenger", weights)
-    by_hand = [class_values("recall", of)[table.labels.index(label)] for label in table.classes]
+    by_hand = [class_values(CATALOGUE["recall"], of)[table.labels.index(label)] for label in table.classes]
     assert float(overall(CATALOGUE["recall"], of, average="macro")) == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
@@ -218,4 +218,4 @@ def test_accuracy_has_no_value_by_class() -> None:
     """A metric without classes says so instead of answering something else."""
     table = PairedOutcomes.from_predictions([0, 1], [0, 1], [1, 0])
     with pytest.raises(NotApplicableError, match=r"^accuracy has no value by class\.$"):
-        class_values("accuracy", totals(table, "champion"))
+        class_values(CATALOGUE["accuracy"], totals(table, "champion"))

@@ -132,7 +132,8 @@ def test_without_figures_there_are_tables(situation: str) -> None:
     assert "<svg" not in text
     assert "<figure" not in text
     record = SITUATIONS[situation]()
-    assert text.count('<th scope="rowgroup"') == (len(record.outcomes.labels) if record.per_class else 0)
+    classes = len(record.outcomes.labels) if record.per_class else 0
+    assert text.count('<th scope="rowgroup"') == classes + len(record.outcomes.segments)
     assert 'id="metrics-table"' in text
     assert 'id="contingency-table"' in text
 

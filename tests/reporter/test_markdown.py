@@ -13,11 +13,13 @@ from tests.examples import SITUATIONS
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_tables_have_as_many_cells_as_columns(situation: str) -> None:
-    """Whatever a side or a metric is called, every row of the table has as many cells as its head."""
-    text = markdown.render(summarise(SITUATIONS[situation]()))
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
-    assert len(rows) == 2 + len(SITUATIONS[situation]().metrics)
+    """Whatever a side or a metric is called, every row of a table has as many cells as its head."""
+    summary = summarise(SITUATIONS[situation]())
+    tables = [part.splitlines() for part in markdown.render(summary).split("\n\n") if part.startswith("|")]
+    for rows in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    assert len(tables) == 1 + len(summary.segments)
+    assert len(tables[0]) == 2 + len(summary.metrics)
 
 
 def test_users_texts_are_text() -> None:

@@ -28,10 +28,12 @@ def test_every_row_is_told(situation: str) -> None:
 
 @every_situation
 def test_sign_tone_and_mark_agree(situation: str) -> None:
-    """What is better is written with a plus and a mark upwards, what is worse with a minus and one downwards."""
+    """What is better has a plus and a mark upwards, what is worse a minus and one downwards; costs have it reversed."""
     summary = summarise(SITUATIONS[situation]())
-    for row in (*summary.metrics, *(row for found in summary.classes for row in found.rows)):
-        sign = {"+": "better", "−": "worse"}.get(row.effect[0], "same")
+    groups = (*summary.classes, *(group for found in summary.segments.values() for group in found))
+    for row in (*summary.metrics, *(row for group in groups for row in group.rows)):
+        more, less = ("worse", "better") if row.name == "Cost per row" else ("better", "worse")
+        sign = {"+": more, "−": less}.get(row.effect[0], "same")
         assert row.tone == sign or row.effect.strip("0.") == ""
         assert row.mark == TONE_MARKS[row.tone]
         assert not (row.sure and not row.known)

@@ -1,0 +1,261 @@
+"""Guardrails, judged: each gives a reason, and the most favourable verdict that it still allows.
+
+To add a kind of guardrail, write a function and enter it in ``_KINDS`` or ``_MODES``. What could not be evaluated does
+not hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from abtest import wording
+from abtest.decision.reasons import Reason, Verdict
+from abtest.errors import near
+from abtest.evaluator import MetricRow
+from abtest.guardrail import EVERY, LATENCY, ROWS, SIZE
+from abtest.labels import Label, cast_label, kind_of
+from abtest.metrics.catalogue import title, unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from abtest.decision.reasons import Operator
+    from abtest.evaluator import Evaluation
+    from abtest.guardrail import Guardrail, Mode
+    from abtest.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one guardrail found in one place.
+
+    Attributes:
+        reason: In words and numbers.
+        at_best: The most favourable verdict it allows.
+    """
+
+    reason: Reason
+    at_best: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a guardrail looks: all rows, a class or a segment; ``row`` is None where there is nothing to look at."""
+
+    name: str
+    row: MetricRow | None
+    class_: Label | None = None
+    segment: str | None = None
+    hint: str = ""
+
+
+def guarded(guardrail: Guardrail, evaluation: Evaluation, policy: Policy) -> Iterator[Finding]:
+    """Judge one guardrail, in every place it is about."""
+    if guardrail.metric in _KINDS:
+        yield from _KINDS[guardrail.metric](guardrail, evaluation)
+        return
+    for place in _places(guardrail, evaluation):
+        if place.row is None:
+            text = f"Guardrail: {_subject(guardrail, place)} could not be evaluated: {place.hint}."
+            yield _finding(guardrail, place, None, ">", guardrail.margin or 0.0, text=text)
+        else:
+            yield _MODES[guardrail.mode or "proved-not-worse"](guardrail, place, place.row, policy)
+
+
+def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
+    """The interval must exclude a loss beyond the margin."""
+    bound, likely = -(guardrail.margin or 0.0), row.likely_improvement
+    if likely is None:
+        return _unknown(guardrail, place, row, ">", bound)
+    held, worse = likely.lower > bound, likely.upper < bound
+    how = "is proved not worse" if held else "is proved worse" if worse else "is not proved not to be worse"
+    text = f"Guardrail: {_subject(guardrail, place)} {how} {_by(guardrail)}: {_evidence(row, policy)}."
+    verdict = Verdict.KEEP_CHAMPION if worse else Verdict.INSUFFICIENT_EVIDENCE
+    return _finding(guardrail, place, likely.lower, ">", bound, text=text, held=held, verdict=verdict)
+
+
+def _not_proved_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
+    """The interval must not lie beyond the margin; without a margin the test decides, and nothing is adjusted."""
+    bound, likely = -(guardrail.margin or 0.0), row.likely_improvement
+    if row.pvalue is None and likely is None:
+        return _unknown(guardrail, place, row, ">=", bound)
+    if not bound and row.pvalue is not None:
+        worse = row.pvalue < policy.alpha and row.improvement < 0
+    else:
+        worse = likely is not None and likely.upper < bound
+    how = "is proved worse" if worse else "is not proved worse"
+    text = f"Guardrail: {_subject(guardrail, place)} {how} {_by(guardrail)}: {_evidence(row, policy)}."
+    value = likely.upper if likely else row.improvement
+    return _finding(guardrail, place, value, ">=", bound, text=text, held=not worse, verdict=Verdict.KEEP_CHAMPION)
+
+
+def _improved(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
+    """The observed improvement must be worth having."""
+    bound, likely = guardrail.margin or 0.0, row.likely_improvement
+    held = row.improvement >= bound
+    too_small = likely is not None and likely.upper < bound
+    kind = unit(row.metric)
+    text = (
+        f"Guardrail: {_subject(guardrail, place)} {'improved' if held else 'did not improve'} by at least the "
+        f"{wording.size(bound, kind)} worth having: {_evidence(row, policy)}."
+    )
+    verdict = Verdict.KEEP_CHAMPION if too_small else Verdict.INSUFFICIENT_EVIDENCE
+    return _finding(guardrail, place, row.improvement, ">=", bound, text=text, held=held, verdict=verdict)
+
+
+def _rows(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding]:
+    """Enough labelled rows, in all, of a class, or in a segment."""
+    minimum = guardrail.minimum or 1
+    for place in _places(guardrail, evaluation):
+        found = place.row.n if place.row else 0
+        held = found >= minimum
+        where = f" of {place.name}" if place.name else ""
+        hint = f" ({place.hint})" if place.row is None else ""
+        text = (
+            f"Guardrail: {wording.plural(found, 'labelled row')}{where}{hint}, "
+            f"{'at least' if held else 'short of'} the {wording.whole(minimum)} asked for."
+        )
+        yield _finding(guardrail, place, float(found), ">=", float(minimum), text=text, held=held)
+
+
+def _footprint(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding]:
+    """Latency or size of the challenger, as a multiple of the champion's."""
+    what = {LATENCY: "prediction time per row", SIZE: "size on disk"}[guardrail.metric]
+    pair = evaluation.latency if guardrail.metric == LATENCY else evaluation.size
+    bound, place = 1 + (guardrail.margin or 0.0), _Place(name="", row=None)
+    if pair is None or not pair.champion:
+        text = f"Guardrail: the {what} could not be evaluated: it is not known of both models."
+        yield _finding(guardrail, place, None, "<=", bound, text=text)
+        return
+    ratio = pair.challenger / pair.champion
+    held = ratio <= bound
+    write = wording.duration if guardrail.metric == LATENCY else wording.size_on_disk
+    text = (
+        f"Guardrail: the challenger's {what} is {write(pair.challenger)}, {ratio:.2f} times the champion's "
+        f"{write(pair.champion)}, {'at most' if held else 'more than'} the {bound:.4g} times tolerated."
+    )
+    yield _finding(guardrail, place, ratio, "<=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
+
+
+_KINDS: dict[str, Callable[[Guardrail, Evaluation], Iterator[Finding]]] = {
+    ROWS: _rows,
+    LATENCY: _footprint,
+    SIZE: _footprint,
+}
+_MODES: dict[Mode, Callable[[Guardrail, _Place, MetricRow, Policy], Finding]] = {
+    "proved-not-worse": _proved_not_worse,
+    "not-proved-worse": _not_proved_worse,
+    "improved": _improved,
+}
+
+
+def _places(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
+    """Find the rows of the evaluation that a guardrail is about."""
+    if guardrail.class_ is not None:
+        return _classes(guardrail, evaluation)
+    if guardrail.segment is not None:
+        return _segments(guardrail, evaluation)
+    metric = "accuracy" if guardrail.metric == ROWS else guardrail.metric
+    return [_Place(name="", row=evaluation.metric(metric))]
+
+
+def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
+    metric = None if guardrail.metric == ROWS else guardrail.metric
+    rows = {row.class_: row for row in evaluation.per_class if row.n and metric in (None, row.metric)}
+    if guardrail.class_ == EVERY:
+        return [_Place(name=f"class {label!r}", row=row, class_=label) for label, row in rows.items()] or [
+            _Place(name="each class", row=None, hint="nothing is computed by class")
+        ]
+    asked: Label | None = guardrail.class_
+    try:
+        label = cast_label(asked, kind_of(list(rows))) if asked is not None and rows else asked
+    except ValueError:  # no label of that type
+        label = asked
+    hint = "" if label in rows else f"no row is of class {asked!r}"
+    close = near(str(asked), [str(known) for known in rows])
+    return [
+        _Place(
+            name=f"class {label!r}",
+            row=rows.get(label) if label is not None else None,
+            class_=asked,
+            hint=hint + (f" ({close.rstrip('?')})" if hint and close else ""),
+        )
+    ]
+
+
+def _segments(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
+    metric = "accuracy" if guardrail.metric == ROWS else guardrail.metric
+    found = {
+        row.value: row for row in evaluation.segments if row.segment == guardrail.segmentation and row.metric == metric
+    }
+    if guardrail.segment_value is None:
+        places = [
+            _Place(name=f"{row.segment} = {value}", row=row, segment=f"{row.segment}={value}")
+            for value, row in found.items()
+        ]
+        return places or [
+            _Place(name=str(guardrail.segment), row=None, segment=guardrail.segment, hint="it was not told apart")
+        ]
+    value = guardrail.segment_value
+    hint = "" if value in found else f"no row has {guardrail.segmentation} = {value}"
+    close = near(value, list(found))
+    return [
+        _Place(
+            name=f"{guardrail.segmentation} = {value}",
+            row=found.get(value),
+            segment=guardrail.segment,
+            hint=hint + (f" ({close.rstrip('?')})" if hint and close else ""),
+        )
+    ]
+
+
+def _finding(
+    guardrail: Guardrail,
+    place: _Place,
+    value: float | None,
+    operator: Operator,
+    bound: float,
+    *,
+    text: str,
+    held: bool = False,
+    verdict: Verdict = Verdict.INSUFFICIENT_EVIDENCE,
+) -> Finding:
+    severity = guardrail.severity or "block"
+    at_best = Verdict.PROMOTE if held else Verdict.CONDITIONAL if severity == "warn" else verdict
+    reason = Reason(
+        rule="guardrail",
+        metric=guardrail.metric,
+        class_=place.class_,
+        segment=place.segment,
+        value=value,
+        operator=operator,
+        bound=bound,
+        held=held,
+        severity=severity,
+        text=text,
+    )
+    return Finding(reason=reason, at_best=at_best)
+
+
+def _unknown(guardrail: Guardrail, place: _Place, row: MetricRow, operator: Operator, bound: float) -> Finding:
+    text = f"Guardrail: {_subject(guardrail, place)} could not be evaluated: its interval is {row.ci_method}."
+    return _finding(guardrail, place, None, operator, bound, text=text)
+
+
+def _subject(guardrail: Guardrail, place: _Place) -> str:
+    return title(guardrail.metric) + (f" of {place.name}" if place.name else "")
+
+
+def _by(guardrail: Guardrail) -> str:
+    if not guardrail.margin:
+        return "at all"
+    return f"by more than {wording.size(guardrail.margin, unit(guardrail.metric))}"
+
+
+def _evidence(row: MetricRow, policy: Policy) -> str:
+    kind, likely = unit(row.metric), row.likely_improvement
+    found = f"improvement {wording.effect(row.improvement, kind)}"
+    if likely is None:
+        return f"{found}, {row.ci_method}"
+    return f"{found}, {100 * policy.confidence:g} % interval {wording.interval(likely.lower, likely.upper, kind)}"

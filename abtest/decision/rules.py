@@ -1,0 +1,171 @@
+"""The rules a policy can name; each turns an evaluation into a verdict and the reasons for it.
+
+To add a rule, write a function and enter it in ``RULES``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from abtest import wording
+from abtest.decision.reasons import Reason, Verdict
+from abtest.metrics.catalogue import in_text, title, unit
+from abtest.stats.resampling import NOISE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abtest.decision.reasons import Operator
+    from abtest.evaluator import Evaluation, MetricRow
+    from abtest.policy import Policy, Rule
+
+    Ruling = tuple[Verdict, tuple[Reason, ...]]
+
+
+def share(evaluation: Evaluation, policy: Policy) -> Ruling:
+    """Not significant is INSUFFICIENT_EVIDENCE; else the share of metrics improved decides.
+
+    Accuracy up and at least ``promote_share`` is PROMOTE, at least ``conditional_share`` CONDITIONAL, less
+    KEEP_CHAMPION.
+    """
+    significance = _significance(evaluation, policy)
+    accuracy = _accuracy(evaluation.metric("accuracy"))
+    promote = _share(evaluation, "promote_share", policy.promote_share)
+    conditional = _share(evaluation, "conditional_share", policy.conditional_share)
+    if not significance.held:
+        verdict = Verdict.INSUFFICIENT_EVIDENCE
+    elif promote.held and accuracy.held:
+        verdict = Verdict.PROMOTE
+    elif conditional.held:
+        verdict = Verdict.CONDITIONAL
+    else:
+        verdict = Verdict.KEEP_CHAMPION
+    return verdict, (significance, accuracy, promote, conditional)
+
+
+def non_inferior(evaluation: Evaluation, policy: Policy) -> Ruling:
+    """The interval above −margin is PROMOTE, below it KEEP_CHAMPION, across it INSUFFICIENT_EVIDENCE."""
+    return _against(evaluation.metric(policy.primary), -policy.margin_that_matters, policy, "non-inferior")
+
+
+def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
+    """The interval above the margin is PROMOTE, below it KEEP_CHAMPION, across it INSUFFICIENT_EVIDENCE.
+
+    Without a margin the test of no effect decides, which at the edge is not quite the interval.
+    """
+    row = evaluation.metric(policy.primary)
+    if policy.margin is not None:
+        return _against(row, policy.margin, policy, "primary")
+    name, change = title(row.metric), _change(row)
+    if row.pvalue is None:
+        reason = _reason("primary", row, None, "<", policy.alpha, text=f"{name} could not be tested: {row.ci_method}.")
+        return Verdict.INSUFFICIENT_EVIDENCE, (reason,)
+    held = row.pvalue < policy.alpha
+    found = f"{wording.pvalue(row.pvalue)}, {_just(row.pvalue, policy.alpha)}"
+    if not held:
+        text = f"No difference in {in_text(row.metric)} is shown: {found}not below {policy.alpha:g}."
+        return Verdict.INSUFFICIENT_EVIDENCE, (_reason("primary", row, row.pvalue, "<", policy.alpha, text=text),)
+    how = "better" if row.improved else "worse"
+    text = f"The challenger is significantly {how} on {in_text(row.metric)} ({change}): {found}below {policy.alpha:g}."
+    reason = _reason("primary", row, row.pvalue, "<", policy.alpha, held=True, text=text)
+    return (Verdict.PROMOTE if row.improved else Verdict.KEEP_CHAMPION), (reason,)
+
+
+RULES: dict[Rule, Callable[[Evaluation, Policy], Ruling]] = {
+    "share": share,
+    "non-inferior": non_inferior,
+    "primary": primary,
+}
+
+
+def _against(row: MetricRow, bound: float, policy: Policy, rule: Rule) -> Ruling:
+    """Hold the interval of an improvement against a bound that may be negative."""
+    name, kind, likely = title(row.metric), unit(row.metric), row.likely_improvement
+    if likely is None:
+        text = f"{name} could not be held against its margin: its interval is {row.ci_method}."
+        return Verdict.INSUFFICIENT_EVIDENCE, (_reason(rule, row, None, ">", bound, text=text),)
+    asked = f"{'worse' if bound < 0 else 'better'} by more than {wording.size(bound, kind)}"
+    above, below = ("not ", "") if bound < 0 else ("", "not ")
+    where = (
+        f"improvement {wording.effect(row.improvement, kind)}, "
+        f"{100 * policy.confidence:g} % interval {wording.interval(likely.lower, likely.upper, kind)}"
+    )
+    if likely.lower > bound:
+        text = f"{name} is {above}{asked}: {where}."
+        return Verdict.PROMOTE, (_reason(rule, row, likely.lower, ">", bound, held=True, text=text),)
+    if likely.upper < bound:
+        text = f"{name} is {below}{asked}: {where}."
+        return Verdict.KEEP_CHAMPION, (_reason(rule, row, likely.lower, ">", bound, text=text),)
+    text = f"Whether {in_text(row.metric)} is {asked} is not shown: {where}."
+    return Verdict.INSUFFICIENT_EVIDENCE, (_reason(rule, row, likely.lower, ">", bound, text=text),)
+
+
+def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
+    test = evaluation.mcnemar
+    accuracy = evaluation.metric("accuracy")
+    held = test.pvalue < policy.alpha
+    found = f"McNemar's test ({test.method}) gives {wording.pvalue(test.pvalue)}, {_just(test.pvalue, policy.alpha)}"
+    if held:
+        how = "better" if accuracy.improved else "worse"
+        text = f"The challenger is significantly {how} on accuracy: {found}below {policy.alpha:g}."
+    else:
+        text = f"No difference in accuracy is shown: {found}not below {policy.alpha:g}. "
+        text += _ruled_out(accuracy, policy)
+    return Reason(
+        rule="significance",
+        metric="accuracy",
+        value=test.pvalue,
+        operator="<",
+        bound=policy.alpha,
+        held=held,
+        text=text,
+    )
+
+
+def _just(pvalue: float, alpha: float) -> str:
+    """0.0497 reads as 0.050, which is not below 0.05: say then that it just is."""
+    return "just " if (round(pvalue, 3) < alpha) != (pvalue < alpha) else ""
+
+
+def _ruled_out(accuracy: MetricRow, policy: Policy) -> str:
+    """Say what an interval that holds zero still tells."""
+    lower, upper = accuracy.ci_lower or 0.0, accuracy.ci_upper or 0.0
+    gain = f"a gain of more than {wording.size(upper, 'share')}" if upper > 0 else "any gain"
+    loss = f"a loss of more than {wording.size(lower, 'share')}" if lower < 0 else "any loss"
+    return f"With {100 * policy.confidence:g} % confidence the data rule out {gain} and {loss}."
+
+
+def _accuracy(row: MetricRow) -> Reason:
+    held = row.improved
+    change = wording.size(row.effect, "share")
+    if held:
+        text = f"Accuracy rose by {change}, to {wording.percent(row.challenger)}."
+    elif row.improvement < -NOISE:
+        text = f"Accuracy fell by {change}, to {wording.percent(row.challenger)}."
+    else:
+        text = f"Accuracy is the same on both sides, {wording.percent(row.challenger)}."
+    return _reason("accuracy", row, row.effect, ">", 0.0, held=held, text=text)
+
+
+def _share(evaluation: Evaluation, rule: str, bound: float) -> Reason:
+    counted = [row for row in evaluation.metrics if row.metric in evaluation.counted]
+    improved = [row.metric for row in counted if row.improved]
+    found = len(improved) / len(counted)
+    held = found >= bound - NOISE  # 3/4 >= 0.75 whatever floating division makes of it
+    which = f" ({', '.join(improved)})" if improved else ""
+    verb = "at least" if held else "short of"
+    text = (
+        f"{len(improved)} of {wording.plural(len(counted), 'metric')} improved{which}: {100 * found:.4g} %, "
+        f"{verb} the {100 * bound:g} % asked for {'PROMOTE' if rule == 'promote_share' else 'CONDITIONAL'}."
+    )
+    return Reason(rule=rule, value=found, operator=">=", bound=bound, held=held, text=text)
+
+
+def _reason(
+    rule: str, row: MetricRow, value: float | None, operator: Operator, bound: float, *, text: str, held: bool = False
+) -> Reason:
+    return Reason(rule=rule, metric=row.metric, value=value, operator=operator, bound=bound, held=held, text=text)
+
+
+def _change(row: MetricRow) -> str:
+    return wording.effect(row.effect, unit(row.metric))

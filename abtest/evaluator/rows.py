@@ -1,0 +1,143 @@
+"""What an evaluation is made of: one row a metric, over all rows of the data, by class and by segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from abtest.labels import Label
+from abtest.outcomes import Contingency
+from abtest.stats.mcnemar import McNemar
+from abtest.stats.proportions import Interval
+from abtest.stats.resampling import NOISE
+
+FEW_ROWS = 20  # F1 intervals cover .86 at 5 expected rows of a class and .95 from 20: below, a class is marked
+NOT_ESTIMABLE = "not estimable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric on both sides.
+
+    Attributes:
+        metric: Its name in the catalogue.
+        champion: The champion's value.
+        challenger: The challenger's value.
+        effect: Challenger minus champion, in the metric's own unit.
+        rel_effect: The effect as a share of the champion's value; None where that is 0.
+        improvement: The effect, signed so that positive is better.
+        ci_lower: Lower limit of the effect; None where it is not estimable.
+        ci_upper: Upper limit of the effect.
+        ci_method: How the interval was found.
+        test: Which test ``pvalue`` comes from.
+        statistic: The test's statistic, if it has one.
+        pvalue: Two-sided, of no effect.
+        pvalue_adjusted: For the many classes or segments tested at once, by Holm's method.
+        n: Rows it is about.
+        greater_is_better: Whether more of the metric is better.
+    """
+
+    metric: str
+    champion: float
+    challenger: float
+    effect: float
+    rel_effect: float | None
+    improvement: float
+    ci_lower: float | None
+    ci_upper: float | None
+    ci_method: str
+    test: str
+    statistic: float | None
+    pvalue: float | None
+    pvalue_adjusted: float | None
+    n: int
+    greater_is_better: bool = True
+
+    @property
+    def improved(self) -> bool:
+        """Whether the challenger is better by more than floating noise: a tie is not a win."""
+        return self.improvement > NOISE
+
+    @property
+    def likely_improvement(self) -> Interval | None:
+        """The effect's interval, signed so that positive is better."""
+        if self.ci_lower is None or self.ci_upper is None:
+            return None
+        if self.greater_is_better:
+            return Interval(lower=self.ci_lower, upper=self.ci_upper)
+        return Interval(lower=-self.ci_upper, upper=-self.ci_lower)
+
+    def is_sure(self, alpha: float) -> bool:
+        """Whether its test, adjusted where it is one of many, finds a difference."""
+        pvalue = self.pvalue if self.pvalue_adjusted is None else self.pvalue_adjusted
+        return pvalue is not None and pvalue < alpha
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow(MetricRow):
+    """One metric of one class; ``n`` counts the rows of the class in the truth."""
+
+    class_: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRow(MetricRow):
+    """One metric of one segment; ``n`` counts its rows."""
+
+    segment: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Something that was not computed, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothSides:
+    """One quantity of both models that is measured and not tested."""
+
+    champion: float
+    challenger: float
+
+
+def both_sides(champion: float | None, challenger: float | None) -> BothSides | None:
+    """Join what is known of both; None where it is not."""
+    if champion is None or challenger is None:
+        return None
+    return BothSides(champion=champion, challenger=challenger)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Everything computed from one table of paired outcomes.
+
+    Attributes:
+        metrics: One row a metric, over all rows.
+        per_class: Rows by class, then metric.
+        segments: Rows by segment, then metric.
+        contingency: Who was right where.
+        mcnemar: The test of equal accuracy.
+        counted: The metrics that count towards the share improved; one that is accuracy by another name does not.
+        skipped: What was not computed.
+        notices: What a reader has to know about the numbers.
+        latency: Seconds a row's prediction takes, where both models were timed.
+        size: Bytes on disk, where both are known.
+    """
+
+    metrics: tuple[MetricRow, ...]
+    per_class: tuple[ClassRow, ...]
+    segments: tuple[SegmentRow, ...] = ()
+    contingency: Contingency
+    mcnemar: McNemar
+    counted: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    notices: tuple[str, ...] = ()
+    latency: BothSides | None = None
+    size: BothSides | None = None
+
+    def metric(self, name: str) -> MetricRow:
+        """The row of one metric."""
+        return next(row for row in self.metrics if row.metric == name)

@@ -1,0 +1,71 @@
+"""The same evaluation segment by segment, and what to say where a segment goes the other way than the whole."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from abtest import wording
+from abtest.evaluator.rows import FEW_ROWS, MetricRow, SegmentRow
+from abtest.evaluator.table import adjusted, overall_rows, resample
+from abtest.metrics.catalogue import title, unit
+from abtest.stats.resampling import NOISE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from abtest.evaluator.table import Plan
+    from abtest.outcomes import PairedOutcomes, Segment
+
+_MOST_NAMED = 3
+
+
+def segment_rows(
+    outcomes: PairedOutcomes, plan: Plan, progress: Callable[[int], None] = lambda _drawn: None
+) -> tuple[SegmentRow, ...]:
+    """Rows by segment, then metric; within each metric p-values are adjusted over all segments (Holm).
+
+    A segment's numbers are those of its rows evaluated alone: averages run over the classes of its own truth.
+    """
+    found: list[list[SegmentRow]] = []
+    for i, segment in enumerate(outcomes.segments):
+        table = outcomes.of(segment)
+        rows = overall_rows(table, plan, resample(table, plan))
+        found.append([_of_segment(row, segment) for row in rows])
+        progress((i + 1) * plan.resamples)
+    columns = [adjusted(column) for column in zip(*found, strict=True)]
+    return tuple(row for rows in zip(*columns, strict=True) for row in rows)
+
+
+def contrasts(whole: Sequence[MetricRow], segments: Sequence[SegmentRow], alpha: float) -> Iterator[str]:
+    """Say where the whole improves and a segment gets significantly worse, or the reverse."""
+    for row in whole:
+        own = [segment for segment in segments if segment.metric == row.metric and segment.is_sure(alpha)]
+        worse = sorted((s for s in own if s.improvement < -NOISE), key=lambda s: s.improvement)
+        better = sorted((s for s in own if s.improved), key=lambda s: -s.improvement)
+        name, change = title(row.metric), wording.effect(row.effect, unit(row.metric))
+        if row.improved and worse:
+            yield f"{name} improves over all rows ({change}), and gets significantly worse in {_named(worse)}."
+        elif row.improvement < -NOISE and better:
+            yield f"{name} gets worse over all rows ({change}), and significantly better in {_named(better)}."
+
+
+def few_rows(outcomes: PairedOutcomes) -> Iterator[str]:
+    """Name the segments that are too small to read much into."""
+    few = [segment for segment in outcomes.segments if segment.cells[:, 3].sum() < FEW_ROWS]
+    if few:
+        first = f"{few[0].name} = {few[0].value}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
+        many = wording.plural(len(few), "segment has", "segments have")
+        yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
+
+
+def _of_segment(row: MetricRow, segment: Segment) -> SegmentRow:
+    values = {field.name: getattr(row, field.name) for field in fields(MetricRow)}
+    return SegmentRow(segment=segment.name, value=segment.value, **values)
+
+
+def _named(rows: Sequence[SegmentRow]) -> str:
+    named = [f"{s.segment} = {s.value} ({wording.effect(s.effect, unit(s.metric))})" for s in rows[:_MOST_NAMED]]
+    if len(rows) > _MOST_NAMED:
+        named.append(f"{len(rows) - _MOST_NAMED} more")
+    return " and ".join(", ".join(named).rsplit(", ", 1)) if len(named) > 1 else named[0]

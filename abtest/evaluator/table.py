@@ -1,0 +1,186 @@
+"""One table of counts in, rows out: every metric with effect, interval and test.
+
+Accuracy, and the recall of a class, are proportions of paired rows: McNemar tests them and Tango's interval bounds
+them. The other metrics are resampled: rows drawn with replacement are, exactly, a multinomial draw over the cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
+from abtest.metrics.classification import Average, Floats, Metric, Totals, class_values, overall, totals
+from abtest.policy import Policy
+from abtest.stats.mcnemar import mcnemar
+from abtest.stats.multiplicity import holm
+from abtest.stats.proportions import Interval, tango_interval
+from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from abtest.outcomes import Contingency, PairedOutcomes
+
+    Row = TypeVar("Row", bound=MetricRow)
+
+MOST_CLASSES_RESAMPLED = 500  # ten thousand draws of as many classes fill 40 MB a metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How every table of a comparison is evaluated.
+
+    Attributes:
+        policy: Names the confidence of intervals, and McNemar's form.
+        metrics: What is computed.
+        average: How classes are averaged.
+        positive: Index of the positive label, where the average is of one.
+        resamples: Draws of the paired bootstrap.
+        seed: Of the draws.
+    """
+
+    policy: Policy
+    metrics: tuple[Metric, ...]
+    average: Average
+    positive: int | None
+    resamples: int
+    seed: int
+
+    @property
+    def resampled(self) -> tuple[Metric, ...]:
+        """The metrics that are no proportion of paired rows."""
+        return tuple(metric for metric in self.metrics if not metric.is_accuracy)
+
+    def value(self, metric: Metric, of: Totals) -> Floats:
+        """One number a table, shape (...)."""
+        return overall(metric, of, average=self.average, positive=self.positive)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """Resampled effects by metric: shape (draws,), and by class (draws, labels) for metrics that have classes."""
+
+    overall: dict[str, Floats]
+    by_class: dict[str, Floats]
+
+
+def resample(
+    outcomes: PairedOutcomes,
+    plan: Plan,
+    *,
+    by_class: bool = False,
+    progress: Callable[[int], None] = lambda _drawn: None,
+) -> Draws:
+    """Draw effects for every metric that is not a proportion of paired rows.
+
+    The draws are made on whichever orientation of the table sorts first, so that swapping the sides draws the same rows
+    and negates every effect to the last bit.
+    """
+    swapped = outcomes.swapped()
+    turned = swapped.cells.tobytes() < outcomes.cells.tobytes()
+    table, sign = (swapped, -1.0) if turned else (outcomes, 1.0)
+    classed = resampled_by_class(plan) if by_class and len(outcomes.labels) <= MOST_CLASSES_RESAMPLED else ()
+    whole: dict[str, list[Floats]] = {metric.name: [] for metric in plan.resampled}
+    classes: dict[str, list[Floats]] = {metric.name: [] for metric in classed}
+    rng, drawn = np.random.default_rng(plan.seed), 0
+    for counts in multinomial_draws(table.counts, resamples=plan.resamples, rng=rng) if whole else ():
+        champion, challenger = totals(table, "champion", counts), totals(table, "challenger", counts)
+        for metric in plan.resampled:
+            whole[metric.name].append(sign * (plan.value(metric, challenger) - plan.value(metric, champion)))
+        for metric in classed:
+            classes[metric.name].append(sign * (class_values(metric, challenger) - class_values(metric, champion)))
+        drawn += len(counts)
+        progress(drawn)
+    return Draws(
+        overall={name: np.concatenate(chunks) for name, chunks in whole.items()},
+        by_class={name: np.concatenate(chunks) for name, chunks in classes.items()},
+    )
+
+
+def resampled_by_class(plan: Plan) -> tuple[Metric, ...]:
+    """The metrics that are resampled class by class; the recall of a class is a proportion of paired rows."""
+    return tuple(metric for metric in plan.metrics if metric.by_class and metric.name != "recall")
+
+
+def overall_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> tuple[MetricRow, ...]:
+    """One row a metric, over all rows of the table."""
+    champion, challenger = totals(outcomes, "champion"), totals(outcomes, "challenger")
+    rows = []
+    for metric in plan.metrics:
+        values = float(plan.value(metric, champion)), float(plan.value(metric, challenger))
+        if metric.is_accuracy:
+            rows.append(_tested(metric, values, outcomes.contingency(), plan.policy))
+        else:
+            rows.append(_resampled(metric, values, outcomes.n, draws.overall[metric.name], plan.policy))
+    return tuple(rows)
+
+
+def class_columns(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> list[list[MetricRow]]:
+    """For each metric that has classes, a row a label; p-values are adjusted over the classes."""
+    return [adjusted(_class_column(metric, outcomes, plan, draws)) for metric in plan.metrics if metric.by_class]
+
+
+def adjusted(rows: Sequence[Row]) -> list[Row]:
+    """Adjust the p-values of one metric for being many (Holm)."""
+    found = iter(holm([row.pvalue for row in rows if row.pvalue is not None]).tolist())
+    return [row if row.pvalue is None else replace(row, pvalue_adjusted=next(found)) for row in rows]
+
+
+def _class_column(metric: Metric, outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> list[MetricRow]:
+    """One metric of every label. Recall is McNemar on the label's rows; the others are resampled."""
+    champion = class_values(metric, totals(outcomes, "champion"))
+    challenger = class_values(metric, totals(outcomes, "challenger"))
+    rows = []
+    for i, (label, support) in enumerate(zip(outcomes.labels, outcomes.truth_support.tolist(), strict=True)):
+        values = float(champion[i]), float(challenger[i])
+        if support and metric.name == "recall":
+            rows.append(_tested(metric, values, outcomes.contingency(label), plan.policy))
+        elif support and metric.name in draws.by_class:
+            rows.append(_resampled(metric, values, support, draws.by_class[metric.name][:, i], plan.policy))
+        else:
+            rows.append(_row(metric, values, support))
+    return rows
+
+
+def _tested(metric: Metric, values: tuple[float, float], table: Contingency, policy: Policy) -> MetricRow:
+    """A proportion of paired rows: McNemar's test and Tango's interval."""
+    test = mcnemar(table, method=policy.method)
+    row = _row(metric, values, table.n, interval=tango_interval(table, confidence_level=policy.confidence), by="tango")
+    return replace(row, test=f"mcnemar {test.method}", statistic=test.statistic, pvalue=test.pvalue)
+
+
+def _resampled(metric: Metric, values: tuple[float, float], n: int, effects: Floats, policy: Policy) -> MetricRow:
+    """Any other metric: the paired bootstrap."""
+    interval = percentile_interval(effects, confidence_level=policy.confidence)
+    row = _row(metric, values, n, interval=interval, by="bootstrap percentile")
+    if interval is None and abs(row.effect) > NOISE:
+        return row  # an effect that no resample changes cannot be told from chance by resampling
+    return replace(row, test="paired bootstrap", pvalue=bootstrap_pvalue(effects))
+
+
+def _row(
+    metric: Metric, values: tuple[float, float], n: int, *, interval: Interval | None = None, by: str = NOT_ESTIMABLE
+) -> MetricRow:
+    champion, challenger = values
+    effect = challenger - champion
+    return MetricRow(
+        metric=metric.name,
+        champion=champion,
+        challenger=challenger,
+        effect=effect,
+        rel_effect=effect / champion if champion else None,
+        improvement=effect if metric.greater_is_better else 0.0 - effect,  # not -0.0
+        greater_is_better=metric.greater_is_better,
+        ci_lower=interval.lower if interval else None,
+        ci_upper=interval.upper if interval else None,
+        ci_method=by if interval else NOT_ESTIMABLE,
+        test="none",
+        statistic=None,
+        pvalue=None,
+        pvalue_adjusted=None,
+        n=n,
+    )
