@@ -152,10 +152,16 @@ class Policy:
         """Level of the test."""
         return round(1 - self.confidence, 12)  # 1 - 0.95 is 0.05, not 0.050000000000000044
 
+    def margin_that_matters(self, metric: str) -> float | None:
+        """The smallest effect on a metric that matters: the margin, or one point; None where neither is in its unit."""
+        if self.margin is not None and unit(metric) == unit(self.primary):
+            return self.margin
+        return _MARGIN_THAT_MATTERS if unit(metric) == "share" else None
+
     @property
-    def margin_that_matters(self) -> float:
-        """The margin, or one point where the policy has none."""
-        return _MARGIN_THAT_MATTERS if self.margin is None else self.margin
+    def decisive(self) -> str:
+        """The metric that the verdict hangs on first."""
+        return "accuracy" if self.rule == "share" else self.primary
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -20,7 +20,16 @@ from pydantic_core import core_schema
 
 from abtest.decision import Decision
 from abtest.errors import InvalidInputError
-from abtest.evaluator import ClassRow, Evaluation, MetricRow, SegmentRow, Skipped, both_sides, check_options
+from abtest.evaluator import (
+    ClassRow,
+    Evaluation,
+    MetricRow,
+    PowerReading,
+    SegmentRow,
+    Skipped,
+    both_sides,
+    check_options,
+)
 from abtest.labels import LABEL_TYPES, Label, LabelType
 from abtest.metrics.classification import Average
 from abtest.outcomes import Contingency, Counts, PairedOutcomes
@@ -194,6 +203,7 @@ class ComparisonRecord:
         segments: One row a segment and metric.
         contingency: Who was right where.
         mcnemar: The test of equal accuracy.
+        power: What these rows could have shown, and how many would settle the question.
         confusion: Both confusion matrices; null where there are too many classes.
         outcomes: The table everything was computed from.
         decision: The verdict and its reasons.
@@ -222,6 +232,7 @@ class ComparisonRecord:
     segments: tuple[SegmentRow, ...]
     contingency: Contingency
     mcnemar: McNemar
+    power: PowerReading | None
     confusion: Confusion | None
     outcomes: Annotated[
         PairedOutcomes,
@@ -274,6 +285,7 @@ class ComparisonRecord:
             segments=evaluation.segments,
             contingency=evaluation.contingency,
             mcnemar=evaluation.mcnemar,
+            power=evaluation.power,
             confusion=confusion,
             outcomes=outcomes,
             decision=decision,
@@ -319,6 +331,7 @@ class ComparisonRecord:
             segments=self.segments,
             contingency=self.contingency,
             mcnemar=self.mcnemar,
+            power=self.power,
             counted=self.counted,
             skipped=self.skipped,
             notices=self.notices,

@@ -68,7 +68,8 @@ def size(difference: float, unit: Unit) -> str:
         >>> size(-0.021, "share"), size(-1.5, "number")
         ('2.1 points', '1.500')
     """
-    return effect(abs(difference), unit).lstrip("+")
+    written = effect(abs(difference), unit).lstrip("+")
+    return "1.0 point" if written == "1.0 points" else written
 
 
 def interval(lower: float, upper: float, unit: Unit, *, spell_unit: bool = True) -> str:

@@ -45,7 +45,7 @@ def share(evaluation: Evaluation, policy: Policy) -> Ruling:
 
 def non_inferior(evaluation: Evaluation, policy: Policy) -> Ruling:
     """The interval above −margin is PROMOTE, below it KEEP_CHAMPION, across it INSUFFICIENT_EVIDENCE."""
-    return _against(evaluation.metric(policy.primary), -policy.margin_that_matters, policy, "non-inferior")
+    return _against(evaluation.metric(policy.primary), -(policy.margin or 0.0), policy, "non-inferior")
 
 
 def primary(evaluation: Evaluation, policy: Policy) -> Ruling:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.errors import InvalidInputError
+from abtest.evaluator.power import PowerReading, power_reading
 from abtest.evaluator.rows import (
     FEW_ROWS,
     NOT_ESTIMABLE,
@@ -48,6 +49,7 @@ __all__ = [
     "ClassRow",
     "Evaluation",
     "MetricRow",
+    "PowerReading",
     "SegmentRow",
     "Skipped",
     "both_sides",
@@ -112,6 +114,7 @@ def evaluate(
         segments=segments,
         contingency=contingency,
         mcnemar=mcnemar(contingency, method=policy.method),
+        power=power_reading(next(row for row in metrics if row.metric == policy.decisive), contingency, policy),
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
         skipped=tuple(_skipped(outcomes, plan)),
         notices=(

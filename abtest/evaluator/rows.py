@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from abtest.evaluator.power import PowerReading
 from abtest.labels import Label
 from abtest.outcomes import Contingency
 from abtest.stats.mcnemar import McNemar
@@ -123,6 +124,7 @@ class Evaluation:
         counted: The metrics that count towards the share improved; one that is accuracy by another name does not.
         skipped: What was not computed.
         notices: What a reader has to know about the numbers.
+        power: What these rows could have shown on the metric that the verdict hangs on.
         latency: Seconds a row's prediction takes, where both models were timed.
         size: Bytes on disk, where both are known.
     """
@@ -135,6 +137,7 @@ class Evaluation:
     counted: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     notices: tuple[str, ...] = ()
+    power: PowerReading | None = None
     latency: BothSides | None = None
     size: BothSides | None = None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.evaluator import FEW_ROWS
 from abtest.metrics.catalogue import in_text, title, unit
+from abtest.reporter import summary
 from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
@@ -97,6 +98,15 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         ),
         references="Tango (1998), Statistics in Medicine 17:891.",
     )
+    if record.power is not None:
+        yield Paragraph(
+            term="Were these rows enough?",
+            text=(
+                f"{summary.enough(record)} This is reckoned from how many rows tell the two sides apart, and never "
+                "from the difference that was observed."
+            ),
+            references="Connor (1987), Biometrics 43:207, refined by exact power.",
+        )
     if len(record.metrics) > 1:
         yield Paragraph(
             term="The other metrics",
@@ -154,7 +164,7 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
 def _verdict(policy: Policy) -> str:
     metric = in_text(policy.primary)
     if policy.rule == "non-inferior":
-        margin = wording.size(policy.margin_that_matters, unit(policy.primary))
+        margin = wording.size(policy.margin or 0.0, unit(policy.primary))
         return (
             f"It is PROMOTE if the interval of {metric} excludes a loss of more than {margin}, KEEP_CHAMPION if it "
             "holds no smaller loss than that, and INSUFFICIENT_EVIDENCE if it leaves both open."

@@ -307,16 +307,44 @@ def _rates(row: MetricRow, rows: str) -> str:
     return f"on the same {rows} the challenger's {in_text(row.metric)} is {challenger}, the champion's {champion}"
 
 
+def enough(record: ComparisonRecord) -> str:
+    """Say what these rows could have shown, and how many would settle the question."""
+    found, n = record.power, record.data.n
+    if found is None:
+        return ""
+    kind, proves = unit(found.metric), record.settings.policy.rule == "non-inferior"
+    rows, often = wording.plural(n, "row"), f"{100 * found.power:g} % of the time"
+    margin = wording.size(found.margin, kind)
+    if found.detectable is None:
+        said = f"So few rows find no difference {often}."
+    else:
+        size = wording.size(found.detectable, kind)
+        said = (
+            f"Of two models equally good, these {rows} prove {often} that one is not worse by {size}."
+            if proves
+            else f"These {rows} find a difference of {size} or more {often}."
+        )
+    if found.rows_needed is None:
+        return f"{said} The two sides differ on too few rows for {margin} to be possible at all."
+    if found.rows_needed <= n:
+        return f"{said} That is enough for {margin}; smaller differences take more rows."
+    more = wording.whole(found.rows_needed - n)
+    return (
+        f"{said} For {margin} it takes {wording.whole(found.rows_needed)}: {more} more. Label them all before "
+        "looking again, as looking at every step finds differences that are not there."
+    )
+
+
 def _advice(record: ComparisonRecord, accuracy: MetricRow) -> str:
-    verdict = record.decision.verdict
+    verdict, guarded = record.decision.verdict, record.decision.verdict is not record.decision.by_rule
+    if verdict is Verdict.CONDITIONAL:
+        if accuracy.improvement < 0:
+            return "It is never promoted automatically; somebody has to decide that this trade is wanted."
+        what = "what the guardrail warns of can be lived with" if guarded else "what improved is worth what did not"
+        return f"Somebody has to decide whether {what}."
+    if verdict is Verdict.INSUFFICIENT_EVIDENCE:
+        why = "The guardrails that do not hold say what is not settled." if guarded else enough(record)
+        return f"Keep the champion for now. {why}".strip()
     if verdict is Verdict.PROMOTE:
         return "Promote it."
-    if verdict is Verdict.KEEP_CHAMPION:
-        return "Keep the champion, and look below where the challenger is worse."
-    if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-        return "Keep the champion for now; more labelled rows could tell the two apart."
-    if accuracy.improvement < 0:
-        return "It is never promoted automatically; somebody has to decide that this trade is wanted."
-    if verdict is not record.decision.by_rule:
-        return "Somebody has to decide whether what the guardrail warns of can be lived with."
-    return "Somebody has to decide whether what improved is worth what did not."
+    return "Keep the champion, and look below where the challenger is worse."

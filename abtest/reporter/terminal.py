@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from abtest.decision import Verdict
 from abtest.reporter.layout import short
 from abtest.reporter.palette import BETTER, CHALLENGER, CHAMPION, WORSE
 
@@ -27,7 +28,16 @@ def render(summary: Summary) -> RenderableType:
     """Lay out verdict, table and reasons for rich to print."""
     style = f"bold {_TONES[summary.tone]}"
     verdict = Text.assemble((f"{summary.verdict}", style), "  ", summary.headline)
-    return Group(verdict, Text(), _table(summary), *_segments(summary), Text(), *_reasons(summary), *_notices(summary))
+    return Group(
+        verdict,
+        Text(),
+        _table(summary),
+        *_segments(summary),
+        Text(),
+        *_reasons(summary),
+        *_advice(summary),
+        *_notices(summary),
+    )
 
 
 def _table(summary: Summary) -> Table:
@@ -73,6 +83,11 @@ def _reasons(summary: Summary) -> list[Text]:
 
 def _hold(guardrails: int) -> str:
     return "1 guardrail holds" if guardrails == 1 else f"{guardrails} guardrails hold"
+
+
+def _advice(summary: Summary) -> list[Text]:
+    """What to do where the evidence is not enough; other verdicts speak for themselves."""
+    return [Text(f"○ {summary.advice}")] if summary.verdict is Verdict.INSUFFICIENT_EVIDENCE else []
 
 
 def _notices(summary: Summary) -> list[Text]:

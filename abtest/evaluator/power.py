@@ -1,0 +1,102 @@
+"""What these rows could have shown, and how many would settle the question."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy import special
+
+from abtest.stats import power as exact
+from abtest.stats.proportions import normal_quantile
+
+if TYPE_CHECKING:
+    from abtest.evaluator.rows import MetricRow
+    from abtest.outcomes import Contingency
+    from abtest.policy import Policy
+
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerReading:
+    """The power of a comparison, from the observed discordance or spread and never from the observed effect.
+
+    Attributes:
+        metric: The metric that the verdict hangs on.
+        power: The probability meant by "could have shown".
+        discordance: Share of rows on which exactly one side is right; where that is none, the most it may be. None for
+            a metric other than accuracy, whose interval's width says as much.
+        margin: The smallest effect that matters.
+        detectable: The smallest effect that these rows show with that probability; under the rule "non-inferior" the
+            smallest margin that they prove between equals. None where they show nothing.
+        rows_needed: Rows that settle the margin with that probability; None where no number does, as an effect of that
+            size cannot be.
+    """
+
+    metric: str
+    power: float
+    discordance: float | None
+    margin: float
+    detectable: float | None
+    rows_needed: int | None
+
+
+def power_reading(row: MetricRow, table: Contingency, policy: Policy) -> PowerReading | None:
+    """Find what so many rows can show on a metric.
+
+    Args:
+        row: The metric the verdict hangs on.
+        table: Who was right where.
+        policy: Names the rule, the margin that matters, the confidence and the test.
+
+    Returns:
+        None where the metric has no margin, or no interval.
+    """
+    margin = policy.margin_that_matters(row.metric)
+    if margin is None:
+        return None
+    if row.metric == "accuracy":
+        return _of_accuracy(row, table, policy, margin)
+    if row.ci_lower is None or row.ci_upper is None:
+        return None
+    return _of_width(row, row.ci_upper - row.ci_lower, policy, margin)
+
+
+def _of_accuracy(row: MetricRow, table: Contingency, policy: Policy, margin: float) -> PowerReading:
+    limit = exact.discordance_limit(table.n, table.discordant, confidence_level=policy.confidence)
+    discordance = table.discordant / table.n if table.discordant else limit
+    level = policy.confidence
+    if policy.rule == "non-inferior":
+        detectable = exact.provable_margin(table.n, discordance, power=POWER, confidence_level=level)
+        needed: int | None = exact.noninferiority_rows(discordance, margin, power=POWER, confidence_level=level)
+    else:
+        detectable = exact.detectable_effect(
+            table.n, discordance, power=POWER, confidence_level=level, method=policy.method
+        )
+        needed = None
+        if margin <= discordance:
+            needed = exact.rows_needed(discordance, margin, power=POWER, confidence_level=level, method=policy.method)
+    return PowerReading(
+        metric=row.metric,
+        power=POWER,
+        discordance=discordance,
+        margin=margin,
+        detectable=detectable,
+        rows_needed=needed,
+    )
+
+
+def _of_width(row: MetricRow, width: float, policy: Policy, margin: float) -> PowerReading:
+    """By the normal formula: an interval's width is 2z standard errors, which shrink with the root of the rows."""
+    z = normal_quantile(policy.confidence)
+    reach = width * (z + float(special.ndtri(POWER))) / (2 * z)
+    return PowerReading(
+        metric=row.metric,
+        power=POWER,
+        discordance=None,
+        margin=margin,
+        detectable=reach,
+        rows_needed=math.ceil(row.n * (reach / margin) ** 2),
+    )
