@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
@@ -79,8 +79,11 @@ class Guardrail:
 
     def _check_place(self) -> None:
         segment: Any = self.segment  # from TOML it may be anything
-        if segment is not None and (not isinstance(segment, str) or not self.segmentation):
+        if segment is not None and (not isinstance(segment, str) or not self.segmentation or self.segment_value == ""):
             raise PolicyError(f"segment must be 'column' or 'column=value', got {self.segment!r}.")
+        class_: Any = self.class_  # from TOML it may be anything
+        if not (class_ is None or isinstance(class_, str | bool) or is_number(class_)):
+            raise PolicyError(f"class must be text, a number, true or false, got {class_!r}.", hint='class = "fraud"')
         if self.class_ is not None and self.segment is not None:
             raise PolicyError("class and segment cannot be joined in one guardrail.", hint="write one for each.")
         if not (self.is_about_quality or self.metric == ROWS) and (self.class_ is not None or self.segment is not None):
@@ -112,8 +115,9 @@ class Guardrail:
         margin: Any = self.margin  # from TOML it may be anything
         if margin is None:
             raise PolicyError(f"a guardrail on {self.metric} needs a margin.", hint="margin = 0.02")
-        if isinstance(margin, bool) or not isinstance(margin, int | float) or not math.isfinite(margin):
+        if not is_number(margin):
             raise PolicyError(f"margin must be a number, got {margin!r}.", hint="margin = 0.02")
+        object.__setattr__(self, "margin", float(margin))  # 1 and 1.0 are one margin, and one digest
         if margin < 0:
             raise PolicyError(
                 f"margin must be at least 0, got {margin:g}.", hint=f"write the harm tolerated as a size: {-margin:g}."
@@ -161,6 +165,16 @@ class Guardrail:
             raise PolicyError("a guardrail needs a metric.", hint='metric = "recall"')
         values: dict[str, Any] = {"class_" if key == "class" else key: value for key, value in data.items()}
         return cls(**values)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number, and no boolean.
+
+    Example:
+        >>> is_number(2), is_number(float("nan")), is_number(True), is_number("2")
+        (True, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _spelled(name: object) -> str:

@@ -20,7 +20,7 @@ from abtest.labels import Label, Side, label_order
 from abtest.tally import LabelCounts, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from abtest.labels import LabelType
 
@@ -166,11 +166,10 @@ class PairedOutcomes:
         if len(kinds) > 1 or not kinds <= {bool, int, float, str}:
             raise InvalidInputError("outcomes.labels must be of one type: int, float, str or bool.")
         counts, segments = _read_cells(cells, labels), {}
-        for entry in data.get("segments", ()):
-            own = _read_cells(entry["cells"], labels)
-            if not own <= counts:
-                raise InvalidInputError(f"outcomes.segments: {entry['name']} = {entry['value']} has rows of its own.")
-            segments[entry["name"], entry["value"]] = own
+        for name, value, own in _read_segments(data.get("segments", ())):
+            segments[name, value] = _read_cells(own, labels)
+            if not segments[name, value] <= counts:
+                raise InvalidInputError(f"outcomes.segments: {name} = {value} has rows that the whole lacks.")
         return cls.from_counts(counts, segments)
 
     def to_dict(self) -> dict[str, Any]:
@@ -201,6 +200,11 @@ class PairedOutcomes:
                     hint="tally both with the same --label-type.",
                 )
         ours_by, theirs_by = self._segment_counts(), other._segment_counts()
+        if self.n and other.n and ({name for name, _ in ours_by} != {name for name, _ in theirs_by}):
+            raise InvalidInputError(
+                "Outcomes told apart by different segments do not add up: some rows would be in none.",
+                hint="tally both with the same --segments.",
+            )
         merged = {key: ours_by.get(key, Counter()) + theirs_by.get(key, Counter()) for key in {**ours_by, **theirs_by}}
         return PairedOutcomes.from_counts(self.to_counts() + other.to_counts(), merged)
 
@@ -307,6 +311,20 @@ def _read_cells(cells: Iterable[Any], labels: tuple[Label, ...]) -> Counter[tupl
         y, a, b, count = cell
         counts[labels[y], labels[a], labels[b]] += count
     return counts
+
+
+def _read_segments(entries: object) -> Iterator[tuple[str, str, Iterable[Any]]]:
+    told = "outcomes.segments must be a list of tables with name, value and cells."
+    if not isinstance(entries, list | tuple):
+        raise InvalidInputError(told)
+    for entry in entries:
+        try:
+            name, value, cells = entry["name"], entry["value"], tuple(entry["cells"])
+        except (KeyError, TypeError):
+            raise InvalidInputError(told) from None
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidInputError(told)
+        yield name, value, cells
 
 
 def _is_cell(cell: object, labels: int) -> bool:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, PolicyError, near
-from abtest.guardrail import Guardrail
-from abtest.metrics.catalogue import metric_names, unit
+from abtest.guardrail import ROWS, Guardrail, is_number
+from abtest.metrics.catalogue import ALIASES, metric_names, unit
+from abtest.metrics.classification import CATALOGUE
 from abtest.metrics.costs import COST
+from abtest.reuse import REUSES, Reuse
 from abtest.stats.mcnemar import METHODS, McNemarMethod
 
 Rule: TypeAlias = Literal["share", "non-inferior", "primary"]
@@ -42,6 +43,8 @@ class Policy:
         margin: The smallest effect that matters, in the metric's own unit: the harm that "non-inferior" tolerates, the
             gain that "primary" asks for, and what "rows needed" plans for.
         guardrails: What must not get worse; they can only make a verdict less favourable.
+        reuse: What another use of a test set does: "warn" says so, "spend" tests each use at a smaller level, "refuse"
+            allows one. Uses are counted in MLflow.
         costs: Cost of predicting j when the truth is i, as ``costs[i][j]``; makes the metric "cost".
 
     Raises:
@@ -64,17 +67,19 @@ class Policy:
     primary: str = "accuracy"
     margin: float | None = None
     guardrails: tuple[Guardrail, ...] = ()
-    costs: Costs = field(default_factory=dict)
+    costs: Costs = field(default_factory=dict, hash=False)
+    reuse: Reuse = "warn"
 
     def __post_init__(self) -> None:
         for name in ("confidence", "promote_share", "conditional_share"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if not is_number(value):
                 raise PolicyError(f"{name} must be a number, got {value!r}.")
+            object.__setattr__(self, name, float(value))  # 1 and 1.0 are one policy, and one digest
         if not 0 < self.confidence < 1:
             hint = f"{self.confidence / 100:g} means {self.confidence:g} %." if 1 < self.confidence < 100 else None
             raise PolicyError(f"confidence must be in (0, 1), got {self.confidence:g}.", hint=hint)
-        for name, known in (("method", METHODS), ("rule", RULES)):
+        for name, known in (("method", METHODS), ("rule", RULES), ("reuse", REUSES)):
             value = getattr(self, name)
             if value not in known:
                 raise PolicyError(
@@ -87,7 +92,7 @@ class Policy:
                 f"conditional_share must be in (0, promote_share = {self.promote_share:g}], "
                 f"got {self.conditional_share:g}."
             )
-        _check_costs(self.costs)
+        object.__setattr__(self, "costs", _read_costs(self.costs))
         object.__setattr__(self, "metrics", self._spelled_metrics())
         object.__setattr__(self, "guardrails", self._read_guardrails())
         self._check_primary()
@@ -120,16 +125,23 @@ class Policy:
                     f"guardrails[{i}]: {guardrail.metric} is not among the policy's metrics, so it is not computed.",
                     hint=f"add '{guardrail.metric}' to metrics.",
                 )
+            if guardrail.metric == ROWS and guardrail.class_ is not None and not self._is_by_class:
+                raise PolicyError(
+                    f"guardrails[{i}]: no metric of the policy has classes, so their rows are not counted.",
+                    hint="add 'recall' to metrics.",
+                )
             read.append(guardrail)
         return tuple(read)
 
     def _check_primary(self) -> None:
-        (primary,) = _names((self.primary,))
-        object.__setattr__(self, "primary", primary)
+        given: Any = self.primary  # from TOML it may be anything
+        primary = ALIASES.get(given, given) if isinstance(given, str) else given
         if primary not in self.metrics:
             raise PolicyError(
-                f"primary must be among the policy's metrics, got {primary!r}.", hint="add it to metrics."
+                f"primary must be among the policy's metrics ({', '.join(self.metrics)}), got {given!r}.",
+                hint=near(str(given), self.metrics) or "add it to metrics.",
             )
+        object.__setattr__(self, "primary", primary)
         margin: Any = self.margin  # from TOML it may be anything
         if margin is None:
             if self.rule == "non-inferior":
@@ -138,14 +150,19 @@ class Policy:
                     hint="margin = 0.01 tolerates a loss of 1 point.",
                 )
             return
-        if isinstance(margin, bool) or not isinstance(margin, int | float) or not math.isfinite(margin):
+        if not is_number(margin):
             raise PolicyError(f"margin must be a number, got {margin!r}.")
+        object.__setattr__(self, "margin", float(margin))
         if margin <= 0:
             raise PolicyError(f"margin must be above 0, got {margin:g}.", hint="0.01 is 1 point, up or down.")
         if margin >= 1 and unit(primary) == "share":
             raise PolicyError(
                 f"margin must be below 1, got {margin:g}.", hint=f"{margin / 100:g} is {margin:g} points."
             )
+
+    @property
+    def _is_by_class(self) -> bool:
+        return bool(self.costs) or any(name in CATALOGUE and CATALOGUE[name].by_class for name in self.metrics)
 
     @property
     def alpha(self) -> float:
@@ -192,8 +209,10 @@ class Policy:
         rule = data.get("rule", "share")
         for key in _ONE_METRIC_KEYS if rule == "share" else _SHARE_KEYS:
             if key in data and rule in RULES:
+                readers = "share" if key in _SHARE_KEYS else "non-inferior or primary"
                 raise PolicyError(
-                    f"{source}: {key} means nothing under the rule {rule}.", hint="remove one of the two."
+                    f"{source}: {key} means nothing under the rule {rule}.",
+                    hint=f"remove {key}, or let the rule be {readers}.",
                 )
         values = dict(data)
         if isinstance(values.get("metrics"), list):
@@ -211,13 +230,17 @@ def _names(given: tuple[str, ...]) -> tuple[str, ...]:
         raise PolicyError(error.message, hint=error.hint) from None
 
 
-def _check_costs(costs: object) -> None:
+def _read_costs(costs: object) -> dict[str, dict[str, float]]:
+    """Spell classes as text, as a JSON file does, and costs as floats: equal policies have one digest."""
     example = "write [policy.costs], then one line a class: fraud = { ok = 100.0 }"
     if not isinstance(costs, Mapping):
         raise PolicyError(f"costs must be a table of tables, got {costs!r}.", hint=example)
+    read: dict[str, dict[str, float]] = {}
     for truth, row in costs.items():
         if not isinstance(row, Mapping):
             raise PolicyError(f"costs.{truth} must be a table, got {row!r}.", hint=example)
         for predicted, cost in row.items():
-            if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
+            if not is_number(cost):
                 raise PolicyError(f"costs.{truth}.{predicted} must be a finite number, got {cost!r}.")
+        read[str(truth)] = {str(predicted): float(cost) for predicted, cost in row.items()}
+    return read

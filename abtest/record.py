@@ -22,7 +22,9 @@ from abtest.decision import Decision
 from abtest.errors import InvalidInputError
 from abtest.evaluator import (
     ClassRow,
+    Confirmation,
     Evaluation,
+    Growth,
     MetricRow,
     PowerReading,
     SegmentRow,
@@ -34,6 +36,7 @@ from abtest.labels import LABEL_TYPES, Label, LabelType
 from abtest.metrics.classification import Average
 from abtest.outcomes import Contingency, Counts, PairedOutcomes
 from abtest.policy import Policy
+from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
 
 SCHEMA_VERSION: Final = "1.0"
@@ -71,14 +74,70 @@ class ComparedModel:
         return self.version is not None and self.uri == f"models:/{model}/{self.version}"
 
     @property
+    def told(self) -> str:
+        """What it is known by in MLflow's tags: its version, or its reference where it has none."""
+        return str(self.version or self.ref)
+
+    @property
     def short(self) -> str:
         """How a reader tells it from others: "v3", or its reference where it has no version."""
         return f"v{self.version}" if self.version is not None else self.ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """The training data, and what of them is in the test data.
+
+    Attributes:
+        path: Where they are.
+        n: Rows read.
+        leaked: Test rows whose features and label occur in them.
+        conflicting: Test rows whose features occur in them, but only with other labels.
+        first_rows: The first leaked rows' numbers in the test data, from 1.
+        total_variation: Half the sum of the absolute differences between the classes' shares.
+        pvalue: Of equal shares.
+    """
+
+    path: str
+    n: int
+    leaked: int
+    conflicting: int
+    first_rows: tuple[int, ...]
+    total_variation: float
+    pvalue: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """What else differs between the two models; each is empty where nothing does.
+
+    Attributes:
+        columns: Columns that one side takes and the other does not, or in another type.
+        packages: What they were made to run with, where that differs.
+        notices: What could not be compared.
+    """
+
+    columns: tuple[str, ...]
+    packages: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedData:
-    """The labelled rows: ``n`` were compared, ``digest`` names all the content, ``uses`` counts comparisons on it."""
+    """The labelled rows.
+
+    Attributes:
+        path: Where they are.
+        n: Rows compared.
+        digest: Names all the content.
+        target: The column with the truth.
+        unit: The column that says which rows belong together.
+        uses: How many challengers were compared on these rows, with this one.
+        rows: Rows read, labelled or not.
+        rows_digest: Names them in their order, so that data which extend them are recognised.
+        duplicates: Rows beyond the first of their kind; None where there were too many to look at.
+        train: What the training data have in common with them, where they are known.
+    """
 
     path: str
     n: int
@@ -86,6 +145,10 @@ class ComparedData:
     target: str | None
     unit: str | None = None
     uses: int | None = None
+    rows: int | None = None
+    rows_digest: str | None = None
+    duplicates: int | None = None
+    train: TrainingData | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +267,10 @@ class ComparisonRecord:
         contingency: Who was right where.
         mcnemar: The test of equal accuracy.
         power: What these rows could have shown, and how many would settle the question.
+        bayes: What to believe of the challenger's accuracy, beside the test.
+        growth: Where the data extend those of an earlier look at the same two models.
+        confirmation: Where a locked test set was opened.
+        differences: What else differs between the two models; null where that is not known.
         confusion: Both confusion matrices; null where there are too many classes.
         outcomes: The table everything was computed from.
         decision: The verdict and its reasons.
@@ -233,6 +300,10 @@ class ComparisonRecord:
     contingency: Contingency
     mcnemar: McNemar
     power: PowerReading | None
+    bayes: Posterior | None
+    growth: Growth | None
+    confirmation: Confirmation | None
+    differences: Differences | None
     confusion: Confusion | None
     outcomes: Annotated[
         PairedOutcomes,
@@ -262,6 +333,7 @@ class ComparisonRecord:
         evaluation: Evaluation,
         decision: Decision,
         provenance: Provenance,
+        differences: Differences | None = None,
         notices: tuple[str, ...] = (),
         created_at: datetime | None = None,
     ) -> ComparisonRecord:
@@ -286,6 +358,10 @@ class ComparisonRecord:
             contingency=evaluation.contingency,
             mcnemar=evaluation.mcnemar,
             power=evaluation.power,
+            bayes=evaluation.bayes,
+            growth=evaluation.growth,
+            confirmation=evaluation.confirmation,
+            differences=differences,
             confusion=confusion,
             outcomes=outcomes,
             decision=decision,
@@ -332,6 +408,9 @@ class ComparisonRecord:
             contingency=self.contingency,
             mcnemar=self.mcnemar,
             power=self.power,
+            bayes=self.bayes,
+            growth=self.growth,
+            confirmation=self.confirmation,
             counted=self.counted,
             skipped=self.skipped,
             notices=self.notices,
@@ -345,10 +424,13 @@ class ComparisonRecord:
         tags = {
             "abtest.verdict": str(self.decision.verdict),
             "abtest.model_name": self.model_name,
-            "abtest.champion_version": str(self.champion.version or self.champion.ref),
-            "abtest.challenger_version": str(self.challenger.version or self.challenger.ref),
+            "abtest.champion_version": self.champion.told,
+            "abtest.challenger_version": self.challenger.told,
             "abtest.data_digest": self.data.digest,
             "abtest.policy_digest": self.provenance.policy_digest,
+            "abtest.rows": None if self.data.rows_digest is None else str(self.data.rows),
+            "abtest.rows_digest": self.data.rows_digest,
+            "abtest.confirm_digest": self.confirmation.digest if self.confirmation else None,
         }
         return {key: value for key, value in tags.items() if value}
 

@@ -15,11 +15,14 @@ from abtest import wording
 from abtest.errors import BackendError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 Reuse: TypeAlias = Literal["warn", "spend", "refuse"]
+DATA_DIGEST, CONFIRM_DIGEST = "abtest.data_digest", "abtest.confirm_digest"
+ROWS, ROWS_DIGEST = "abtest.rows", "abtest.rows_digest"
 REUSES: tuple[Reuse, ...] = get_args(Reuse)
 
 
@@ -86,33 +89,68 @@ class Judgement:
     sentence: str
 
 
-def uses(client: MlflowClient, digest: str) -> Uses:
-    """Count the uses of a test set, over all experiments, in whatever state they and their runs are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """An earlier comparison, and what its rows can be recognised by.
 
-    Args:
-        client: MLflow's, of the tracking server where comparisons are logged.
-        digest: Of all rows, as comparisons record it.
+    Attributes:
+        run_id: Its run.
+        rows: How many rows it read.
+        rows_digest: Their digest in their order.
+        data_digest: The digest of its data as a whole.
+        champion: The champion's version, or its reference.
+        challenger: Likewise.
+    """
+
+    run_id: str
+    rows: int
+    rows_digest: str
+    data_digest: str
+    champion: str
+    challenger: str
+
+
+def looks(client: MlflowClient, model_name: str | None) -> tuple[Look, ...]:
+    """List the earlier comparisons of a registered model whose rows can be recognised, the latest first.
 
     Raises:
         BackendError: MLflow does not answer.
     """
-    from mlflow.entities import ViewType  # noqa: PLC0415 - only who asks MLflow pays for it
+    if model_name is None:
+        return ()
+    found = []
+    for run in _comparisons(client, {"abtest.model_name": model_name}):
+        tags = run.data.tags
+        if tags.get(ROWS, "").isdecimal() and ROWS_DIGEST in tags:
+            found.append(
+                Look(
+                    run_id=run.info.run_id,
+                    rows=int(tags[ROWS]),
+                    rows_digest=tags[ROWS_DIGEST],
+                    data_digest=tags.get(DATA_DIGEST, ""),
+                    champion=tags.get("abtest.champion_version", ""),
+                    challenger=tags.get("abtest.challenger_version", ""),
+                )
+            )
+    return tuple(found)
 
-    wanted = f"tags.`abtest.kind` = 'comparison' and tags.`abtest.data_digest` = '{digest}'"
+
+def uses(client: MlflowClient, *digests: str) -> Uses:
+    """Count the uses of a test set, over all experiments, in whatever state they and their runs are.
+
+    Args:
+        client: MLflow's, of the tracking server where comparisons are logged.
+        digests: Of all rows, as comparisons record it; and those of earlier test sets that it extends.
+
+    Raises:
+        BackendError: MLflow does not answer.
+    """
     first: dict[tuple[str | None, str], int] = {}
-    try:
-        experiments = [found.experiment_id for found in _pages(client.search_experiments, view_type=ViewType.ALL)]
-        for run in _pages(
-            client.search_runs, experiment_ids=experiments, filter_string=wanted, run_view_type=ViewType.ALL
-        ):
-            tags = run.data.tags
-            # One without a challenger's name counts as one of its own: better one use too many than one too few.
-            key = (tags.get("abtest.model_name"), tags.get("abtest.challenger_version", f"run {run.info.run_id}"))
-            first[key] = min(run.info.start_time, first.get(key, run.info.start_time))
-    except Exception as error:  # whatever a store or a web server that is no MLflow makes MLflow raise
-        raise BackendError(
-            f"Earlier comparisons could not be read: {wording.first_line(error)}.", hint="is the MLflow server running?"
-        ) from error
+    for digest in dict.fromkeys(digests):
+        for tag in (DATA_DIGEST, CONFIRM_DIGEST):
+            for run in _comparisons(client, {tag: digest}):
+                key = _challenger(run)
+                first[key] = min(run.info.start_time, first.get(key, run.info.start_time))
     in_order = sorted(first.items(), key=lambda item: (item[1], str(item[0])))
     return Uses(
         challengers=tuple(
@@ -192,6 +230,36 @@ def check(policy_reuse: Reuse, use: int, alpha: float) -> Judgement:
         f"to {wording.percent(min(1.0, use * alpha / 2))} of such series."
     )
     return Judgement(level=alpha, sentence=sentence)
+
+
+def _comparisons(client: MlflowClient, tags: Mapping[str, str]) -> Iterator[Run]:
+    """Find every comparison with these tags."""
+    from mlflow.entities import ViewType  # noqa: PLC0415 - only who asks MLflow pays for it
+
+    wanted = {"abtest.kind": "comparison", **tags}
+    filters = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in wanted.items())
+    try:
+        experiments = [found.experiment_id for found in _pages(client.search_experiments, view_type=ViewType.ALL)]
+        yield from _pages(
+            client.search_runs, experiment_ids=experiments, filter_string=filters, run_view_type=ViewType.ALL
+        )
+    except Exception as error:  # whatever a store or a web server that is no MLflow makes MLflow raise
+        raise BackendError(
+            f"Earlier comparisons could not be read: {wording.first_line(error)}.", hint="is the MLflow server running?"
+        ) from error
+
+
+def _quoted(value: str) -> str:
+    """MLflow's filters know both kinds of quotes, and no escape for either."""
+    return f'"{value}"' if "'" in value else f"'{value}'"
+
+
+def _challenger(run: Run) -> tuple[str | None, str]:
+    """Who was tried. What has neither a version nor an address counts as one of its own: better one use too many."""
+    tags = run.data.tags
+    named = tags.get("abtest.challenger_version", "")
+    known = named.isdecimal() or "/" in named
+    return tags.get("abtest.model_name"), named if known else f"run {run.info.run_id}"
 
 
 def _pages(search: Callable[..., Any], **arguments: object) -> Iterator[Any]:

@@ -24,8 +24,11 @@ _REFERENCE_KEYS: dict[str, type] = {
 _COMPARE_KEYS: dict[str, type] = {
     **_REFERENCE_KEYS,
     "test_data": str,
+    "train_data": str,
+    "confirm_data": str,
     "target": str,
     "segments": str,
+    "unit": str,
     "label_type": str,
     "average": str,
     "pos_label": str,
@@ -44,7 +47,7 @@ _COMPARE_KEYS: dict[str, type] = {
     "drop_unlabelled": bool,
 }
 _TABLES = ("registry", "compare", "policy")
-_PATH_KEYS = ("test_data", "policy", "output", "champion_uri", "challenger_uri")
+_PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri")
 _KIND_NAMES = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
 
 
@@ -118,10 +121,15 @@ class Settings:
                 for key, value in registry.items()
             },
             compare={
-                key: _absolute(value, path.parent) if key in _PATH_KEYS else value for key, value in compare.items()
+                key: _absolute(value, path.parent) if key in _PATH_KEYS or _is_train_file(key, value) else value
+                for key, value in compare.items()
             },
             policy=table.get("policy", {}),
         )
+
+
+def _is_train_file(key: str, value: object) -> bool:
+    return key == "train_data" and value != "run"
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class Tally:
                 f"Truth, champion and challenger must be columns of equal length, got shapes {shapes[0]}, {shapes[1]} "
                 f"and {shapes[2]}."
             )
+        for name in self._values:
+            if (segments or {})[name].shape != shapes[0]:
+                raise InvalidInputError(f"segments: '{name}' must have the shape of the truth, {shapes[0]}.")
         codes = [
             column.encode(values) for column, values in zip(self._columns, (y_true, champion, challenger), strict=True)
         ]

@@ -143,6 +143,22 @@ def pending_promotions(client: MlflowClient, experiment: str) -> tuple[Run, ...]
         return tuple(client.search_runs([found.experiment_id], filter_string=wanted)) if found else ()
 
 
+def training_source(client: MlflowClient, run_id: str) -> str | None:
+    """Find where the training data that a run logged lie, if that can be read as a file."""
+    with _told_as_ours(f"The data of run {run_id}"):
+        inputs = client.get_run(run_id).inputs
+    for entry in inputs.dataset_inputs if inputs else ():
+        context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
+        try:
+            source = json.loads(entry.dataset.source)
+        except ValueError:
+            continue
+        path = str(source.get("uri") or source.get("path") or "").removeprefix("file://")
+        if context.startswith("train") and path and "://" not in path and Path(path).exists():
+            return path
+    return None
+
+
 def user() -> str:
     """Who runs this, as the operating system knows them."""
     try:

@@ -6,17 +6,20 @@ log nothing unless told to.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from abtest import wording
+from abtest import honesty, wording
 from abtest.comparison import Comparison
-from abtest.decision import decide
+from abtest.decision import Verdict, decide
 from abtest.errors import InvalidInputError
-from abtest.evaluator import RESAMPLES, both_sides, evaluate
+from abtest.evaluator import RESAMPLES, Confirmation, both_sides, evaluate
+from abtest.labels import SIDES, Side
 from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
+from abtest.loaders.fingerprints import MOST_ROWS_KEPT
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
 from abtest.loaders.segments import check_columns, columns_of
 from abtest.metrics.catalogue import resolve
@@ -26,16 +29,18 @@ from abtest.record import ComparedData, ComparedModel, ComparisonRecord, Compari
 from abtest.registry import Reference, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     import pandas as pd
 
     from abtest.engines.local import Scored
-    from abtest.labels import Label, LabelType, Side
+    from abtest.evaluator import Evaluation
+    from abtest.labels import Label, LabelType
     from abtest.loaders.models import Model, Predictor
     from abtest.metrics.classification import Average
     from abtest.outcomes import PairedOutcomes
+    from abtest.record import Differences
 
     Given = str | Path | Reference | Predictor | None
 
@@ -47,6 +52,8 @@ def compare(
     challenger: Given = None,
     *,
     data: str | Path | pd.DataFrame,
+    train_data: str | Path | pd.DataFrame | None = None,
+    confirm_data: str | Path | pd.DataFrame | None = None,
     target: str | None = None,
     model_name: str | None = None,
     tracking_uri: str | None = None,
@@ -56,13 +63,14 @@ def compare(
     pos_label: Label | None = None,
     policy: Policy | None = None,
     segments: Sequence[str] = (),
+    unit: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
     output: str | Path | None = None,
     save_plot: bool = True,
-    log: bool = False,
+    log: bool | Literal["later"] = False,
     experiment: str | None = None,
     command: str | None = None,
     progress: Progress | None = None,
@@ -75,6 +83,9 @@ def compare(
             the alias ``champion``.
         challenger: The other one, likewise; by default what is in Staging or has the alias ``challenger``.
         data: Labelled rows: CSV, Parquet or JSON Lines; a file, a folder of Parquet, a glob, or a data frame.
+        train_data: What the models were trained on, to find rows that are in both; "run" is what the challenger's run
+            logged.
+        confirm_data: A locked test set, opened only after PROMOTE: it tells whether it confirms that, and nothing else.
         target: The column with the truth; by default the one column that neither model takes.
         model_name: The registered model; inferred when exactly one has both references.
         tracking_uri: As MLflow takes it; MLflow's own default if None.
@@ -84,13 +95,14 @@ def compare(
         pos_label: The positive label for "binary".
         policy: What must hold; the share rule by default.
         segments: Columns whose values tell segments apart, or columns crossed (``"region*device"``).
+        unit: The column that says which rows belong together (a user, a session): units are independent, rows are not.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         batch_size: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, and count them.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
-        log: Log the comparison to MLflow.
+        log: Log the comparison to MLflow; "later" promises that the caller will.
         experiment: Where it is logged; ``abtest/<model>`` by default.
         command: The command line this came from, for the record.
         progress: Called as ``progress(what, rows_done, rows_in_all)``.
@@ -126,30 +138,72 @@ def compare(
     if target is not None and target not in dataset.columns:
         raise dataset.missing(target, "target column")
     check_columns(dataset, settings.segments, target)
-    named = bool(log or tracking_uri or registry_uri)
+    if unit is not None and unit not in dataset.columns:
+        raise dataset.missing(unit, "unit column")
+    named = bool(log is True or tracking_uri or registry_uri)
     registry = Registry(tracking_uri, registry_uri) if named or _needs_registry(sides, references) else None
     name, *pins = pin_sides(registry, model_name, references["champion"], references["challenger"])
     pinned: dict[Side, Pinned] = dict(zip(sides, pins, strict=True))
     models = {side: _load(side, given, pinned[side], registry) for side, given in sides.items()}
-    target, notices = _target(target, models, dataset, settings.segments)
+    target, notices = _target(target, models, dataset, (*settings.segments, *([unit] if unit else [])))
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
-    scored = _score(models, dataset, target, settings, progress)
+    compared = {side: _compared(given, pinned[side]) for side, given in sides.items()}
+    book = _Book(
+        registry=registry, model_name=name, sides={side: m.told for side, m in compared.items()}, logged=bool(log)
+    )
+    use = book.use(settings.policy, digest)
+    train = _training_source(train_data, registry, compared["challenger"].run_id)
+    looks = honesty.earlier_looks(registry, name)
+    scored = _score(
+        models, dataset, target, settings, progress, unit=unit, marks=[look.rows for look in looks], train=train
+    )
     if scored.majority is not None:
         notices.append(f"The champion is the majority-class predictor: it always says {scored.majority!r}.")
+    known = honesty.extended(looks, scored.fingerprints)
+    if known:
+        use = book.use(settings.policy, digest, *(look.data_digest for look in known))
+    asked, settings = settings, replace(settings, policy=use.policy)
+    compared = {side: _with_footprint(model, models[side], scored) for side, model in compared.items()}
+    evaluation = _evaluated(scored, settings, compared, progress)
+    rows = scored.fingerprints
+    grown, told = honesty.growth(known, rows.n if rows else 0, book.sides, *_pairs(scored))
+    evaluation = replace(evaluation, growth=grown)
+    notices += [*([use.notice] if use.notice else []), *told, *honesty.repeated(rows)]
+    leaks, told = (None, ()) if train is None or rows is None else honesty.training(rows, train, settings.policy.alpha)
+    if confirm_data is not None and decide(evaluation, settings.policy).verdict is Verdict.PROMOTE:
+        evaluation = replace(
+            evaluation,
+            confirmation=_confirmed(
+                confirm_data, digest, models, target, asked, unit=unit, book=book, progress=progress
+            ),
+        )
     record = _record(
         scored.outcomes,
         settings,
+        evaluation,
         model_name=name,
-        models={side: _compared(given, pinned[side], models[side], scored) for side, given in sides.items()},
-        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target),
-        notices=(*notices, *scored.notices),
+        models=compared,
+        data=ComparedData(
+            path=dataset.name,
+            n=scored.outcomes.n,
+            digest=digest,
+            target=target,
+            unit=unit,
+            uses=use.number,
+            rows=rows.n if rows else None,
+            rows_digest=rows.end.digest if rows else None,
+            duplicates=rows.duplicates if rows else None,
+            train=leaks,
+        ),
+        notices=(*notices, *told, *scored.notices),
         registry=registry.registry_uri if registry else None,
         command=command,
-        progress=progress,
+        policy=policy,
+        differences=honesty.differences({side: pin.uri for side, pin in pinned.items() if pin.uri}, registry),
     )
     versions = tuple(pin.version for pin in pins if pin.version)
     comparison = Comparison(record, registry, versions, experiment_name=experiment)
-    return _delivered(comparison, output, log=log, figures=save_plot)
+    return _delivered(comparison, output, log=log is True, figures=save_plot)
 
 
 def compare_predictions(
@@ -163,6 +217,7 @@ def compare_predictions(
     policy: Policy | None = None,
     segments: Mapping[str, npt.ArrayLike] | None = None,
     crossings: Sequence[str] = (),
+    unit: npt.ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     output: str | Path | None = None,
@@ -182,6 +237,7 @@ def compare_predictions(
         policy: What must hold; the share rule by default.
         segments: Columns whose values tell segments apart, by name; shape (rows,) each.
         crossings: Names of such columns crossed (``"region*device"``).
+        unit: The column that says which rows belong together (a user, a session): units are independent, rows are not.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         output: Write the report to a new folder in here.
@@ -196,7 +252,7 @@ def compare_predictions(
         >>> compare_predictions([0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]).verdict
         <Verdict.INSUFFICIENT_EVIDENCE: 'INSUFFICIENT_EVIDENCE'>
     """
-    from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
+    from abtest.engines.local import tally_arrays  # noqa: PLC0415 - Arrow is not needed to import this module
 
     settings = ComparisonSettings(
         average=average,
@@ -211,18 +267,22 @@ def compare_predictions(
     )
     _prepare(output, settings.policy)
     crossed = [name for name in settings.segments if name not in (segments or {})]
-    outcomes, notices = tally_columns(
-        y_true, champion, challenger, segments=segments, crossings=crossed, label_type=label_type
+    scored = tally_arrays(
+        y_true, champion, challenger, segments=segments, crossings=crossed, unit=unit, label_type=label_type
     )
+    outcomes = scored.outcomes
+    _refuse_uncounted(settings.policy)
+    models: dict[Side, ComparedModel] = {
+        side: ComparedModel(ref=side, version=None, run_id=None, uri=None) for side in SIDES
+    }
     record = _record(
         outcomes,
         settings,
+        _evaluated(scored, settings, models),
         model_name=None,
-        models={
-            side: ComparedModel(ref=side, version=None, run_id=None, uri=None) for side in ("champion", "challenger")
-        },
+        models=models,
         data=ComparedData(path="arrays", n=outcomes.n, digest=None, target=None),
-        notices=notices,
+        notices=scored.notices,
         registry=None,
         command=None,
     )
@@ -240,6 +300,7 @@ def compare_columns(
     pos_label: Label | None = None,
     policy: Policy | None = None,
     segments: Sequence[str] = (),
+    unit: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
@@ -261,6 +322,7 @@ def compare_columns(
         pos_label: For ``average="binary"``.
         policy: What must hold.
         segments: Columns whose values tell segments apart, or columns crossed.
+        unit: The column that says which rows belong together.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         batch_size: Rows in memory at a time.
@@ -295,24 +357,25 @@ def compare_columns(
         champion=champion,
         challenger=challenger,
         segments=settings.segments,
+        unit=unit,
         label_type=label_type,
         batch_rows=batch_size,
         drop_unlabelled=drop_unlabelled,
         progress=_teller(progress, "Reading", dataset.row_count() if progress else None),
     )
+    _refuse_uncounted(settings.policy)
+    names: dict[Side, str] = {"champion": champion, "challenger": challenger}
+    models = {side: ComparedModel(ref=name, version=None, run_id=None, uri=None) for side, name in names.items()}
     record = _record(
         scored.outcomes,
         settings,
+        _evaluated(scored, settings, models, progress),
         model_name=None,
-        models={
-            "champion": ComparedModel(ref=champion, version=None, run_id=None, uri=None),
-            "challenger": ComparedModel(ref=challenger, version=None, run_id=None, uri=None),
-        },
-        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target),
+        models=models,
+        data=ComparedData(path=dataset.name, n=scored.outcomes.n, digest=digest, target=target, unit=unit),
         notices=scored.notices,
         registry=None,
         command=command,
-        progress=progress,
     )
     return _delivered(Comparison(record), output, log=False, figures=save_plot)
 
@@ -352,19 +415,84 @@ def _delivered(comparison: Comparison, output: str | Path | None, *, log: bool, 
     return comparison.log(figures=figures) if log else comparison
 
 
-def _record(
-    outcomes: PairedOutcomes,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Book:
+    """Where uses of a test set are counted, and of which models."""
+
+    registry: Registry | None
+    model_name: str | None
+    sides: Mapping[Side, str]
+    logged: bool
+
+    def use(self, policy: Policy, *digests: str) -> honesty.Use:
+        return honesty.counted_use(
+            self.registry,
+            policy,
+            digests,
+            model_name=self.model_name,
+            challenger=self.sides["challenger"],
+            logged=self.logged,
+        )
+
+
+def _pairs(scored: Scored) -> tuple[int, int]:
+    """Rows, or units where rows come in them, that favour the champion, and those that favour the challenger."""
+    if scored.units is None:
+        table = scored.outcomes.contingency()
+        return table.champion_only, table.challenger_only
+    differences = scored.units.whole.differences
+    return int((differences < 0).sum()), int((differences > 0).sum())
+
+
+def _refuse_uncounted(policy: Policy) -> None:
+    """Predictions that come without models leave no trace by which their use of a test set could be counted."""
+    honesty.counted_use(None, policy, (), model_name=None, challenger="", logged=False)
+
+
+def _training_source(
+    given: str | Path | pd.DataFrame | None, registry: Registry | None, run_id: str | None
+) -> str | Path | pd.DataFrame | None:
+    """Find the training data, before an hour of scoring."""
+    if isinstance(given, str) and given == honesty.RUN:
+        return honesty.logged_training(registry, run_id)
+    if given is not None:
+        open_data(given)
+    return given
+
+
+def _confirmed(
+    source: str | Path | pd.DataFrame,
+    digest: str,
+    models: dict[Side, Model | None],
+    target: str,
     settings: ComparisonSettings,
     *,
-    model_name: str | None,
-    models: dict[Any, ComparedModel],
-    data: ComparedData,
-    notices: tuple[str, ...],
-    registry: str | None,
-    command: str | None,
+    unit: str | None,
+    book: _Book,
+    progress: Progress | None,
+) -> Confirmation:
+    """Open the locked test set: the same models, the same policy, and of all numbers only whether it holds."""
+    data = open_data(source)
+    locked = data.digest()
+    if locked == digest:
+        raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")
+    use = book.use(settings.policy, locked)
+    settings = replace(settings, policy=use.policy)
+    scored = _score(models, data, target, settings, progress, unit=unit)
+    nameless = ComparedModel(ref="", version=None, run_id=None, uri=None)
+    sides = {side: _with_footprint(nameless, model, scored) for side, model in models.items()}
+    held = decide(_evaluated(scored, settings, sides), settings.policy).verdict is Verdict.PROMOTE
+    return Confirmation(path=wording.redacted(data.name), digest=locked, use=use.number, held=held)
+
+
+def _evaluated(
+    scored: Scored,
+    settings: ComparisonSettings,
+    models: Mapping[Side, ComparedModel],
     progress: Progress | None = None,
-) -> ComparisonRecord:
-    """From the table on: evaluate, decide, and put it on record."""
+) -> Evaluation:
+    """Compute everything that the table and the models' footprints say."""
+    outcomes = scored.outcomes
     evaluation = evaluate(
         outcomes,
         settings.policy,
@@ -372,13 +500,33 @@ def _record(
         pos_label=settings.pos_label,
         resamples=settings.resamples,
         seed=settings.seed,
+        units=scored.units,
         progress=_teller(progress, "Resampling", settings.resamples * (1 + len(outcomes.segments))),
     )
-    evaluation = replace(
+    champion, challenger = models["champion"], models["challenger"]
+    return replace(
         evaluation,
-        latency=both_sides(models["champion"].latency, models["challenger"].latency),
-        size=both_sides(models["champion"].size, models["challenger"].size),
+        latency=both_sides(champion.latency, challenger.latency),
+        size=both_sides(champion.size, challenger.size),
     )
+
+
+def _record(
+    outcomes: PairedOutcomes,
+    settings: ComparisonSettings,
+    evaluation: Evaluation,
+    *,
+    model_name: str | None,
+    models: Mapping[Side, ComparedModel],
+    data: ComparedData,
+    notices: tuple[str, ...],
+    registry: str | None,
+    command: str | None,
+    policy: Policy | None = None,
+    differences: Differences | None = None,
+) -> ComparisonRecord:
+    """Decide, and put it on record; ``policy`` is the one that was asked for, whatever level was left of it."""
+    digest = (policy or settings.policy).digest
     return ComparisonRecord.of(
         model_name=model_name,
         champion=models["champion"],
@@ -388,7 +536,8 @@ def _record(
         outcomes=outcomes,
         evaluation=evaluation,
         decision=decide(evaluation, settings.policy),
-        provenance=provenance(registry=registry, policy_digest=settings.policy.digest, command=command),
+        provenance=provenance(registry=registry, policy_digest=digest, command=command),
+        differences=differences,
         notices=notices,
     )
 
@@ -429,7 +578,7 @@ def _load(side: Side, given: Given, pin: Pinned, registry: Registry | None) -> M
     return models.from_uri(side, pin.uri, registry)
 
 
-def _compared(given: Given, pin: Pinned, model: Model | None, scored: Scored) -> ComparedModel:
+def _compared(given: Given, pin: Pinned) -> ComparedModel:
     version = pin.version.version if pin.version else None
     uri = None if _is_object(given) else pin.shown_uri
     return ComparedModel(
@@ -437,9 +586,13 @@ def _compared(given: Given, pin: Pinned, model: Model | None, scored: Scored) ->
         version=version,
         run_id=pin.run_id,
         uri=wording.redacted(uri) if uri else None,
-        latency=scored.latency.get(model.side) if model else None,
-        size=model.size if model else None,
     )
+
+
+def _with_footprint(compared: ComparedModel, model: Model | None, scored: Scored) -> ComparedModel:
+    if model is None:
+        return compared
+    return replace(compared, latency=scored.latency.get(model.side), size=model.size)
 
 
 def _target(
@@ -473,6 +626,10 @@ def _score(
     target: str,
     settings: ComparisonSettings,
     progress: Progress | None,
+    *,
+    unit: str | None = None,
+    marks: Sequence[int] = (),
+    train: str | Path | pd.DataFrame | None = None,
 ) -> Scored:
     from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
 
@@ -485,8 +642,11 @@ def _score(
         data,
         target=target,
         segments=settings.segments,
+        unit=unit,
         label_type=settings.label_type,
         batch_rows=settings.batch_size or BATCH_ROWS,
         drop_unlabelled=settings.drop_unlabelled,
+        marks=marks,
+        keep_rows=MOST_ROWS_KEPT if train is None else math.inf,
         progress=_teller(progress, "Scoring", data.row_count() if progress else None),
     )

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from abtest.registry import Registry
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
+hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

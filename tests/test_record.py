@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # INTERFACES.md, "Output"; `counted` says which metrics the share was taken of.
 KEYS = (
     "schema_version created_at model_name champion challenger data settings metrics per_class segments contingency "
-    "mcnemar power confusion outcomes decision counted skipped notices provenance"
+    "mcnemar power bayes growth confirmation differences confusion outcomes decision counted skipped notices provenance"
 )
 ROW_KEYS = (
     "metric champion challenger effect rel_effect improvement ci_lower ci_upper ci_method test statistic pvalue "
@@ -51,7 +51,7 @@ REASON_KEYS = "rule metric class segment value operator bound held severity text
 NESTED_KEYS = {
     "champion": "ref version run_id uri latency size",
     "challenger": "ref version run_id uri latency size",
-    "data": "path n digest target unit uses",
+    "data": "path n digest target unit uses rows rows_digest duplicates train",
     "contingency": "both champion_only challenger_only neither",
     "mcnemar": "method statistic pvalue",
     "confusion": "champion challenger",

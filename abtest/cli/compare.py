@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _KINDS = ("stage", "version", "alias", "uri")
 _PASSED = (
-    "target", "segments", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled",
-    "save_plot", "experiment",
+    "train_data", "confirm_data", "target", "segments", "unit", "label_type", "average", "pos_label", "resamples",
+    "seed", "batch_size", "drop_unlabelled", "save_plot", "experiment",
 )  # fmt: skip
 
 
@@ -36,8 +36,11 @@ def compare(
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
     test_data: o.TestData = None,
+    train_data: o.TrainData = None,
+    confirm_data: o.ConfirmData = None,
     target: o.Target = None,
     segments: o.Segments = None,
+    unit: o.Unit = None,
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
@@ -91,6 +94,7 @@ def compare(
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
+            log="later" if chosen.get("log", True) else False,
             **{key: chosen[key] for key in _PASSED if key in chosen},
         )
     common.show(comparison, form, quiet=quiet)  # before it is logged: a server that fails must not hide the verdict

@@ -39,6 +39,18 @@ TestData: TypeAlias = Annotated[
         metavar="PATH", help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.", rich_help_panel=_DATA
     ),
 ]
+TrainData: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Training data, to find rows that are in both; 'run': what the challenger's run logged.",
+        rich_help_panel=_DATA,
+    ),
+]
+ConfirmData: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="A locked test set, opened only after PROMOTE.", rich_help_panel=_DATA),
+]
 Target: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -50,6 +62,14 @@ Segments: TypeAlias = Annotated[
     typer.Option(
         metavar="COLUMN",
         help="Tell segments apart by this column, or by columns crossed: region*device. Repeats, or takes commas.",
+        rich_help_panel=_DATA,
+    ),
+]
+Unit: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Rows with one value of this column (a user, a session) belong together: units are tested, not rows.",
         rich_help_panel=_DATA,
     ),
 ]

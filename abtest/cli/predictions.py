@@ -18,6 +18,7 @@ def compare_predictions(
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
     target: o.Target = None,
     segments: o.Segments = None,
+    unit: o.Unit = None,
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
@@ -65,6 +66,6 @@ def compare_predictions(
 
 
 _PASSED = (
-    "target", "segments", "label_type", "average", "pos_label", "resamples", "seed", "batch_size", "drop_unlabelled",
-    "save_plot",
+    "target", "segments", "unit", "label_type", "average", "pos_label", "resamples", "seed", "batch_size",
+    "drop_unlabelled", "save_plot",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abtest.decision.guardrails import guarded
+from abtest.decision.honesty import honest
 from abtest.decision.reasons import Decision, Reason, Verdict, least_favourable
 from abtest.decision.rules import RULES
 
@@ -21,7 +22,10 @@ def decide(evaluation: Evaluation, policy: Policy) -> Decision:
     The rule gives a verdict; each guardrail that does not hold can only make it less favourable.
     """
     verdict, reasons = RULES[policy.rule](evaluation, policy)
-    judged = [finding for guardrail in policy.guardrails for finding in guarded(guardrail, evaluation, policy)]
+    judged = [
+        *(finding for guardrail in policy.guardrails for finding in guarded(guardrail, evaluation, policy)),
+        *honest(evaluation, policy),
+    ]
     return Decision(
         verdict=least_favourable(verdict, *(finding.at_best for finding in judged)),
         by_rule=verdict,

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.decision.reasons import Reason, Verdict
+from abtest.decision.reasons import Finding, Reason, Verdict
 from abtest.errors import near
 from abtest.evaluator import MetricRow
 from abtest.guardrail import EVERY, LATENCY, ROWS, SIZE
 from abtest.labels import Label, cast_label, kind_of
 from abtest.metrics.catalogue import title, unit
+from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from abtest.decision.reasons import Operator
     from abtest.evaluator import Evaluation
@@ -27,27 +28,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one guardrail found in one place.
+class _Place:
+    """Where a guardrail looks: all rows, a class or a segment.
 
     Attributes:
-        reason: In words and numbers.
-        at_best: The most favourable verdict it allows.
+        name: As in a sentence.
+        row: What is known of it; None where there is nothing to look at.
+        class_: The class, as the data spell it where they have it.
+        segment: The segment, as "region=EU".
+        hint: Why there is nothing to look at.
+        has_no_rows: Whether it was looked for among others, and no row is of it.
     """
-
-    reason: Reason
-    at_best: Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where a guardrail looks: all rows, a class or a segment; ``row`` is None where there is nothing to look at."""
 
     name: str
     row: MetricRow | None
     class_: Label | None = None
     segment: str | None = None
     hint: str = ""
+    has_no_rows: bool = False
 
 
 def guarded(guardrail: Guardrail, evaluation: Evaluation, policy: Policy) -> Iterator[Finding]:
@@ -65,7 +63,7 @@ def guarded(guardrail: Guardrail, evaluation: Evaluation, policy: Policy) -> Ite
 
 def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
     """The interval must exclude a loss beyond the margin."""
-    bound, likely = -(guardrail.margin or 0.0), row.likely_improvement
+    bound, likely = 0.0 - (guardrail.margin or 0.0), row.likely_improvement
     if likely is None:
         return _unknown(guardrail, place, row, ">", bound)
     held, worse = likely.lower > bound, likely.upper < bound
@@ -77,23 +75,24 @@ def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, polic
 
 def _not_proved_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
     """The interval must not lie beyond the margin; without a margin the test decides, and nothing is adjusted."""
-    bound, likely = -(guardrail.margin or 0.0), row.likely_improvement
+    bound, likely, evidence = 0.0 - (guardrail.margin or 0.0), row.likely_improvement, _evidence(row, policy)
     if row.pvalue is None and likely is None:
         return _unknown(guardrail, place, row, ">=", bound)
-    if not bound and row.pvalue is not None:
-        worse = row.pvalue < policy.alpha and row.improvement < 0
-    else:
-        worse = likely is not None and likely.upper < bound
-    how = "is proved worse" if worse else "is not proved worse"
-    text = f"Guardrail: {_subject(guardrail, place)} {how} {_by(guardrail)}: {_evidence(row, policy)}."
     value = likely.upper if likely else row.improvement
-    return _finding(guardrail, place, value, ">=", bound, text=text, held=not worse, verdict=Verdict.KEEP_CHAMPION)
+    if not guardrail.margin and row.pvalue is not None:
+        value, evidence = row.improvement, f"{evidence}, {wording.pvalue(row.pvalue)}"
+        if value < 0:  # a loss holds as long as it may be chance
+            value, bound = row.pvalue, policy.alpha
+    held = value >= bound
+    how = "is not proved worse" if held else "is proved worse"
+    text = f"Guardrail: {_subject(guardrail, place)} {how} {_by(guardrail)}: {evidence}."
+    return _finding(guardrail, place, value, ">=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
 
 
 def _improved(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
     """The observed improvement must be worth having."""
     bound, likely = guardrail.margin or 0.0, row.likely_improvement
-    held = row.improvement >= bound
+    held = row.improvement >= bound - NOISE  # .7 - .6 is .1, whatever floating subtraction makes of it
     too_small = likely is not None and likely.upper < bound
     kind = unit(row.metric)
     text = (
@@ -108,6 +107,10 @@ def _rows(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding]:
     """Enough labelled rows, in all, of a class, or in a segment."""
     minimum = guardrail.minimum or 1
     for place in _places(guardrail, evaluation):
+        if place.row is None and not place.has_no_rows:
+            text = f"Guardrail: the labelled rows of {place.name} could not be counted: {place.hint}."
+            yield _finding(guardrail, place, None, ">=", float(minimum), text=text)
+            continue
         found = place.row.n if place.row else 0
         held = found >= minimum
         where = f" of {place.name}" if place.name else ""
@@ -129,10 +132,10 @@ def _footprint(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding
         yield _finding(guardrail, place, None, "<=", bound, text=text)
         return
     ratio = pair.challenger / pair.champion
-    held = ratio <= bound
+    held = ratio <= bound + NOISE
     write = wording.duration if guardrail.metric == LATENCY else wording.size_on_disk
     text = (
-        f"Guardrail: the challenger's {what} is {write(pair.challenger)}, {ratio:.2f} times the champion's "
+        f"Guardrail: the challenger's {what} is {write(pair.challenger)}, {ratio:.4g} times the champion's "
         f"{write(pair.champion)}, {'at most' if held else 'more than'} the {bound:.4g} times tolerated."
     )
     yield _finding(guardrail, place, ratio, "<=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
@@ -161,53 +164,44 @@ def _places(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
 
 
 def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
-    metric = None if guardrail.metric == ROWS else guardrail.metric
+    asked, metric = guardrail.class_, None if guardrail.metric == ROWS else guardrail.metric
     rows = {row.class_: row for row in evaluation.per_class if row.n and metric in (None, row.metric)}
-    if guardrail.class_ == EVERY:
-        return [_Place(name=f"class {label!r}", row=row, class_=label) for label, row in rows.items()] or [
-            _Place(name="each class", row=None, hint="nothing is computed by class")
-        ]
-    asked: Label | None = guardrail.class_
+    if asked is None or not rows:
+        name = "each class" if asked == EVERY else f"class {asked!r}"
+        return [_Place(name=name, row=None, class_=asked, hint="nothing is computed by class")]
+    if asked == EVERY:
+        return [_Place(name=f"class {label!r}", row=row, class_=label) for label, row in rows.items()]
     try:
-        label = cast_label(asked, kind_of(list(rows))) if asked is not None and rows else asked
+        label = cast_label(asked, kind_of(list(rows)))
     except ValueError:  # no label of that type
         label = asked
-    hint = "" if label in rows else f"no row is of class {asked!r}"
-    close = near(str(asked), [str(known) for known in rows])
-    return [
-        _Place(
-            name=f"class {label!r}",
-            row=rows.get(label) if label is not None else None,
-            class_=asked,
-            hint=hint + (f" ({close.rstrip('?')})" if hint and close else ""),
-        )
-    ]
+    if label in rows:
+        return [_Place(name=f"class {label!r}", row=rows[label], class_=label)]
+    hint = f"no row is of class {asked!r}" + _near(str(asked), map(str, rows))
+    return [_Place(name=f"class {asked!r}", row=None, class_=asked, hint=hint, has_no_rows=True)]
 
 
 def _segments(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
-    metric = "accuracy" if guardrail.metric == ROWS else guardrail.metric
-    found = {
-        row.value: row for row in evaluation.segments if row.segment == guardrail.segmentation and row.metric == metric
-    }
-    if guardrail.segment_value is None:
-        places = [
-            _Place(name=f"{row.segment} = {value}", row=row, segment=f"{row.segment}={value}")
-            for value, row in found.items()
-        ]
-        return places or [
-            _Place(name=str(guardrail.segment), row=None, segment=guardrail.segment, hint="it was not told apart")
-        ]
+    asked, metric = guardrail.segmentation, "accuracy" if guardrail.metric == ROWS else guardrail.metric
+    found = {row.value: row for row in evaluation.segments if row.segment == asked and row.metric == metric}
     value = guardrail.segment_value
-    hint = "" if value in found else f"no row has {guardrail.segmentation} = {value}"
-    close = near(value, list(found))
+    if not found:
+        hint = f"{asked} was not told apart" + _near(str(asked), {row.segment for row in evaluation.segments})
+        return [_Place(name=guardrail.segment or "", row=None, segment=guardrail.segment, hint=hint)]
+    if value is not None and value not in found:
+        hint = f"no row has {asked} = {value}" + _near(value, found)
+        name = f"{asked} = {value}"
+        return [_Place(name=name, row=None, segment=f"{asked}={value}", hint=hint, has_no_rows=True)]
     return [
-        _Place(
-            name=f"{guardrail.segmentation} = {value}",
-            row=found.get(value),
-            segment=guardrail.segment,
-            hint=hint + (f" ({close.rstrip('?')})" if hint and close else ""),
-        )
+        _Place(name=f"{asked} = {own}", row=row, segment=f"{asked}={own}")
+        for own, row in found.items()
+        if value in (None, own)
     ]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = near(name, known)
+    return f" ({close})" if close else ""
 
 
 def _finding(

@@ -50,6 +50,14 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A reason, and the most favourable verdict that it still allows."""
+
+    reason: Reason
+    at_best: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A verdict and its reasons, in the order in which they were asked.
 

@@ -57,17 +57,18 @@ def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
     if policy.margin is not None:
         return _against(row, policy.margin, policy, "primary")
     name, change = title(row.metric), _change(row)
-    if row.pvalue is None:
+    pvalue = _tested(evaluation)[0] if row.metric == "accuracy" else row.pvalue
+    if pvalue is None:
         reason = _reason("primary", row, None, "<", policy.alpha, text=f"{name} could not be tested: {row.ci_method}.")
         return Verdict.INSUFFICIENT_EVIDENCE, (reason,)
-    held = row.pvalue < policy.alpha
-    found = f"{wording.pvalue(row.pvalue)}, {_just(row.pvalue, policy.alpha)}"
+    held = pvalue < policy.alpha
+    found = f"{wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
     if not held:
         text = f"No difference in {in_text(row.metric)} is shown: {found}not below {policy.alpha:g}."
-        return Verdict.INSUFFICIENT_EVIDENCE, (_reason("primary", row, row.pvalue, "<", policy.alpha, text=text),)
+        return Verdict.INSUFFICIENT_EVIDENCE, (_reason("primary", row, pvalue, "<", policy.alpha, text=text),)
     how = "better" if row.improved else "worse"
     text = f"The challenger is significantly {how} on {in_text(row.metric)} ({change}): {found}below {policy.alpha:g}."
-    reason = _reason("primary", row, row.pvalue, "<", policy.alpha, held=True, text=text)
+    reason = _reason("primary", row, pvalue, "<", policy.alpha, held=True, text=text)
     return (Verdict.PROMOTE if row.improved else Verdict.KEEP_CHAMPION), (reason,)
 
 
@@ -101,10 +102,10 @@ def _against(row: MetricRow, bound: float, policy: Policy, rule: Rule) -> Ruling
 
 
 def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
-    test = evaluation.mcnemar
     accuracy = evaluation.metric("accuracy")
-    held = test.pvalue < policy.alpha
-    found = f"McNemar's test ({test.method}) gives {wording.pvalue(test.pvalue)}, {_just(test.pvalue, policy.alpha)}"
+    pvalue, test = _tested(evaluation)
+    held = pvalue < policy.alpha
+    found = f"{test} gives {wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
     if held:
         how = "better" if accuracy.improved else "worse"
         text = f"The challenger is significantly {how} on accuracy: {found}below {policy.alpha:g}."
@@ -114,12 +115,19 @@ def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
     return Reason(
         rule="significance",
         metric="accuracy",
-        value=test.pvalue,
+        value=pvalue,
         operator="<",
         bound=policy.alpha,
         held=held,
         text=text,
     )
+
+
+def _tested(evaluation: Evaluation) -> tuple[float, str]:
+    """The p-value of equal accuracy, and its test: on rows that were looked at before, one valid at any look."""
+    if evaluation.growth is not None:
+        return evaluation.growth.pvalue, "the test that stays valid while a test set grows"
+    return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
 
 
 def _just(pvalue: float, alpha: float) -> str:

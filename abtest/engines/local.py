@@ -12,12 +12,16 @@ import pyarrow as pa
 
 from abtest import wording
 from abtest.engines.latency import Latency
+from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
 from abtest.labels import Label, Side
-from abtest.loaders.columns import as_array, as_labels, label_array, labelled, missing_labels
+from abtest.loaders.columns import as_array, as_labels, label_array, labelled, missing_labels, unit_array
 from abtest.loaders.datasets import BATCH_ROWS, open_data
+from abtest.loaders.fingerprints import MOST_ROWS_KEPT, Fingerprinter, Fingerprints
+from abtest.loaders.rowhash import Hasher
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation, columns_of, find_segments
 from abtest.outcomes import PairedOutcomes
+from abtest.stats.clusters import UnitTables
 from abtest.tally import Tally
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ class Scored:
         unlabelled: Rows dropped because they had no label.
         notices: What was cast, and what was never seen in the truth.
         latency: Seconds a row's prediction took, by side.
+        fingerprints: Of all rows read, labelled or not.
+        units: Rows by unit, where they come in units.
     """
 
     outcomes: PairedOutcomes
@@ -50,6 +56,15 @@ class Scored:
     unlabelled: int
     notices: tuple[str, ...]
     latency: Mapping[Side, float | None] = field(default_factory=dict)
+    fingerprints: Fingerprints | None = None
+    units: UnitTables | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    rows: Tally
+    units: UnitTallies | None
+    unlabelled: int
 
 
 def score(
@@ -62,6 +77,9 @@ def score(
     label_type: LabelType | None = None,
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
+    unit: str | None = None,
+    marks: Sequence[int] = (),
+    keep_rows: float = MOST_ROWS_KEPT,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> Scored:
     """Read the data once, let both models predict every row, and tally.
@@ -75,6 +93,9 @@ def score(
         label_type: Cast all labels to this type.
         batch_rows: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, counting them, instead of refusing.
+        unit: The column that says which rows belong together.
+        marks: Row counts at which earlier data ended that these may extend.
+        keep_rows: Up to so many rows, each row's fingerprint is kept.
         progress: Called with the number of rows done after each batch.
 
     Raises:
@@ -83,13 +104,14 @@ def score(
     models = [model for model in (champion, challenger) if model]
     if target not in data.columns:
         raise data.missing(target, "target column")
-    aside = columns_of(segments, data.columns)
+    aside = (*columns_of(segments, data.columns), *([unit] if unit else []))
     columns = {model.side: model.columns(data.columns, target, aside) for model in models}
     types = dict(_agreed_types(models, columns))
     if data.is_text:
-        types |= dict.fromkeys([target, *(name for name in aside if name not in types)], pa.string())
+        fed = {name for names in columns.values() for name in names}
+        types |= dict.fromkeys([target, *(name for name in aside if name not in fed)], pa.string())
     segmentation = find_segments(data, segments, target=target, types=types)
-    wanted = [*(name for names in columns.values() for name in names), *segmentation.columns, target]
+    wanted = [*(name for names in columns.values() for name in names), *segmentation.columns, *aside, target]
 
     latency = Latency()
 
@@ -100,8 +122,12 @@ def score(
                 predicted[model.side] = model.predict(batch, columns[model.side], rows)
         return label_array(batch.column(target), target), predicted.get("champion"), predicted["challenger"]
 
-    batches = data.batches(wanted, types, rows=batch_rows)
-    tally, unlabelled = _tallied(batches, target, labels, segmentation, drop=drop_unlabelled, progress=progress)
+    read = set(wanted)
+    hasher = Hasher(columns=[name for name in data.columns if name in read - {target}], target=target, types=types)
+    reader = Fingerprinter(hasher, marks=marks, keep=keep_rows)
+    batches = _seen(data.batches(wanted, types, rows=batch_rows), reader)
+    counted = _tallied(batches, target, labels, segmentation, unit=unit, drop=drop_unlabelled, progress=progress)
+    tally, unlabelled = counted.rows, counted.unlabelled
     if not tally.n:
         raise _nothing(data, unlabelled)
     outcomes, said = PairedOutcomes.from_tally(tally, label_type=label_type, truth_is_text=data.is_text)
@@ -115,6 +141,8 @@ def score(
         unlabelled=unlabelled,
         notices=(*notices, *_dropped(unlabelled), *said),
         latency={model.side: latency.per_row(model.side) for model in models},
+        fingerprints=reader.fingerprints(),
+        units=counted.units.tables(outcomes) if counted.units else None,
     )
 
 
@@ -125,6 +153,7 @@ def tally_file(
     champion: str,
     challenger: str,
     segments: Sequence[str] = (),
+    unit: str | None = None,
     label_type: LabelType | None = None,
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
@@ -140,7 +169,7 @@ def tally_file(
         if name not in data.columns:
             raise data.missing(name, f"{what} column")
     segmentation = find_segments(data, segments, target=target)
-    wanted = [*columns.values(), *segmentation.columns]
+    wanted = [*columns.values(), *segmentation.columns, *([unit] if unit else [])]
     types = dict.fromkeys(wanted, pa.string()) if data.is_text else {}
 
     def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
@@ -150,22 +179,30 @@ def tally_file(
         return truth, ours, theirs
 
     batches = data.batches(wanted, types, rows=batch_rows)
-    tally, unlabelled = _tallied(batches, target, labels, segmentation, drop=drop_unlabelled, progress=progress)
+    counted = _tallied(batches, target, labels, segmentation, unit=unit, drop=drop_unlabelled, progress=progress)
+    tally, unlabelled = counted.rows, counted.unlabelled
     if not tally.n:
         raise _nothing(data, unlabelled)
     outcomes, said = PairedOutcomes.from_tally(tally, label_type=label_type, all_text=data.is_text)
-    return Scored(outcomes=outcomes, majority=None, unlabelled=unlabelled, notices=(*_dropped(unlabelled), *said))
+    return Scored(
+        outcomes=outcomes,
+        majority=None,
+        unlabelled=unlabelled,
+        notices=(*_dropped(unlabelled), *said),
+        units=counted.units.tables(outcomes) if counted.units else None,
+    )
 
 
-def tally_columns(
+def tally_arrays(
     y_true: npt.ArrayLike,
     champion: npt.ArrayLike,
     challenger: npt.ArrayLike,
     *,
     segments: Mapping[str, npt.ArrayLike] | None = None,
     crossings: Sequence[str] = (),
+    unit: npt.ArrayLike | None = None,
     label_type: LabelType | None = None,
-) -> tuple[PairedOutcomes, tuple[str, ...]]:
+) -> Scored:
     """Tally three columns that are already there.
 
     Args:
@@ -174,6 +211,7 @@ def tally_columns(
         challenger: The challenger's labels.
         segments: Columns whose values tell segments apart, by name.
         crossings: Names of such columns joined by ``*``.
+        unit: What each row belongs to.
         label_type: Cast all labels to this type.
 
     Raises:
@@ -200,23 +238,48 @@ def tally_columns(
     segmentation, codes = _segmented(segments or {}, crossings, len(y))
     tally = Tally(segmentation.groups)
     tally.add(y, a, b, codes)
-    return PairedOutcomes.from_tally(tally, label_type=label_type)
+    outcomes, said = PairedOutcomes.from_tally(tally, label_type=label_type)
+    units = None
+    if unit is not None:
+        units = UnitTallies(segmentation)
+        units.add(as_array(unit, "unit"), y, a, b, codes)
+    return Scored(
+        outcomes=outcomes,
+        majority=None,
+        unlabelled=0,
+        notices=said,
+        units=units.tables(outcomes) if units else None,
+    )
+
+
+def tally_columns(
+    y_true: Any, champion: Any, challenger: Any, **options: Any
+) -> tuple[PairedOutcomes, tuple[str, ...]]:
+    scored = tally_arrays(y_true, champion, challenger, **options)
+    return scored.outcomes, scored.notices
 
 
 def _segmented(
     columns: Mapping[str, npt.ArrayLike], crossings: Sequence[str], rows: int
 ) -> tuple[Segmentation, Mapping[str, npt.NDArray[np.int64]]]:
     """Tell the rows of columns apart that are already there."""
+    if not isinstance(columns, Mapping):
+        raise InvalidInputError(
+            f"segments must be columns by name, got {type(columns).__name__}.", hint='{"region": regions}'
+        )
     if not columns and not crossings:
         return NO_SEGMENTS, {}
     if not columns:
         raise InvalidInputError(f"segments: no column is given that tells '{crossings[0]}' apart.")
     import pandas as pd  # noqa: PLC0415 - a data frame takes whatever holds a column, and files need none
 
-    for name, values in columns.items():
-        if len(np.asarray(values)) != rows:
-            raise InvalidInputError(f"segments: '{name}' has {len(np.asarray(values)):,} rows but y_true has {rows:,}.")
-    data = open_data(pd.DataFrame({name: np.asarray(values) for name, values in columns.items()}))
+    arrays = {name: as_array(values, f"segments: '{name}'") for name, values in columns.items()}
+    for name, values in arrays.items():
+        if values.ndim != 1:
+            raise InvalidInputError(f"segments: '{name}' must be one-dimensional, got shape {values.shape}.")
+        if len(values) != rows:
+            raise InvalidInputError(f"segments: '{name}' has {len(values):,} rows but y_true has {rows:,}.")
+    data = open_data(pd.DataFrame(arrays))
     segmentation = find_segments(data, [*columns, *crossings], target="")
     codes = [segmentation.codes(batch) for batch in data.batches(list(segmentation.columns), {})]
     return segmentation, {name: np.concatenate([part[name] for part in codes]) for name in segmentation.groups}
@@ -228,20 +291,32 @@ def _tallied(
     labels: Callable[[pa.RecordBatch, npt.NDArray[np.int64]], Columns],
     segmentation: Segmentation,
     *,
+    unit: str | None,
     drop: bool,
     progress: Callable[[int], None],
-) -> tuple[Tally, int]:
+) -> _Counted:
     """Tally all batches; also count the rows dropped for want of a label."""
+    units = UnitTallies(segmentation) if unit else None
     tally, read = Tally(segmentation.groups), 0
     for whole in batches:
         batch, rows = _with_labels(whole, target, read + 1, drop=drop)
         if batch.num_rows:
             truth, champion, challenger = labels(batch, rows)
-            tally.add(truth, champion, challenger, segmentation.codes(batch))
+            codes = segmentation.codes(batch)
+            tally.add(truth, champion, challenger, codes)
+            if units is not None:
+                units.add(unit_array(batch.column(unit)), truth, champion, challenger, codes)
             _refuse_many_labels(tally, truth)
         read += whole.num_rows
         progress(read)
-    return tally, read - tally.n
+    return _Counted(rows=tally, units=units, unlabelled=read - tally.n)
+
+
+def _seen(batches: Iterator[pa.RecordBatch], reader: Fingerprinter) -> Iterator[pa.RecordBatch]:
+    """Let the reader see each batch on its way; it reads behind the models, so that they say first what is wrong."""
+    for batch in batches:
+        yield batch
+        reader.add(batch)
 
 
 def _nothing(data: Dataset, unlabelled: int) -> InvalidInputError:

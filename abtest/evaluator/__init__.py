@@ -14,7 +14,9 @@ from abtest.evaluator.rows import (
     NOT_ESTIMABLE,
     BothSides,
     ClassRow,
+    Confirmation,
     Evaluation,
+    Growth,
     MetricRow,
     SegmentRow,
     Skipped,
@@ -29,10 +31,11 @@ from abtest.evaluator.table import (
     overall_rows,
     resample,
     resampled_by_class,
+    tested,
 )
 from abtest.metrics.catalogue import resolve
 from abtest.metrics.classification import AVERAGES, Average, positive_index, same_as_accuracy
-from abtest.stats.mcnemar import mcnemar
+from abtest.stats.bayes import accuracy_posterior
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from abtest.labels import Label
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
+    from abtest.stats.clusters import Units, UnitTables
 
 __all__ = [
     "FEW_ROWS",
@@ -47,7 +51,9 @@ __all__ = [
     "RESAMPLES",
     "BothSides",
     "ClassRow",
+    "Confirmation",
     "Evaluation",
+    "Growth",
     "MetricRow",
     "PowerReading",
     "SegmentRow",
@@ -59,6 +65,7 @@ __all__ = [
 
 RESAMPLES = 10_000
 _FEWEST_RESAMPLES = 100
+_FEW_UNITS = 30  # for their sum to be normal
 
 
 def evaluate(
@@ -69,6 +76,7 @@ def evaluate(
     pos_label: Label | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    units: UnitTables | None = None,
     progress: Callable[[int], None] = lambda _drawn: None,
 ) -> Evaluation:
     """Compute every metric, effect, interval and test.
@@ -80,6 +88,8 @@ def evaluate(
         pos_label: The positive label for ``average="binary"``; the greater of the two by default.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws; the same seed and table give the same numbers, whichever side is called champion.
+        units: Where rows come in units, how many of each unit are in each cell; units are then resampled and tested,
+            and not rows.
         progress: Called with the number of draws done, now and then; a table and each of its segments is drawn once.
 
     Raises:
@@ -103,21 +113,24 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
-    draws = resample(outcomes, plan, by_class=True, progress=progress)
-    metrics = overall_rows(outcomes, plan, draws)
-    segments = segment_rows(outcomes, plan, lambda drawn: progress(resamples + drawn))
+    whole = units.whole if units else None
+    draws = resample(outcomes, plan, whole, by_class=True, progress=progress)
+    metrics = overall_rows(outcomes, plan, draws, whole)
+    segments = segment_rows(outcomes, plan, units.segments if units else {}, lambda drawn: progress(resamples + drawn))
     contingency = outcomes.contingency()
     same = same_as_accuracy(outcomes, average) if "recall" in policy.metrics else None
     return Evaluation(
         metrics=metrics,
-        per_class=_class_rows(outcomes, plan, draws),
+        per_class=_class_rows(outcomes, plan, draws, whole),
         segments=segments,
         contingency=contingency,
-        mcnemar=mcnemar(contingency, method=policy.method),
-        power=power_reading(next(row for row in metrics if row.metric == policy.decisive), contingency, policy),
+        mcnemar=tested(contingency, whole, policy),
+        power=power_reading(next(row for row in metrics if row.metric == policy.decisive), contingency, policy, whole),
+        bayes=None if units else accuracy_posterior(contingency, margin=policy.margin_that_matters("accuracy") or 0.0),
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
         skipped=tuple(_skipped(outcomes, plan)),
         notices=(
+            *_about_units(whole),
             *contrasts(metrics, segments, policy.alpha),
             *_notices(outcomes, plan, metrics, same),
             *few_rows(outcomes),
@@ -144,13 +157,24 @@ def check_options(*, average: Average, pos_label: Label | None, resamples: int, 
         raise InvalidInputError(f"seed must be at least 0, got {seed}.")
 
 
-def _class_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> tuple[ClassRow, ...]:
+def _class_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Units | None) -> tuple[ClassRow, ...]:
     """Rows by class, then metric; within each metric p-values are adjusted over the classes (Holm)."""
     return tuple(
         ClassRow(class_=label, **{field.name: getattr(row, field.name) for field in fields(MetricRow)})
-        for label, *rows in zip(outcomes.labels, *class_columns(outcomes, plan, draws), strict=True)
+        for label, *rows in zip(outcomes.labels, *class_columns(outcomes, plan, draws, units), strict=True)
         for row in rows
     )
+
+
+def _about_units(units: Units | None) -> Iterator[str]:
+    if units is None:
+        return
+    yield (
+        f"The {wording.whole(units.outcomes.n)} rows come in {wording.plural(units.n_units, 'unit')}: units, not rows, "
+        "are taken to be independent, and are what is tested and resampled."
+    )
+    if units.n_units < _FEW_UNITS:
+        yield f"Fewer than {_FEW_UNITS} units are too few to trust their test and intervals."
 
 
 def _skipped(outcomes: PairedOutcomes, plan: Plan) -> Iterator[Skipped]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from abtest.evaluator.rows import MetricRow
     from abtest.outcomes import Contingency
     from abtest.policy import Policy
+    from abtest.stats.clusters import Units
 
 POWER = 0.8
 
@@ -43,13 +44,16 @@ class PowerReading:
     rows_needed: int | None
 
 
-def power_reading(row: MetricRow, table: Contingency, policy: Policy) -> PowerReading | None:
+def power_reading(
+    row: MetricRow, table: Contingency, policy: Policy, units: Units | None = None
+) -> PowerReading | None:
     """Find what so many rows can show on a metric.
 
     Args:
         row: The metric the verdict hangs on.
         table: Who was right where.
         policy: Names the rule, the margin that matters, the confidence and the test.
+        units: Where rows come in units.
 
     Returns:
         None where the metric has no margin, or no interval.
@@ -57,7 +61,7 @@ def power_reading(row: MetricRow, table: Contingency, policy: Policy) -> PowerRe
     margin = policy.margin_that_matters(row.metric)
     if margin is None:
         return None
-    if row.metric == "accuracy":
+    if row.metric == "accuracy" and units is None:
         return _of_accuracy(row, table, policy, margin)
     if row.ci_lower is None or row.ci_upper is None:
         return None

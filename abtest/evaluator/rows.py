@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from abtest.evaluator.power import PowerReading
 from abtest.labels import Label
 from abtest.outcomes import Contingency
+from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
 from abtest.stats.proportions import Interval
 from abtest.stats.resampling import NOISE
@@ -104,6 +105,40 @@ class BothSides:
     challenger: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """A test set that extends one on which the same two models were compared: looked at again after it grew.
+
+    Attributes:
+        rows: How many rows the earlier look had.
+        run_id: Its run.
+        log_evidence: Natural logarithm of the evidence E against equal accuracy on all rows there are now.
+        pvalue: min(1, 1/E), valid at every look.
+    """
+
+    rows: int
+    run_id: str
+    log_evidence: float
+    pvalue: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A locked test set, opened after PROMOTE; of its numbers it tells only whether the same policy says PROMOTE again.
+
+    Attributes:
+        path: Where it is.
+        digest: Of all its content.
+        use: How many challengers it has been opened for, with this one.
+        held: Whether it confirms the verdict.
+    """
+
+    path: str
+    digest: str | None
+    use: int | None
+    held: bool
+
+
 def both_sides(champion: float | None, challenger: float | None) -> BothSides | None:
     """Join what is known of both; None where it is not."""
     if champion is None or challenger is None:
@@ -125,6 +160,9 @@ class Evaluation:
         skipped: What was not computed.
         notices: What a reader has to know about the numbers.
         power: What these rows could have shown on the metric that the verdict hangs on.
+        bayes: What to believe of the challenger's accuracy, beside the test; None where rows come in units.
+        growth: Where the test set extends an earlier look at the same two models.
+        confirmation: Where a locked test set was opened.
         latency: Seconds a row's prediction takes, where both models were timed.
         size: Bytes on disk, where both are known.
     """
@@ -138,6 +176,9 @@ class Evaluation:
     skipped: tuple[Skipped, ...] = ()
     notices: tuple[str, ...] = ()
     power: PowerReading | None = None
+    bayes: Posterior | None = None
+    growth: Growth | None = None
+    confirmation: Confirmation | None = None
     latency: BothSides | None = None
     size: BothSides | None = None
 

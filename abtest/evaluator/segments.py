@@ -12,16 +12,20 @@ from abtest.metrics.catalogue import title, unit
 from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from abtest.evaluator.table import Plan
     from abtest.outcomes import PairedOutcomes, Segment
+    from abtest.stats.clusters import Units
 
 _MOST_NAMED = 3
 
 
 def segment_rows(
-    outcomes: PairedOutcomes, plan: Plan, progress: Callable[[int], None] = lambda _drawn: None
+    outcomes: PairedOutcomes,
+    plan: Plan,
+    units: Mapping[tuple[str, str], Units],
+    progress: Callable[[int], None] = lambda _drawn: None,
 ) -> tuple[SegmentRow, ...]:
     """Rows by segment, then metric; within each metric p-values are adjusted over all segments (Holm).
 
@@ -30,7 +34,8 @@ def segment_rows(
     found: list[list[SegmentRow]] = []
     for i, segment in enumerate(outcomes.segments):
         table = outcomes.of(segment)
-        rows = overall_rows(table, plan, resample(table, plan))
+        own = units.get(segment.key)
+        rows = overall_rows(table, plan, resample(table, plan, own), own)
         found.append([_of_segment(row, segment) for row in rows])
         progress((i + 1) * plan.resamples)
     columns = [adjusted(column) for column in zip(*found, strict=True)]
@@ -68,4 +73,4 @@ def _named(rows: Sequence[SegmentRow]) -> str:
     named = [f"{s.segment} = {s.value} ({wording.effect(s.effect, unit(s.metric))})" for s in rows[:_MOST_NAMED]]
     if len(rows) > _MOST_NAMED:
         named.append(f"{len(rows) - _MOST_NAMED} more")
-    return " and ".join(", ".join(named).rsplit(", ", 1)) if len(named) > 1 else named[0]
+    return f"{', '.join(named[:-1])} and {named[-1]}" if named[1:] else named[0]

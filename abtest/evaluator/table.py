@@ -14,16 +14,18 @@ import numpy as np
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
 from abtest.metrics.classification import Average, Floats, Metric, Totals, class_values, overall, totals
 from abtest.policy import Policy
-from abtest.stats.mcnemar import mcnemar
+from abtest.stats.clusters import cluster_test, unit_draws
+from abtest.stats.mcnemar import McNemar, mcnemar
 from abtest.stats.multiplicity import holm
 from abtest.stats.proportions import Interval, tango_interval
 from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
-    from abtest.outcomes import Contingency, PairedOutcomes
+    from abtest.outcomes import Contingency, Counts, PairedOutcomes
+    from abtest.stats.clusters import Units
 
     Row = TypeVar("Row", bound=MetricRow)
 
@@ -71,6 +73,7 @@ class Draws:
 def resample(
     outcomes: PairedOutcomes,
     plan: Plan,
+    units: Units | None,
     *,
     by_class: bool = False,
     progress: Callable[[int], None] = lambda _drawn: None,
@@ -87,7 +90,7 @@ def resample(
     whole: dict[str, list[Floats]] = {metric.name: [] for metric in plan.resampled}
     classes: dict[str, list[Floats]] = {metric.name: [] for metric in classed}
     rng, drawn = np.random.default_rng(plan.seed), 0
-    for counts in multinomial_draws(table.counts, resamples=plan.resamples, rng=rng) if whole else ():
+    for counts in _drawn(table, plan, units.swapped() if units and turned else units, rng) if whole else ():
         champion, challenger = totals(table, "champion", counts), totals(table, "challenger", counts)
         for metric in plan.resampled:
             whole[metric.name].append(sign * (plan.value(metric, challenger) - plan.value(metric, champion)))
@@ -101,27 +104,42 @@ def resample(
     )
 
 
+def _drawn(table: PairedOutcomes, plan: Plan, units: Units | None, rng: np.random.Generator) -> Iterator[Counts]:
+    """Resample what is independent: units where rows come in them, else rows."""
+    if units is not None:
+        return unit_draws(units, resamples=plan.resamples, rng=rng)
+    return multinomial_draws(table.counts, resamples=plan.resamples, rng=rng)
+
+
+def tested(table: Contingency, units: Units | None, policy: Policy) -> McNemar:
+    """Test equal accuracy, on units where rows come in them."""
+    if units is None:
+        return mcnemar(table, method=policy.method)
+    test = cluster_test(units, confidence_level=policy.confidence)
+    return McNemar(method="by unit", statistic=test.statistic**2, pvalue=test.pvalue)
+
+
 def resampled_by_class(plan: Plan) -> tuple[Metric, ...]:
     """The metrics that are resampled class by class; the recall of a class is a proportion of paired rows."""
     return tuple(metric for metric in plan.metrics if metric.by_class and metric.name != "recall")
 
 
-def overall_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> tuple[MetricRow, ...]:
+def overall_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Units | None) -> tuple[MetricRow, ...]:
     """One row a metric, over all rows of the table."""
     champion, challenger = totals(outcomes, "champion"), totals(outcomes, "challenger")
     rows = []
     for metric in plan.metrics:
         values = float(plan.value(metric, champion)), float(plan.value(metric, challenger))
         if metric.is_accuracy:
-            rows.append(_tested(metric, values, outcomes.contingency(), plan.policy))
+            rows.append(_proportion(metric, values, outcomes.contingency(), units, plan.policy))
         else:
             rows.append(_resampled(metric, values, outcomes.n, draws.overall[metric.name], plan.policy))
     return tuple(rows)
 
 
-def class_columns(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> list[list[MetricRow]]:
+def class_columns(outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Units | None) -> list[list[MetricRow]]:
     """For each metric that has classes, a row a label; p-values are adjusted over the classes."""
-    return [adjusted(_class_column(metric, outcomes, plan, draws)) for metric in plan.metrics if metric.by_class]
+    return [adjusted(_class_column(metric, outcomes, plan, draws, units)) for metric in plan.metrics if metric.by_class]
 
 
 def adjusted(rows: Sequence[Row]) -> list[Row]:
@@ -130,7 +148,9 @@ def adjusted(rows: Sequence[Row]) -> list[Row]:
     return [row if row.pvalue is None else replace(row, pvalue_adjusted=next(found)) for row in rows]
 
 
-def _class_column(metric: Metric, outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> list[MetricRow]:
+def _class_column(
+    metric: Metric, outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Units | None
+) -> list[MetricRow]:
     """One metric of every label. Recall is McNemar on the label's rows; the others are resampled."""
     champion = class_values(metric, totals(outcomes, "champion"))
     challenger = class_values(metric, totals(outcomes, "challenger"))
@@ -138,7 +158,8 @@ def _class_column(metric: Metric, outcomes: PairedOutcomes, plan: Plan, draws: D
     for i, (label, support) in enumerate(zip(outcomes.labels, outcomes.truth_support.tolist(), strict=True)):
         values = float(champion[i]), float(challenger[i])
         if support and metric.name == "recall":
-            rows.append(_tested(metric, values, outcomes.contingency(label), plan.policy))
+            own = units.of_truth(i) if units else None
+            rows.append(_proportion(metric, values, outcomes.contingency(label), own, plan.policy))
         elif support and metric.name in draws.by_class:
             rows.append(_resampled(metric, values, support, draws.by_class[metric.name][:, i], plan.policy))
         else:
@@ -146,11 +167,18 @@ def _class_column(metric: Metric, outcomes: PairedOutcomes, plan: Plan, draws: D
     return rows
 
 
-def _tested(metric: Metric, values: tuple[float, float], table: Contingency, policy: Policy) -> MetricRow:
-    """A proportion of paired rows: McNemar's test and Tango's interval."""
-    test = mcnemar(table, method=policy.method)
-    row = _row(metric, values, table.n, interval=tango_interval(table, confidence_level=policy.confidence), by="tango")
-    return replace(row, test=f"mcnemar {test.method}", statistic=test.statistic, pvalue=test.pvalue)
+def _proportion(
+    metric: Metric, values: tuple[float, float], table: Contingency, units: Units | None, policy: Policy
+) -> MetricRow:
+    """A proportion of paired rows: McNemar's test and Tango's interval, or those of units."""
+    test = tested(table, units, policy)
+    if units is None:
+        interval: Interval | None = tango_interval(table, confidence_level=policy.confidence)
+        row = _row(metric, values, table.n, interval=interval, by="tango")
+        return replace(row, test=f"mcnemar {test.method}", statistic=test.statistic, pvalue=test.pvalue)
+    interval = cluster_test(units, confidence_level=policy.confidence).interval
+    row = _row(metric, values, table.n, interval=interval, by="by unit")
+    return replace(row, test="by unit", statistic=test.statistic, pvalue=test.pvalue)
 
 
 def _resampled(metric: Metric, values: tuple[float, float], n: int, effects: Floats, policy: Policy) -> MetricRow:

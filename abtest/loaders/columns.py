@@ -33,6 +33,15 @@ def label_array(column: pa.Array, name: str) -> npt.NDArray[Any]:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
+def unit_array(column: pa.Array) -> npt.NDArray[Any]:
+    """Turn a column of units, of whatever type, into an array; None where one is missing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return np.array([*column.to_pylist(), None], dtype=object)[:-1]
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
 def labelled(column: pa.Array) -> pa.Array:
     """Say for each row whether it has a label: neither null nor NaN."""
     return pc.invert(pc.is_null(column, nan_is_null=True))

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from abtest import wording
 from abtest.errors import InvalidInputError
@@ -143,6 +145,8 @@ def _described(side: Side, uri: str) -> Description:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
     import mlflow.models  # noqa: PLC0415 - only who compares models pays for MLflow
 
+    if uri.startswith("file:"):  # which MLflow loads models from, and does not read about them
+        uri = url2pathname(urlsplit(uri).path)
     try:
         info = mlflow.models.get_model_info(uri)
     except Exception as error:  # a store raises what it likes

@@ -39,21 +39,32 @@ class _Column:
 
     name: str
     values: tuple[str, ...]
+    numeric: bool
     cuts: npt.NDArray[np.float64] | None
 
     def codes(self, column: pa.Array) -> Codes:
         """Find each row's value, as an index into ``values``; shape (rows,)."""
-        if self.cuts is not None:
-            numbers = _numbers(column)
-            if numbers is None:  # the first pass has read every row, so the data changed since
-                raise InvalidInputError(f"Column '{self.name}' held numbers a moment ago, and now it does not.")
-            found = np.searchsorted(self.cuts, numbers, side="right")
-            return np.asarray(np.where(np.isnan(numbers), len(self.values) - 1, found), dtype=np.int64)
+        column = _nullable(column)
+        codes = self._named(column) if self.cuts is None else self._cut(column, self.cuts)
+        if len(codes) and codes.min() < 0:  # the first pass has read every row
+            raise InvalidInputError(f"Column '{self.name}' changed while it was read.", hint="run it again.")
+        return codes
+
+    def _named(self, column: pa.Array) -> Codes:
         index = {value: code for code, value in enumerate(self.values)}
-        encoded = pc.dictionary_encode(_nullable(column))
-        known = np.array([index[value] for value in _texts(encoded.dictionary)] + [index.get(MISSING, -1)])
-        codes = encoded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)
-        return np.asarray(known[codes], dtype=np.int64)
+        encoded = pc.dictionary_encode(column)
+        texts = _texts(encoded.dictionary)
+        spelled = [_number(text) for text in texts] if self.numeric else texts
+        known = np.array([index.get(value, -1) for value in (*spelled, MISSING)], dtype=np.int64)
+        found: Codes = known[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
+        return found
+
+    def _cut(self, column: pa.Array, cuts: npt.NDArray[np.float64]) -> Codes:
+        numbers = _numbers(column)
+        if numbers is None:
+            return np.full(len(column), -1, dtype=np.int64)
+        missing = len(self.values) - 1 if self.values[-1] == MISSING else -1
+        return np.where(np.isnan(numbers), missing, np.searchsorted(cuts, numbers, side="right")).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +125,7 @@ def find_segments(
         data: The rows.
         names: Columns, or columns joined by ``*``.
         target: The column with the truth, which is no segment.
-        types: How a text format's columns are read, where it is not as text.
+        types: How a text format's columns are read; as text, unless told.
 
     Raises:
         InvalidInputError: A column is not there, or is the target; or there are too many values for segments.
@@ -122,17 +133,21 @@ def find_segments(
     columns = check_columns(data, names, target)
     if not columns:
         return NO_SEGMENTS
-    kinds = {column: (types or {}).get(column, pa.string()) for column in columns} if data.is_text else {}
+    if types is None:
+        types = dict.fromkeys(columns, pa.string())
+    kinds = {column: types[column] for column in columns if column in types}
     looks = {column: _Look(column) for column in columns}
     for batch in data.batches(list(columns), kinds):
         for column, look in looks.items():
             look.add(batch.column(column))
     found = {column: look.column() for column, look in looks.items()}
-    values = {name: _crossings([found[part].values for part in _parts(name, columns)]) for name in names}
-    for name, own in values.items():
-        if len(own) > _MOST_VALUES:
-            raise _too_many(name, len(own))
-    return Segmentation(groups=values, columns=found)
+    groups = {}
+    for name in names:
+        parts = [found[part].values for part in _parts(name, columns)]
+        if math.prod(map(len, parts)) > _MOST_VALUES:
+            raise _too_many(name)
+        groups[name] = tuple(" × ".join(crossed) for crossed in itertools.product(*parts))
+    return Segmentation(groups=groups, columns=found)
 
 
 class _Look:
@@ -149,23 +164,27 @@ class _Look:
     def add(self, column: pa.Array) -> None:
         column = _nullable(column)
         self._missing |= column.null_count > 0
-        distinct = pc.unique(column).drop_null()
+        try:
+            distinct = pc.unique(column).drop_null()
+        except pa.ArrowNotImplementedError:
+            raise InvalidInputError(
+                f"segments must tell rows apart by text or numbers, and '{self.name}' is of type {column.type}.",
+                hint="map it to text.",
+            ) from None
         if len(self._texts) <= _MOST_VALUES:
             self._texts |= dict.fromkeys(_texts(distinct))
             self._missing |= MISSING in self._texts
         if self._numeric:
             self._add_numbers(column)
         if not self._numeric and len(self._texts) > _MOST_VALUES:
-            raise _too_many(self.name, len(self._texts))
+            raise _too_many(self.name)
 
     def _add_numbers(self, column: pa.Array) -> None:
         numbers = _numbers(column)
         if numbers is None:
             self._numeric = False
             return
-        absent = np.isnan(numbers)
-        self._missing |= bool(absent.any())
-        numbers = numbers[~absent]
+        numbers = numbers[~np.isnan(numbers)]
         if len(self._distinct) <= _NUMBERS_KEPT:
             self._distinct.update(np.unique(numbers).tolist())
         keyed = np.concatenate([self._sample, [self._rng.random(len(numbers)), numbers]], axis=1)
@@ -177,14 +196,15 @@ class _Look:
     def column(self) -> _Column:
         missing = (MISSING,) if self._missing else ()
         if self._numeric and len(self._distinct) > _NUMBERS_KEPT:
-            cuts = np.unique(np.quantile(self._sample[1], _QUARTILES, method="inverted_cdf"))
-            cuts = cuts[cuts > self._sample[1].min()]
+            cuts = _quartiles(self._sample[1])
             if len(cuts):
-                return _Column(name=self.name, values=(*_ranges(cuts.tolist()), *missing), cuts=cuts)
-        kept = sorted((text for text in self._texts if text != MISSING), key=float if self._numeric else None)
+                values = (*_ranges(cuts.tolist()), *missing)
+                return _Column(name=self.name, values=values, numeric=True, cuts=cuts)
+        kept = sorted({_number(text) for text in self._texts}, key=float) if self._numeric else sorted(self._texts)
         if len(kept) > _MOST_VALUES:
-            raise _too_many(self.name, len(kept))
-        return _Column(name=self.name, values=(*kept, *missing), cuts=None)
+            raise _too_many(self.name)
+        values = (*(value for value in kept if value != MISSING), *missing)
+        return _Column(name=self.name, values=values, numeric=self._numeric, cuts=None)
 
 
 def _parts(name: str, columns: Sequence[str] | Mapping[str, Any]) -> Iterator[str]:
@@ -195,43 +215,72 @@ def _parts(name: str, columns: Sequence[str] | Mapping[str, Any]) -> Iterator[st
 
 
 def _nullable(column: pa.Array) -> pa.Array:
-    """Let NaN be missing, and a dictionary be its values."""
+    """Let NaN be missing, as a text format has it, and a dictionary be its values."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if pa.types.is_null(column.type):
+        return pc.cast(column, pa.string())  # else the one value of its dictionary is None
+    if pa.types.is_float16(column.type):
+        column = pc.cast(column, pa.float32())  # Arrow finds no distinct values of half floats
     if pa.types.is_floating(column.type):
         return pc.if_else(pc.is_nan(column), None, column)
+    if _is_text(column.type):
+        return pc.if_else(pc.is_in(column, value_set=pa.array(["nan", "NaN"], column.type)), None, column)
     return column
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
-    """The column as numbers, NaN where missing; None if it holds anything else."""
-    column, kind = _nullable(column), column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    """The column as numbers, NaN where missing; None if it holds anything else: 007 is a name."""
+    kind = column.type
+    if _is_text(kind):
+        if pc.any(pc.match_substring_regex(column, r"^[-+]?0\d")).as_py():
+            return None
         try:
             column = pc.cast(column, pa.float64())
         except pa.ArrowInvalid:
             return None
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return None
     numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.asarray(numbers, dtype=np.float64)
 
 
 def _texts(values: pa.Array) -> list[str]:
-    """Write values as a reader would: 1.0 is 1, and a boolean is true or false."""
-    return [_text(value) for value in values.to_pylist()]
+    """Write values as a reader would, whatever format they come from: 1.0 is 1, and a boolean is true or false."""
+    digits = 7 if pa.types.is_float32(values.type) else 12
+    return [_text(value, digits) for value in values.to_pylist()]
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:.12g}"
-    return str(value)
+def _text(value: Any, digits: int = 12) -> str:  # noqa: ANN401 - whatever a column holds
+    if isinstance(value, float):
+        is_whole = value.is_integer() and abs(value) < 1e18
+        return str(int(value)) if is_whole else f"{value:.{digits}g}"
+    text = str(value)
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+def _number(text: str) -> str:
+    """Write a number that came as text: 1.50 is 1.5."""
+    try:
+        return str(int(text))
+    except ValueError:
+        return _text(float(text))
+
+
+def _quartiles(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Where to cut numbers; where three quarters are the least of them, above it; nowhere if all are."""
+    above = numbers[numbers > numbers.min()]
+    cuts = np.unique(np.quantile(numbers, _QUARTILES, method="inverted_cdf"))
+    cuts = cuts[cuts > numbers.min()]
+    return cuts if len(cuts) else np.unique(above)[:1]
 
 
 def _ranges(cuts: Sequence[float]) -> Iterator[str]:
-    written = [f"{cut:g}" for cut in cuts]
+    written = [_text(cut, 6 if abs(cut) < 1e5 else 12) for cut in cuts]
     if len(set(written)) < len(written):
         written = [repr(cut) for cut in cuts]  # cuts that six digits do not tell apart
     yield f"below {written[0]}"
@@ -240,16 +289,8 @@ def _ranges(cuts: Sequence[float]) -> Iterator[str]:
     yield f"{written[-1]} and above"
 
 
-def _crossings(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    crossed: list[str] = [""]
-    for i, values in enumerate(parts):
-        crossed = [f"{left} × {value}" if i else value for left in crossed for value in values]
-    return tuple(crossed)
-
-
-def _too_many(name: str, count: int) -> InvalidInputError:
+def _too_many(name: str) -> InvalidInputError:
     return InvalidInputError(
-        f"segments must be a few groups of rows, and '{name}' has {'more than ' if count > _MOST_VALUES else ''}"
-        f"{min(count, _MOST_VALUES)} values.",
+        f"segments must be a few groups of rows, and '{name}' has more than {_MOST_VALUES} values.",
         hint="name a column of fewer values, or group them in one.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from abtest.errors import InvalidInputError, near
 from abtest.metrics import classification
 from abtest.metrics.classification import Floats, Metric, Totals
 from abtest.metrics.costs import COST, CostMatrix
+from abtest.wording import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 ALIASES = {"f1_score": "f1"}
 TITLES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1", COST: "Cost per row"}
 _CUSTOM = ":"
+_MOST_BYTES = 32 << 20  # of confusion matrices at a time: ten thousand of 300 labels would be 7 GB
 
 
 def metric_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -91,9 +94,9 @@ def _custom(name: str) -> Metric:
     sys.path.insert(0, here)  # an installed command does not look in the folder where it is typed
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:  # the user's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # the user's module may do anything while it is imported
         raise InvalidInputError(
-            f"metrics: '{name}' cannot be imported: {type(error).__name__}: {error}.",
+            f"metrics: '{name}' cannot be imported: {type(error).__name__}: {first_line(error)}.",
             hint="the module must be installed, or lie in this folder.",
         ) from error
     finally:
@@ -110,12 +113,14 @@ def _custom(name: str) -> Metric:
 def _checked(name: str, function: Callable[..., object]) -> Callable[[Totals], Floats]:
     """Wrap a function of confusion matrices, shape (..., labels, labels), and the labels; it gives shape (...)."""
 
-    def whole(of: Totals) -> Floats:
+    def of_tables(of: Totals) -> Floats:
+        tables = of.confusion.view()
+        tables.flags.writeable = False  # other metrics read the same tables
         try:
-            values = np.asarray(function(of.confusion, of.labels), dtype=np.float64)
-        except Exception as error:  # whatever the user's function raises
+            values = np.asarray(function(tables, of.labels), dtype=np.float64)
+        except (Exception, SystemExit) as error:  # whatever the user's function does
             raise InvalidInputError(
-                f"metrics: '{name}' failed: {type(error).__name__}: {error}.",
+                f"metrics: '{name}' failed: {type(error).__name__}: {first_line(error)}.",
                 hint="it is given confusion matrices of shape (..., labels, labels), and the labels.",
             ) from error
         shape = of.weights.shape[:-1]
@@ -127,5 +132,12 @@ def _checked(name: str, function: Callable[..., object]) -> Callable[[Totals], F
         if not np.isfinite(values).all():
             raise InvalidInputError(f"metrics: '{name}' must return finite numbers.", hint="say what 0/0 is to be.")
         return values
+
+    def whole(of: Totals) -> Floats:
+        at_once = max(1, _MOST_BYTES // (8 * len(of.labels) ** 2))
+        if of.weights.ndim == 1 or len(of.weights) <= at_once:
+            return of_tables(of)
+        starts = range(0, len(of.weights), at_once)
+        return np.concatenate([of_tables(replace(of, weights=of.weights[i : i + at_once])) for i in starts])
 
     return whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from abtest.metrics.classification import Floats, Metric, Totals, ratio
 
 if TYPE_CHECKING:
     from abtest.labels import LabelType
+    from abtest.outcomes import Counts
 
 COST = "cost"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +36,26 @@ class CostMatrix:
 
     def per_row(self, of: Totals) -> Floats:
         """Mean cost over all rows, shape (...)."""
-        return ratio(of.weights @ self.matrix(of.labels, of.is_class)[of.truth, of.said], of.n)
+        spent, _ = self._spent(of)
+        return ratio(spent.sum(axis=-1), of.n)
 
     def per_row_of_class(self, of: Totals) -> Floats:
         """Mean cost over the rows of each label, shape (..., labels)."""
-        return ratio((of.confusion * self.matrix(of.labels, of.is_class)).sum(axis=-1), of.support)
+        spent, truth = self._spent(of)
+        sums = np.zeros((*spent.shape[:-1], len(of.labels)))
+        starts = np.flatnonzero(np.diff(truth, prepend=-1))
+        sums[..., truth[starts]] = np.add.reduceat(spent, starts, axis=-1)
+        return ratio(sums, of.support)
+
+    def _spent(self, of: Totals) -> tuple[Floats, Counts]:
+        """Cost by cell, shape (..., cells), and the cells' truth.
+
+        Cells are put in the order of truth and prediction: then rounding is the same whichever side is called champion.
+        Nothing is laid out by label and label for each resample, which at hundreds of labels would fill gigabytes.
+        """
+        order = np.lexsort((of.said, of.truth))
+        truth, said = of.truth[order], of.said[order]
+        return of.weights[..., order] * self.matrix(of.labels, of.is_class)[truth, said], truth
 
     def matrix(self, labels: tuple[Label, ...], is_class: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
         """Lay the costs out over labels: truth by row, prediction by column, shape (labels, labels).
@@ -56,31 +73,40 @@ class CostMatrix:
                    [5., 0.]])
         """
         kind = kind_of(labels)
-        rows = {self._label(truth, kind): own for truth, own in self.costs.items()}
+        rows = self._by_label(self.costs, kind, "costs")
         matrix = np.zeros((len(labels), len(labels)))
         for i, truth in enumerate(labels):
             if not is_class[i]:
                 continue
             if truth not in rows:
-                raise self._misfit(f"names no cost for the class {truth!r}", str(truth), self.costs)
-            known = {self._label(predicted, kind): cost for predicted, cost in rows[truth].items()}
+                raise self._misfit(f"costs has no row for the class {truth!r}", str(truth), self.costs)
+            known = self._by_label(rows[truth], kind, f"costs.{truth}")
             for j, predicted in enumerate(labels):
                 if predicted in known:
                     matrix[i, j] = known[predicted]
                 elif i != j:
-                    what = f"names no cost for {truth!r} taken for {predicted!r}"
+                    what = f"costs does not say what {truth!r} taken for {predicted!r} costs"
                     raise self._misfit(what, str(predicted), rows[truth])
         return matrix
 
-    def _label(self, text: str, kind: LabelType) -> Label:
-        try:
-            return cast_label(text, kind)
-        except ValueError:
-            raise InvalidInputError(
-                f"costs names the class {text!r}, but the labels are {kind}.", hint="name the classes as the data do."
-            ) from None
+    @staticmethod
+    def _by_label(table: Mapping[str, Value], kind: LabelType, where: str) -> dict[Label, Value]:
+        """Read a table's keys as labels."""
+        read: dict[Label, Value] = {}
+        for text, value in table.items():
+            try:
+                label = cast_label(text, kind)
+            except ValueError:
+                raise InvalidInputError(
+                    f"{where} names the class {text!r}, but the labels are {kind}.",
+                    hint="name the classes as the data do.",
+                ) from None
+            if label in read:  # as "1" and "1.0" do
+                raise InvalidInputError(f"{where} names the class {label!r} twice.", hint=f"remove {text!r}.")
+            read[label] = value
+        return read
 
     @staticmethod
     def _misfit(what: str, name: str, known: Mapping[str, object]) -> InvalidInputError:
         hint = near(name, list(known)) or "list every mistake in [policy.costs]."
-        return InvalidInputError(f"costs {what}.", hint=hint)
+        return InvalidInputError(f"{what}.", hint=hint)

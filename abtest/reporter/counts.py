@@ -13,7 +13,7 @@ from abtest import wording
 from abtest.reporter import views
 from abtest.reporter.canvas import DIAMOND, SQUARE, Canvas, Figure
 from abtest.reporter.layout import CHARACTER, label_width, short
-from abtest.reporter.summary import summarise
+from abtest.reporter.summary import capitalised, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +172,7 @@ def _draw_split(canvas: Canvas, record: ComparisonRecord, left: float) -> None:
     canvas.text(left, top - 14, f"champion {wording.whole(table.champion_only)}", role="champion", bold=True)
     challenger = f"challenger {wording.whole(table.challenger_only)}"
     canvas.text(left + width, top - 14, challenger, role="challenger", align="right", bold=True)
-    test = f"McNemar's test ({record.mcnemar.method}): {wording.pvalue(record.mcnemar.pvalue)}"
+    test = f"{capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
     canvas.text(left, top + 82, test)
 
 
@@ -203,11 +203,11 @@ def _alt_difference(record: ComparisonRecord) -> str:
 
 
 def _alt_contingency(record: ComparisonRecord) -> str:
-    table = record.contingency
+    table, test = record.contingency, record.mcnemar
     return (
         f"Both sides right on {wording.plural(table.both, 'row')}, only the champion on "
         f"{wording.whole(table.champion_only)}, only the challenger on {wording.whole(table.challenger_only)}, "
-        f"neither on {wording.whole(table.neither)}. McNemar's test: {wording.pvalue(record.mcnemar.pvalue)}."
+        f"neither on {wording.whole(table.neither)}. {capitalised(test.name)}: {wording.pvalue(test.pvalue)}."
     )
 
 

@@ -76,20 +76,21 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         text=(
             "Champion and challenger were asked about the same rows. Such a paired comparison is far sharper than two "
             "separate tests: rows on which both are right, or both wrong, say nothing about which one is better. An "
-            "effect is challenger minus champion, in percentage points. Rows are taken to be independent."
+            "effect is challenger minus champion, in percentage points. " + _independent(record)
         ),
     )
-    how, source = _METHODS[policy.method]
-    yield Paragraph(
-        term="Is the accuracy different?",
-        text=(
-            "McNemar's test looks at the rows on which exactly one side is right. Were the two equally accurate, each "
-            "would be the right one about half the time; p is the probability of a split at least as uneven as this "
-            f"one. {how} The chi-square with continuity correction is "
-            f"{record.mcnemar.statistic:.2f} (1 degree of freedom)."
-        ),
-        references=source,
-    )
+    yield _test(record)
+    if record.bayes is not None:
+        yield Paragraph(
+            term="What to believe of it",
+            text=(
+                "The probabilities that the challenger is better are the Bayesian reading of the same table: every "
+                "share of the cells is possible a priori, with one row imagined on either side of the disagreement. "
+                "That it is better has exactly one minus the one-sided mid-p value for a probability. It stands "
+                "beside the test and decides nothing."
+            ),
+            references="Rubin (1981), Annals of Statistics 9:130. Altham (1969), J. R. Statist. Soc. B 31:261.",
+        )
     yield Paragraph(
         term="How large is the difference?",
         text=(
@@ -161,6 +162,35 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         )
 
 
+def _independent(record: ComparisonRecord) -> str:
+    return "Rows are taken to be independent." if record.data.unit is None else "Units are taken to be independent."
+
+
+def _test(record: ComparisonRecord) -> Paragraph:
+    if record.mcnemar.method == "by unit":
+        return Paragraph(
+            term="Is the accuracy different?",
+            text=(
+                "Rows of one unit depend on each other, so units are compared: each by the rows that only the "
+                "challenger gets right, less those that only the champion does. Were the two equally accurate, these "
+                f"differences would be zero on average. The chi-square is {record.mcnemar.statistic:.2f} (1 degree of "
+                "freedom); its interval uses the spread between units, and the bootstrap draws whole units."
+            ),
+            references="Eliasziw & Donner (1991), Statistics in Medicine 10:1981.",
+        )
+    how, source = _METHODS[record.mcnemar.method]
+    return Paragraph(
+        term="Is the accuracy different?",
+        text=(
+            "McNemar's test looks at the rows on which exactly one side is right. Were the two equally accurate, each "
+            "would be the right one about half the time; p is the probability of a split at least as uneven as this "
+            f"one. {how} The chi-square with continuity correction is "
+            f"{record.mcnemar.statistic:.2f} (1 degree of freedom)."
+        ),
+        references=source,
+    )
+
+
 def _verdict(policy: Policy) -> str:
     metric = in_text(policy.primary)
     if policy.rule == "non-inferior":
@@ -216,8 +246,7 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit)):
         if told:
             yield Fact(term=term, text=told)
-    if data.uses:
-        yield Fact(term="Use of these data", text=f"comparison {data.uses} on them")
+    yield from _test_set(record)
     yield from _footprint(record)
     metrics = ", ".join(title(name) for name in settings.policy.metrics)
     yield Fact(term="Metrics", text=f"{metrics}; {settings.average} averages{_positive(record)}")
@@ -236,6 +265,32 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield Fact(term="Versions", text=f"abtest {source.abtest_version}, Python {source.python_version}, {libraries}")
     if source.command:
         yield Fact(term="Command", text=wording.redacted(source.command), code=True)
+
+
+def _test_set(record: ComparisonRecord) -> Iterator[Fact]:
+    """How the test set was used, and what of it was trained on."""
+    data, confirmation = record.data, record.confirmation
+    if data.uses:
+        yield Fact(term="Use of these data", text=f"use {data.uses} of this test set")
+    if data.duplicates is not None:
+        yield Fact(term="Repeated rows", text=wording.whole(data.duplicates))
+    if data.train is not None:
+        found = data.train
+        yield Fact(
+            term="Training data",
+            text=(
+                f"{wording.plural(found.n, 'row')} of {found.path}: {wording.plural(found.leaked, 'test row')} among "
+                f"them, {wording.whole(found.conflicting)} with another label"
+            ),
+        )
+    if confirmation is not None:
+        held = "confirms the verdict" if confirmation.held else "does not confirm the verdict"
+        opened = f", opened for {wording.plural(confirmation.use, 'challenger')}" if confirmation.use else ""
+        yield Fact(term="Locked test set", text=f"{confirmation.path}{opened}: {held}")
+    found_apart = record.differences
+    if found_apart is not None:
+        yield Fact(term="Columns that differ", text="; ".join(found_apart.columns) or "none")
+        yield Fact(term="Packages that differ", text="; ".join(found_apart.packages) or "none")
 
 
 def _footprint(record: ComparisonRecord) -> Iterator[Fact]:

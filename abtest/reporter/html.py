@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from abtest import wording
 from abtest.reporter import explained, palette, views
-from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, cleaned, summarise
+from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, capitalised, cleaned, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,7 @@ def _environment() -> jinja2.Environment:
         "pvalue": wording.pvalue,
         "aligned": aligned,
         "unbroken": unbroken,
+        "capitalised": capitalised,
         "drawing": Markup,  # SVG of our own making, its texts escaped there
     }
     environment.globals |= {

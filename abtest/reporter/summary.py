@@ -45,6 +45,7 @@ _HELD_BACK = {
     Verdict.INSUFFICIENT_EVIDENCE: "There is not enough evidence that every guardrail holds",
     Verdict.KEEP_CHAMPION: "A guardrail keeps the champion",
 }
+_FEW_DISCORDANT = 10
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line ends: no page can show them
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
 
@@ -121,6 +122,7 @@ class Summary:
     classes: tuple[WrittenGroup, ...]
     segments: dict[str, tuple[WrittenGroup, ...]]
     reasons: tuple[WrittenReason, ...]
+    belief: str
     notices: tuple[str, ...]
     skipped: tuple[str, ...]
 
@@ -156,6 +158,7 @@ def summarise(record: ComparisonRecord) -> Summary:
         classes=tuple(_classes(record)),
         segments=_segments(record),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
+        belief=belief(record),
         notices=record.notices,
         skipped=tuple(f"{entry.what}: {entry.why}" for entry in record.skipped),
     )
@@ -198,6 +201,11 @@ def shown(label: Label) -> str:
         ('cat', '3', 'a�b', '(empty)')
     """
     return cleaned(" ".join(str(label).split())) or "(empty)"
+
+
+def capitalised(text: str) -> str:
+    """Begin a sentence: the first letter is a capital, the others stay."""
+    return text[:1].upper() + text[1:]
 
 
 def cleaned(text: str) -> str:
@@ -305,6 +313,24 @@ def _rates(row: MetricRow, rows: str) -> str:
     if row.metric == "accuracy":
         return f"on the same {rows} the challenger is right {challenger} of the time, the champion {champion}"
     return f"on the same {rows} the challenger's {in_text(row.metric)} is {challenger}, the champion's {champion}"
+
+
+def belief(record: ComparisonRecord) -> str:
+    """Say what to believe of the challenger's accuracy, where that is known."""
+    read = record.bayes
+    if read is None:
+        return ""
+    margin = wording.size(read.margin, "share")
+    said = (
+        f"Given these rows, the challenger is more accurate with probability {wording.percent(read.better)}, and by "
+        f"more than {margin} with probability {wording.percent(read.better_by_margin)}. Should it be promoted, the "
+        f"accuracy to be lost is {wording.size(read.expected_loss, 'share')} on average."
+    )
+    if record.contingency.discordant < _FEW_DISCORDANT:
+        said += (
+            f" With fewer than {_FEW_DISCORDANT} rows to tell the two apart, that is mostly what was assumed before."
+        )
+    return said
 
 
 def enough(record: ComparisonRecord) -> str:

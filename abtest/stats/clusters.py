@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -59,6 +60,28 @@ class Units:
         right = {side: (self.outcomes.predicted_by(side) == y).astype(np.int64) for side in ("champion", "challenger")}
         sign = right["challenger"] - right["champion"]
         return np.bincount(self.unit, weights=self.count * sign[self.cell], minlength=self.n_units).astype(np.int64)
+
+    def swapped(self) -> Units:
+        """Let the sides change places."""
+        turned = self.outcomes.swapped()
+        place = np.argsort(np.lexsort(self.outcomes.cells[:, [1, 2, 0]].T))  # of each cell in the swapped table
+        cell = place[self.cell]
+        order = np.lexsort((cell, self.unit))
+        return Units(outcomes=turned, unit=self.unit[order], cell=cell[order], count=self.count[order])
+
+    def of_truth(self, label: int) -> Units:
+        """The rows of one class of the truth, by its index, and the units that have any."""
+        kept = (self.outcomes.cells[:, 0] == label)[self.cell]
+        _, unit = np.unique(self.unit[kept], return_inverse=True)
+        return Units(outcomes=self.outcomes, unit=unit, cell=self.cell[kept], count=self.count[kept])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTables:
+    """Units over all rows, and over each segment's by the segment's name and value."""
+
+    whole: Units
+    segments: Mapping[tuple[str, str], Units]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

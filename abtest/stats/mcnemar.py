@@ -21,14 +21,19 @@ class McNemar:
     """What the test says.
 
     Attributes:
-        method: How ``pvalue`` was found.
+        method: How ``pvalue`` was found; "by unit" where rows come in units, of which the test is then.
         statistic: The continuity-corrected chi-square, whatever the method, so that both can be shown.
         pvalue: Two-sided.
     """
 
-    method: McNemarMethod
+    method: McNemarMethod | Literal["by unit"]
     statistic: float
     pvalue: float
+
+    @property
+    def name(self) -> str:
+        """What the test is called in a sentence."""
+        return "the test of units" if self.method == "by unit" else f"McNemar's test ({self.method})"
 
 
 def mcnemar(table: Contingency, *, method: McNemarMethod = "mid-p") -> McNemar:

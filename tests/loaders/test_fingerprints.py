@@ -21,7 +21,9 @@ from scipy import stats
 
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.loaders.datasets import open_data
-from abtest.loaders.fingerprints import Fingerprinter, Fingerprints, Hasher, Mark, prior_shift
+from abtest.loaders.fingerprints import Fingerprinter, Fingerprints, Mark
+from abtest.loaders.rowhash import Hasher
+from abtest.stats.priors import prior_shift
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

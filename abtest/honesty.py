@@ -1,0 +1,239 @@
+"""Whether the test set can be trusted: how often it was used, whether it grew, what of it was trained on.
+
+What is found here goes on record and into the notices; what it does to the verdict, the decision says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from abtest import reuse, wording
+from abtest.errors import BackendError, InvalidInputError
+from abtest.evaluator import Growth
+from abtest.loaders import differences as told_apart
+from abtest.loaders.datasets import open_data
+from abtest.policy import Policy
+from abtest.record import Differences, TrainingData
+from abtest.stats.priors import prior_shift
+from abtest.stats.sequential import log_evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from abtest.labels import Side
+    from abtest.loaders.fingerprints import Fingerprints
+    from abtest.registry import Registry
+    from abtest.reuse import Look
+
+RUN = "run"  # the training data that the challenger's run has logged
+_SHIFT_THAT_MATTERS = 0.05  # of the classes' shares, as total variation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What this use of a test set is, and the policy it is judged by.
+
+    Attributes:
+        number: How many challengers were compared on these rows, with this one; None where nobody counts.
+        policy: The policy, at the level that is left to spend.
+        notice: What to say about it, if anything.
+    """
+
+    number: int | None
+    policy: Policy
+    notice: str | None = None
+
+
+def earlier_looks(registry: Registry | None, model_name: str | None) -> tuple[Look, ...]:
+    """List the earlier comparisons of a model whose rows could be the first of these."""
+    return reuse.looks(registry.client, model_name) if registry is not None else ()
+
+
+def counted_use(
+    registry: Registry | None,
+    policy: Policy,
+    digests: tuple[str, ...],
+    *,
+    model_name: str | None,
+    challenger: str,
+    logged: bool,
+) -> Use:
+    """Count this use of a test set, and find the level that is left for it.
+
+    Args:
+        registry: Whose tracking server keeps the comparisons.
+        policy: What is to hold.
+        digests: Of the test set, and of earlier ones that it extends.
+        model_name: The registered model.
+        challenger: Its version or reference.
+        logged: Whether this comparison will be there to be counted.
+
+    Raises:
+        InvalidInputError: The policy counts uses, and there is nowhere to; or it refuses this one.
+    """
+    if registry is None or (policy.reuse != "warn" and not logged):
+        if policy.reuse == "warn":
+            return Use(number=None, policy=policy)
+        raise InvalidInputError(
+            f"reuse = '{policy.reuse}' counts the uses of a test set in MLflow, and this comparison is not logged.",
+            hint="log it (--log, log=True), or set reuse = 'warn' in the policy.",
+        )
+    number = reuse.uses(registry.client, *digests).number(model_name, challenger)
+    judgement = reuse.check(policy.reuse, number, policy.alpha)
+    spent = replace(policy, confidence=1 - judgement.level) if policy.reuse == "spend" else policy
+    quiet = policy.reuse != "spend" and number == 1
+    return Use(number=number, policy=spent, notice=None if quiet else judgement.sentence)
+
+
+def extended(looks: tuple[Look, ...], rows: Fingerprints | None) -> tuple[Look, ...]:
+    """The earlier looks whose rows are the first of these."""
+    if rows is None:
+        return ()
+    marks = {(mark.n, mark.digest) for mark in (*rows.marks, rows.end)}
+    return tuple(look for look in looks if (look.rows, look.rows_digest) in marks)
+
+
+def growth(
+    looks: tuple[Look, ...], rows: int, sides: Mapping[Side, str], champion_only: int, challenger_only: int
+) -> tuple[Growth | None, tuple[str, ...]]:
+    """Judge rows that extend an earlier look at the same two models by evidence that stays valid.
+
+    Args:
+        looks: Those that these rows extend.
+        rows: How many there are now.
+        sides: Version or reference of each side.
+        champion_only: Independent pairs, all there are now, that favour the champion.
+        challenger_only: Those that favour the challenger.
+    """
+    same = [
+        look
+        for look in looks
+        if look.rows < rows and (look.champion, look.challenger) == (sides["champion"], sides["challenger"])
+    ]
+    if not same:
+        return None, ()
+    last = max(same, key=lambda look: look.rows)
+    evidence = log_evidence(champion_only, challenger_only)
+    found = Growth(
+        rows=last.rows, run_id=last.run_id, log_evidence=evidence, pvalue=min(1.0, math.exp(-max(evidence, 0.0)))
+    )
+    notice = (
+        f"The first {wording.whole(last.rows)} of these rows were looked at before with the same two models (run "
+        f"{last.run_id}). A test set that grows until it convinces needs a test that stays valid at every look: "
+        f"{wording.pvalue(found.pvalue)}, with evidence E = {_written(evidence)}. It takes the rows to "
+        "have come in an order that has nothing to do with their class."
+    )
+    return found, (notice,)
+
+
+def _written(log_evidence: float) -> str:
+    return (
+        wording.value(math.exp(log_evidence), "number")
+        if log_evidence < 20
+        else f"10^{log_evidence / math.log(10):.0f}"
+    )
+
+
+def repeated(rows: Fingerprints | None) -> tuple[str, ...]:
+    """Say that rows occur more than once, which makes the evidence look larger than it is."""
+    duplicates = rows.duplicates if rows is not None else None
+    if not duplicates or rows is None:
+        return ()
+    share = wording.percent(duplicates / rows.n)
+    verb = "repeats" if duplicates == 1 else "repeat"
+    notice = (
+        f"{wording.plural(duplicates, 'row')} ({share}) {verb} an earlier one, label and all: as evidence they count "
+        "once, and are counted each time."
+    )
+    return (notice,)
+
+
+def training(
+    rows: Fingerprints, source: str | Path | pd.DataFrame, alpha: float
+) -> tuple[TrainingData, tuple[str, ...]]:
+    """Look for the test rows in the training data, in one pass over these.
+
+    Raises:
+        InvalidInputError: The training data lack a column, or hold a value that the models' types do not.
+    """
+    data, hasher = open_data(source), rows.hasher
+    columns = [*hasher.columns, hasher.target]
+    types = {name: hasher.types.get(name, pa.string()) for name in columns} if data.is_text else {}
+    leak = rows.leaked(data.batches(columns, types))
+    shift = prior_shift(leak.train_classes, rows.classes)
+    found = TrainingData(
+        path=wording.redacted(data.name),
+        n=leak.n_train,
+        leaked=leak.leaked,
+        conflicting=leak.conflicting,
+        first_rows=leak.first_rows,
+        total_variation=shift.total_variation,
+        pvalue=shift.pvalue,
+    )
+    return found, tuple(_about_training(found, rows.n, alpha))
+
+
+def logged_training(registry: Registry | None, run_id: str | None) -> str:
+    """Find the training data that a run has logged.
+
+    Raises:
+        InvalidInputError: There is no run, or it logged none that can be read from here.
+    """
+    from abtest import tracking  # noqa: PLC0415 - only who asks for it pays
+
+    hint = "name the file: --train-data FILE"
+    if registry is None or run_id is None:
+        raise InvalidInputError("train-data 'run' needs a challenger that was logged by a run.", hint=hint)
+    source = tracking.training_source(registry.client, run_id)
+    if source is None:
+        raise InvalidInputError(f"train-data: run {run_id} logged no training data that can be read here.", hint=hint)
+    return source
+
+
+def differences(uris: Mapping[Side, str], registry: Registry | None) -> Differences | None:
+    """List what else differs between two logged models: their columns, and what they run with."""
+    if set(uris) != {"champion", "challenger"}:
+        return None
+    try:
+        champion, challenger = (told_apart.describe(side, uris[side], registry) for side in ("champion", "challenger"))
+    except (InvalidInputError, BackendError) as error:  # they were loaded and compared: this is beside the point
+        return Differences(columns=(), packages=(), notices=(error.message,))
+    found = told_apart.differences(champion, challenger)
+    return Differences(
+        columns=(
+            *(f"{name}: challenger only" for name in found.added),
+            *(f"{name}: champion only" for name in found.removed),
+            *found.retyped,
+            *(f"output {change}" for change in found.outputs),
+        ),
+        packages=found.packages,
+        notices=found.notices,
+    )
+
+
+def _about_training(found: TrainingData, rows: int, alpha: float) -> Iterator[str]:
+    if found.leaked:
+        share = wording.percent(found.leaked / rows)
+        first = f"row {wording.whole(found.first_rows[0])}"
+        yield (
+            f"{wording.plural(found.leaked, 'test row')} ({share}; first: {first}) "
+            f"{'is' if found.leaked == 1 else 'are'} in the training data: a model may have learnt "
+            f"{'it' if found.leaked == 1 else 'them'} by heart."
+        )
+    if found.conflicting:
+        yield (
+            f"{wording.plural(found.conflicting, 'test row')} {'is' if found.conflicting == 1 else 'are'} in the "
+            "training data with another label."
+        )
+    if found.pvalue < alpha and found.total_variation >= _SHIFT_THAT_MATTERS:
+        yield (
+            f"Training and test data mix the classes differently: {wording.percent(found.total_variation)} of the rows "
+            "would have to change class."
+        )
