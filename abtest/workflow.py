@@ -147,6 +147,7 @@ def compare(
     models = {side: _load(side, given, pinned[side], registry) for side, given in sides.items()}
     target, notices = _target(target, models, dataset, (*settings.segments, *([unit] if unit else [])))
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
+    locked = None if confirm_data is None else _locked(confirm_data, digest)
     compared = {side: _compared(given, pinned[side]) for side, given in sides.items()}
     book = _Book(
         registry=registry, model_name=name, sides={side: m.told for side, m in compared.items()}, logged=bool(log)
@@ -170,12 +171,10 @@ def compare(
     evaluation = replace(evaluation, growth=grown)
     notices += [*([use.notice] if use.notice else []), *told, *honesty.repeated(rows)]
     leaks, told = (None, ()) if train is None or rows is None else honesty.training(rows, train, settings.policy.alpha)
-    if confirm_data is not None and decide(evaluation, settings.policy).verdict is Verdict.PROMOTE:
+    if locked is not None and decide(evaluation, settings.policy).verdict is Verdict.PROMOTE:
         evaluation = replace(
             evaluation,
-            confirmation=_confirmed(
-                confirm_data, digest, models, target, asked, unit=unit, book=book, progress=progress
-            ),
+            confirmation=_confirmed(*locked, models, target, asked, unit=unit, book=book, progress=progress),
         )
     record = _record(
         scored.outcomes,
@@ -460,9 +459,18 @@ def _training_source(
     return given
 
 
+def _locked(source: str | Path | pd.DataFrame, digest: str) -> tuple[Dataset, str]:
+    """Find the locked test set, before an hour of scoring, and take its digest; its rows stay unread."""
+    data = open_data(source)
+    locked = data.digest()
+    if locked == digest:
+        raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")
+    return data, locked
+
+
 def _confirmed(
-    source: str | Path | pd.DataFrame,
-    digest: str,
+    data: Dataset,
+    locked: str,
     models: dict[Side, Model | None],
     target: str,
     settings: ComparisonSettings,
@@ -472,10 +480,6 @@ def _confirmed(
     progress: Progress | None,
 ) -> Confirmation:
     """Open the locked test set: the same models, the same policy, and of all numbers only whether it holds."""
-    data = open_data(source)
-    locked = data.digest()
-    if locked == digest:
-        raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")
     use = book.use(settings.policy, locked)
     settings = replace(settings, policy=use.policy)
     scored = _score(models, data, target, settings, progress, unit=unit)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from abtest.cli import app
@@ -47,6 +48,14 @@ def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
     assert Policy.from_mapping(settings.policy) == Policy()
 
 
+def test_the_policies_shown_are_policies() -> None:
+    """Every TOML block of the guide is a policy, alone and on its own terms."""
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "policy.md").read_text(encoding="utf-8"), re.DOTALL)
+    policies = [Policy.from_mapping(tomllib.loads(block)["policy"]) for block in blocks]
+    assert [policy.rule for policy in policies] == ["non-inferior", "share", "primary"]
+    assert [len(policy.guardrails) for policy in policies] == [0, 5, 0]
+
+
 def test_every_command_is_in_the_readme() -> None:
     """An undocumented command is a failing test."""
     for command in app.registered_commands:
@@ -54,6 +63,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Each relative link and picture of the README is a file of the project."""
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    """Each relative link and picture of the README and the guides is a file of the project."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), target

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Average: TypeAlias = Literal["macro", "weighted", "binary"]
+_FEW_LABELS = 32
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
 
 
@@ -47,20 +48,36 @@ class Totals:
     is_class: npt.NDArray[np.bool_]
 
     @cached_property
+    def _sums(self) -> tuple[Counts, Counts, Counts]:
+        k, hit = len(self.labels), self.truth == self.said
+        if self.weights.ndim > 1 and k <= _FEW_LABELS:
+            # One product with a matrix of zeros and ones sums ten thousand tables several times as fast; exact below
+            # 2^53 rows, as doubles are.
+            into = np.zeros((len(self.truth), 3 * k))
+            cells = np.arange(len(self.truth))
+            into[cells[hit], self.truth[hit]] = into[cells, k + self.said] = into[cells, 2 * k + self.truth] = 1.0
+            hits, predicted, support = np.split(self.weights.astype(np.float64) @ into, 3, axis=-1)
+            return hits, predicted, support
+        return (
+            _sum_by(self.truth[hit], self.weights[..., hit], k),
+            _sum_by(self.said, self.weights, k),
+            _sum_by(self.truth, self.weights, k),
+        )
+
+    @property
     def hits(self) -> Counts:
         """Rows of the label predicted as it, shape (..., labels)."""
-        hit = self.truth == self.said
-        return _sum_by(self.truth[hit], self.weights[..., hit], len(self.labels))
+        return self._sums[0]
 
-    @cached_property
+    @property
     def predicted(self) -> Counts:
         """Rows predicted as the label, shape (..., labels)."""
-        return _sum_by(self.said, self.weights, len(self.labels))
+        return self._sums[1]
 
-    @cached_property
+    @property
     def support(self) -> Counts:
         """Rows whose truth is the label, shape (..., labels)."""
-        return _sum_by(self.truth, self.weights, len(self.labels))
+        return self._sums[2]
 
     @cached_property
     def confusion(self) -> Counts:

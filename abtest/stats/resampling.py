@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NOISE = 1e-12  # a difference of metrics below this is floating-point noise, not an effect
 
 _CHUNK_BYTES = 32 << 20
+_LIGHT = 16  # a binomial number costs about as much as drawing so many rows
+_FEWEST_LUMPED = 32
 
 
 def multinomial_draws(
@@ -121,16 +123,41 @@ def bootstrap_pvalue(effects: npt.NDArray[np.float64]) -> float:
 
 
 def _chunks(counts: npt.NDArray[np.int64], resamples: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    """Draw chunk by chunk; each of the two streams of randomness is used draw by draw, wherever chunks are cut."""
+    light = np.flatnonzero((counts > 0) & (counts <= _LIGHT))
+    lump = counts[light]
+    if light.size < _FEWEST_LUMPED:
+        light, lump = light[:0], lump[:0]
+    heavy = np.setdiff1d(np.flatnonzero(counts), light, assume_unique=True)
+    rows, stream = np.repeat(np.arange(light.size), lump), rng.spawn(1)[0]
+    size = max(1, _CHUNK_BYTES // (counts.size * counts.itemsize))
+    for start in range(0, resamples, size):
+        number = min(size, resamples - start)
+        drawn = _multinomial(np.append(counts[heavy], lump.sum()), number, rng)
+        draws = np.zeros((number, counts.size), dtype=np.int64)
+        draws[:, heavy] = drawn[:, :-1]
+        if light.size:
+            draws[:, light] = _from_lump(drawn[:, -1], rows, light.size, stream)
+        yield draws
+
+
+def _multinomial(counts: npt.NDArray[np.int64], number: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     # NumPy gives the last cell whatever the others leave, having tracked the probability that remains; with the largest
     # cell last, that sum's rounding can neither put rows into an empty cell nor push a ratio above 1.
     order = np.arange(counts.size)
     largest = int(np.argmax(counts))
     order[[largest, -1]] = order[[-1, largest]]
     n = int(counts.sum())
-    probabilities = counts[order] / n
-    size = max(1, _CHUNK_BYTES // (counts.size * counts.itemsize))
-    for start in range(0, resamples, size):
-        # A Generator draws row by row: the numbers do not depend on where the chunks are cut.
-        draws = rng.multinomial(n, probabilities, size=min(size, resamples - start))
-        draws[:, [largest, -1]] = draws[:, [-1, largest]]
-        yield draws
+    # A Generator draws row by row: the numbers do not depend on where the chunks are cut.
+    draws = rng.multinomial(n, counts[order] / n, size=number)
+    draws[:, [largest, -1]] = draws[:, [-1, largest]]
+    return draws
+
+
+def _from_lump(
+    taken: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], cells: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw rows one by one from cells of few rows: cheaper than a binomial number for each cell, and the same draw."""
+    found = rows[rng.integers(0, rows.size, size=int(taken.sum()))]
+    found += np.repeat(np.arange(taken.size) * cells, taken)
+    return np.bincount(found, minlength=taken.size * cells).reshape(taken.size, cells)
