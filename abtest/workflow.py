@@ -253,6 +253,8 @@ def compare_predictions(
     """
     from abtest.engines.local import tally_arrays  # noqa: PLC0415 - Arrow is not needed to import this module
 
+    # A data frame has columns too, and no truth value.
+    columns = {} if segments is None else {str(name): segments[name] for name in segments}
     settings = ComparisonSettings(
         average=average,
         pos_label=pos_label,
@@ -262,12 +264,12 @@ def compare_predictions(
         batch_size=None,
         drop_unlabelled=False,
         policy=policy or Policy(),
-        segments=_segments([*(segments or {}), *crossings], policy),
+        segments=_segments([*columns, *crossings], policy),
     )
     _prepare(output, settings.policy)
-    crossed = [name for name in settings.segments if name not in (segments or {})]
+    crossed = [name for name in settings.segments if name not in columns]
     scored = tally_arrays(
-        y_true, champion, challenger, segments=segments, crossings=crossed, unit=unit, label_type=label_type
+        y_true, champion, challenger, segments=columns, crossings=crossed, unit=unit, label_type=label_type
     )
     outcomes = scored.outcomes
     _refuse_uncounted(settings.policy)

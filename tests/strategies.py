@@ -1,4 +1,4 @@
-"""What Hypothesis draws: contingency tables, columns of labels, paired outcomes."""
+"""What Hypothesis draws: contingency tables, columns of labels, paired outcomes, and their segments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from abtest.labels import Label
 from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.tally import Codes, Tally
 
 # A busy machine is no counterexample: how long an example takes is the benchmarks' business.
 settings.register_profile("abtest", deadline=None)
@@ -18,6 +19,9 @@ settings.load_profile("abtest")
 
 Columns: TypeAlias = tuple[list[Label], list[Label], list[Label]]
 
+Segmented: TypeAlias = tuple[Columns, dict[str, Codes]]
+
+SEGMENTS = {"region": ("Asia", "EU", "(missing)"), "region*tier": ("1 × a", "1 × b", "2 × a", "2 × b")}
 _WORDS = ("ant", "bee", "cat", "dog", "élan")
 
 
@@ -61,6 +65,30 @@ def paired_outcomes(draw: st.DrawFn) -> PairedOutcomes:
     return PairedOutcomes.from_counts(
         draw(st.dictionaries(st.tuples(label, label, label), st.integers(1, 1000), max_size=30))
     )
+
+
+@st.composite
+def segmented_columns(draw: st.DrawFn, labels: tuple[Label, ...] | None = None, *, max_rows: int = 40) -> Segmented:
+    """Draw three columns, and for each segmentation of ``SEGMENTS`` the index of each row's value."""
+    columns = draw(label_columns(labels, max_rows=max_rows))
+    n = len(columns[0])
+    return columns, {
+        name: np.array(draw(st.lists(st.integers(0, len(values) - 1), min_size=n, max_size=n)), dtype=np.int64)
+        for name, values in SEGMENTS.items()
+    }
+
+
+def segmented_outcomes() -> st.SearchStrategy[PairedOutcomes]:
+    """Draw paired outcomes with segments, some of which may have no row."""
+    return segmented_columns().map(tallied)
+
+
+def tallied(*parts: Segmented) -> PairedOutcomes:
+    """Tally columns with segments, batch by batch."""
+    tally = Tally(SEGMENTS)
+    for columns, codes in parts:
+        tally.add(*as_arrays(columns), codes)
+    return PairedOutcomes.from_tally(tally)[0]
 
 
 def as_arrays(columns: Columns) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic], npt.NDArray[np.generic]]:

@@ -192,44 +192,6 @@ def test_types_tell_labels_apart() -> None:
     assert tables[0] != "a table"
 
 
-@pytest.mark.parametrize("n", [1, 9, 10, 500])
-@pytest.mark.parametrize("stranger", SIDES)
-def test_disjoint_classes(n: int, stranger: str) -> None:
-    """A side that never predicts a class of the truth is noticed below ten rows, and refused from ten on."""
-    predictions = {side: ["x" if side == stranger else "cat"] * n for side in SIDES}
-    tally = Tally()
-    tally.add(*as_arrays((["cat"] * n, list(predictions["champion"]), list(predictions["challenger"]))))
-    if n >= 10:
-        with pytest.raises(LabelMismatchError, match=rf"The {stranger} never predicts a class .* \('x' vs 'cat'\)"):
-            PairedOutcomes.from_tally(tally)
-        return
-    outcomes, notices = PairedOutcomes.from_tally(tally)
-    assert notices == (f"The {stranger} predicts 'x', never seen in the truth: counted as wrong.",)
-    assert outcomes.classes == ("cat",)
-    assert outcomes.labels == ("cat", "x")
-
-
-def test_a_few_strangers_are_noticed() -> None:
-    """A side that sometimes predicts what the truth never holds is noticed, at any number of rows."""
-    truth = ["cat", "dog"] * 50
-    tally = Tally()
-    tally.add(np.array(truth), np.array(truth), np.array(["cat", "x", "dog", "y"] * 25))
-    outcomes, notices = PairedOutcomes.from_tally(tally)
-    assert notices == ("The challenger predicts 'x' and 1 more, never seen in the truth: counted as wrong.",)
-    assert outcomes.contingency() == Contingency(both=25, champion_only=75, challenger_only=0, neither=0)
-
-
-def test_types_meet_over_batches() -> None:
-    """Types are reconciled once, at the end: what one batch spells '1' and another 1 is one class, and it is said."""
-    tally = Tally()
-    tally.add(np.array(["0", "1"]), np.array([0, 1]), np.array([0.0, 1.0]))
-    tally.add(np.array([1, 0]), np.array([True, False]), np.array(["1", "0"]))
-    outcomes, notices = PairedOutcomes.from_tally(tally, label_type="int")
-    assert outcomes == PairedOutcomes.from_predictions([0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0])
-    assert len(notices) == 2
-    assert PairedOutcomes.from_tally(tally, label_type="int", truth_is_text=True)[1] == notices[1:]
-
-
 @pytest.mark.parametrize(
     ("champion", "challenger"),
     [([1], [0, 1, 1]), ([0, 1, 1], [0]), ([0, 1], [0, 1]), ([[0], [1], [1]], [0, 1, 1]), (1, 1)],

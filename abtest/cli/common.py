@@ -74,6 +74,15 @@ def listed(values: Sequence[str] | str | None) -> tuple[str, ...]:
     return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
 
 
+def segments(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
+    """Read ``--segments``, or those of the settings."""
+    if given is None:
+        return listed(settings.compare.get("segments"))
+    if not listed(given):
+        raise typer.BadParameter("must name a column.", param_hint="--segments")
+    return listed(given)
+
+
 def accepted(values: Sequence[str] | None, *, gate: bool) -> tuple[str, ...]:
     """Read ``--accept``: repeated, or separated by commas.
 

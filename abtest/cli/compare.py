@@ -77,7 +77,7 @@ def compare(
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
-    chosen["segments"] = common.listed(segments) or common.listed(settings.compare.get("segments"))
+    chosen["segments"] = common.segments(segments, settings)
     for side, reference in named.items():
         named[side] = reference or _from_settings(side, settings)
     _check_usage(given, chosen, named)

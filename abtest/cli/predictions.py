@@ -44,7 +44,7 @@ def compare_predictions(
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
-    chosen["segments"] = common.listed(segments) or common.listed(settings.compare.get("segments"))
+    chosen["segments"] = common.segments(segments, settings)
     passes = common.accepted(accept, gate=gate)
     if "target" not in chosen:
         raise typer.BadParameter("name the column with the truth.", param_hint="--target")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from abtest.outcomes import PairedOutcomes
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Sums: TypeAlias = npt.NDArray[Any]  # whole numbers, as integers or as doubles
 Average: TypeAlias = Literal["macro", "weighted", "binary"]
 _FEW_LABELS = 32
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
@@ -48,7 +49,7 @@ class Totals:
     is_class: npt.NDArray[np.bool_]
 
     @cached_property
-    def _sums(self) -> tuple[Counts, Counts, Counts]:
+    def _sums(self) -> tuple[Sums, Sums, Sums]:
         k, hit = len(self.labels), self.truth == self.said
         if self.weights.ndim > 1 and k <= _FEW_LABELS:
             # One product with a matrix of zeros and ones sums ten thousand tables several times as fast; exact below
@@ -65,17 +66,17 @@ class Totals:
         )
 
     @property
-    def hits(self) -> Counts:
+    def hits(self) -> Sums:
         """Rows of the label predicted as it, shape (..., labels)."""
         return self._sums[0]
 
     @property
-    def predicted(self) -> Counts:
+    def predicted(self) -> Sums:
         """Rows predicted as the label, shape (..., labels)."""
         return self._sums[1]
 
     @property
-    def support(self) -> Counts:
+    def support(self) -> Sums:
         """Rows whose truth is the label, shape (..., labels)."""
         return self._sums[2]
 
