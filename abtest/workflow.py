@@ -251,7 +251,7 @@ def compare_predictions(
         >>> compare_predictions([0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]).verdict
         <Verdict.INSUFFICIENT_EVIDENCE: 'INSUFFICIENT_EVIDENCE'>
     """
-    from abtest.engines.local import tally_arrays  # noqa: PLC0415 - Arrow is not needed to import this module
+    from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
 
     # A data frame has columns too, and no truth value.
     columns = {} if segments is None else {str(name): segments[name] for name in segments}
@@ -268,7 +268,7 @@ def compare_predictions(
     )
     _prepare(output, settings.policy)
     crossed = [name for name in settings.segments if name not in columns]
-    scored = tally_arrays(
+    scored = tally_columns(
         y_true, champion, challenger, segments=columns, crossings=crossed, unit=unit, label_type=label_type
     )
     outcomes = scored.outcomes

@@ -47,7 +47,7 @@ def record(
     policy = policy or Policy()
     columns = (np.array(y_true), np.array(champion), np.array(challenger))
     told_apart = {name: np.array(values) for name, values in (segments or {}).items()}
-    outcomes, _ = tally_columns(*columns, segments=told_apart, crossings=crossings)
+    outcomes = tally_columns(*columns, segments=told_apart, crossings=crossings).outcomes
     evaluation = evaluate(outcomes, policy, resamples=resamples, average=average)
     versions = (1, 2) if model_name else (None, None)
     sides = [ComparedModel(ref=ref, version=v, run_id=None, uri=None) for ref, v in zip(refs, versions, strict=True)]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from abtest import wording
-from abtest.engines.latency import Latency
+from abtest.engines.predicting import Predictions
 from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
 from abtest.labels import Label, Side
@@ -21,6 +21,7 @@ from abtest.loaders.fingerprints import MOST_ROWS_KEPT, Fingerprinter, Fingerpri
 from abtest.loaders.rowhash import Hasher
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation, columns_of, find_segments
 from abtest.outcomes import PairedOutcomes
+from abtest.scores import PairedScores
 from abtest.stats.clusters import UnitTables
 from abtest.tally import Tally
 
@@ -49,6 +50,8 @@ class Scored:
         latency: Seconds a row's prediction took, by side.
         fingerprints: Of all rows read, labelled or not.
         units: Rows by unit, where they come in units.
+        scores: Both sides' probabilities, where they were asked for and both have them.
+        unscored: Why there are none.
     """
 
     outcomes: PairedOutcomes
@@ -58,6 +61,8 @@ class Scored:
     latency: Mapping[Side, float | None] = field(default_factory=dict)
     fingerprints: Fingerprints | None = None
     units: UnitTables | None = None
+    scores: PairedScores | None = None
+    unscored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,7 @@ def score(
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
     unit: str | None = None,
+    scores: bool = False,
     marks: Sequence[int] = (),
     keep_rows: float = MOST_ROWS_KEPT,
     progress: Callable[[int], None] = lambda _rows: None,
@@ -94,6 +100,7 @@ def score(
         batch_rows: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, counting them, instead of refusing.
         unit: The column that says which rows belong together.
+        scores: Ask for probabilities too.
         marks: Row counts at which earlier data ended that these may extend.
         keep_rows: Up to so many rows, each row's fingerprint is kept.
         progress: Called with the number of rows done after each batch.
@@ -113,20 +120,26 @@ def score(
     segmentation = find_segments(data, segments, target=target, types=types)
     wanted = [*(name for names in columns.values() for name in names), *segmentation.columns, *aside, target]
 
-    latency = Latency()
+    predictions = Predictions(models, columns, segmentation.groups, scores=scores)
 
     def labels(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Columns:
-        predicted: dict[Side, npt.NDArray[Any]] = {}
-        for model in latency.in_turn(models):
-            with latency.timed(model.side, len(rows)):
-                predicted[model.side] = model.predict(batch, columns[model.side], rows)
+        predicted = predictions.labels(batch, rows)
         return label_array(batch.column(target), target), predicted.get("champion"), predicted["challenger"]
 
     read = set(wanted)
     hasher = Hasher(columns=[name for name in data.columns if name in read - {target}], target=target, types=types)
     reader = Fingerprinter(hasher, marks=marks, keep=keep_rows)
     batches = _seen(data.batches(wanted, types, rows=batch_rows), reader)
-    counted = _tallied(batches, target, labels, segmentation, unit=unit, drop=drop_unlabelled, progress=progress)
+    counted = _tallied(
+        batches,
+        target,
+        labels,
+        segmentation,
+        unit=unit,
+        drop=drop_unlabelled,
+        progress=progress,
+        take_in=predictions.take_in,
+    )
     tally, unlabelled = counted.rows, counted.unlabelled
     if not tally.n:
         raise _nothing(data, unlabelled)
@@ -135,14 +148,17 @@ def score(
     if champion is None:
         outcomes, majority = outcomes.with_majority_champion()
     notices = [notice for model in models if not data.is_text and (notice := model.cast_notice())]
+    notices += predictions.notices
     return Scored(
         outcomes=outcomes,
         majority=majority,
         unlabelled=unlabelled,
         notices=(*notices, *_dropped(unlabelled), *said),
-        latency={model.side: latency.per_row(model.side) for model in models},
+        latency=predictions.latency,
         fingerprints=reader.fingerprints(),
         units=counted.units.tables(outcomes) if counted.units else None,
+        scores=predictions.scores(outcomes.labels),
+        unscored=predictions.unscored,
     )
 
 
@@ -193,7 +209,7 @@ def tally_file(
     )
 
 
-def tally_arrays(
+def tally_columns(
     y_true: npt.ArrayLike,
     champion: npt.ArrayLike,
     challenger: npt.ArrayLike,
@@ -252,13 +268,6 @@ def tally_arrays(
     )
 
 
-def tally_columns(
-    y_true: Any, champion: Any, challenger: Any, **options: Any
-) -> tuple[PairedOutcomes, tuple[str, ...]]:
-    scored = tally_arrays(y_true, champion, challenger, **options)
-    return scored.outcomes, scored.notices
-
-
 def _segmented(
     columns: Mapping[str, npt.ArrayLike], crossings: Sequence[str], rows: int
 ) -> tuple[Segmentation, Mapping[str, npt.NDArray[np.int64]]]:
@@ -294,6 +303,7 @@ def _tallied(
     unit: str | None,
     drop: bool,
     progress: Callable[[int], None],
+    take_in: Callable[[npt.NDArray[Any], Mapping[str, npt.NDArray[np.int64]]], None] = lambda _truth, _codes: None,
 ) -> _Counted:
     """Tally all batches; also count the rows dropped for want of a label."""
     units = UnitTallies(segmentation) if unit else None
@@ -304,6 +314,7 @@ def _tallied(
             truth, champion, challenger = labels(batch, rows)
             codes = segmentation.codes(batch)
             tally.add(truth, champion, challenger, codes)
+            take_in(truth, codes)
             if units is not None:
                 units.add(unit_array(batch.column(unit)), truth, champion, challenger, codes)
             _refuse_many_labels(tally, truth)

@@ -101,6 +101,21 @@ class Model:
             )
         return columns
 
+    def inputs(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 - a data frame or an array
+        """Take from a batch what the model is fed: the columns in their order, cast to its signature.
+
+        Args:
+            batch: Rows to score.
+            columns: The columns to feed, as ``columns()`` named them.
+            rows: The rows' numbers in the data, for messages; shape (rows,).
+
+        Raises:
+            InvalidInputError: A value does not fit the signature.
+        """
+        arrays = [self._column(batch.column(name), name, rows) for name in columns]
+        frame = pa.Table.from_arrays(arrays, names=list(columns)).to_pandas()
+        return frame.to_numpy(dtype=self.tensor[0]) if self.tensor else frame
+
     def predict(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Predict one label a row of the batch, shape (rows,).
 
@@ -113,7 +128,7 @@ class Model:
             InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not one
                 label a row.
         """
-        features = self._input(batch, columns, rows)
+        features = self.inputs(batch, columns, rows)
         try:
             with warnings.catch_warnings():
                 # Said once a batch of estimators fitted on arrays; they take columns in the signature's order.
@@ -143,11 +158,6 @@ class Model:
     def type_of(self, column: str) -> pa.DataType | None:
         """The Arrow type its signature asks of a column, if it does."""
         return self.types.get(column) or (_arrow_type(self.tensor[0]) if self.tensor else None)
-
-    def _input(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 - a data frame or an array
-        arrays = [self._column(batch.column(name), name, rows) for name in columns]
-        frame = pa.Table.from_arrays(arrays, names=list(columns)).to_pandas()
-        return frame.to_numpy(dtype=self.tensor[0]) if self.tensor else frame
 
     def _column(self, column: pa.Array, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
         kind = self.type_of(name)

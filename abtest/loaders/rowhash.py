@@ -76,7 +76,7 @@ class Labels:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         encoded = column.dictionary_encode(null_encoding="encode")
-        values = tuple(_read(value) for value in encoded.dictionary.to_pylist())
+        values = tuple(read_label(value) for value in encoded.dictionary.to_pylist())
         spelled = pa.array([None if value is None else str(value) for value in values], pa.string())
         return cls(values=values, hashes=_text_words(spelled), codes=encoded.indices.to_numpy().astype(np.int64))
 
@@ -90,7 +90,7 @@ class Labels:
         return found
 
 
-def _read(value: Any) -> Label | None:  # noqa: ANN401 - whatever a target column holds
+def read_label(value: Any) -> Label | None:  # noqa: ANN401 - whatever a target column holds
     """Read a label as the number it is or spells, truth values as 1 and 0, else as text; None where it is missing."""
     if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is what differs from itself
         return None

@@ -352,7 +352,7 @@ def test_columns_that_do_not_fit(columns: tuple[Any, Any, Any], told: str) -> No
 def test_columns_of_any_kind() -> None:
     """Lists, arrays, Series and categories of the same labels give the same table."""
     tables = {
-        tally_columns(*columns)[0].to_dict().__repr__()
+        tally_columns(*columns).outcomes.to_dict().__repr__()
         for columns in (
             (["a", "b"], ["a", "a"], ["a", "b"]),
             (pd.Series(["a", "b"], index=[5, 6]), pd.Series(["a", "a"], dtype="category"), np.array(["a", "b"])),

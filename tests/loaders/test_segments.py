@@ -170,11 +170,12 @@ def test_every_format_has_the_same_segments(write: Callable[[pd.DataFrame], str 
     """Text, typed files and data frames, cut anyhow and shuffled, give the same values and the same tables."""
     frame = predicted(**COLUMNS)
     names = [*COLUMNS, "region*device", "stars*member*age"]
-    expected, notices = tally_columns(
+    counted = tally_columns(
         frame["y"], frame["a"], frame["b"],
         segments={name: frame[name] for name in COLUMNS}, crossings=names[len(COLUMNS) :],
     )  # fmt: skip
-    assert notices == ()
+    expected = counted.outcomes
+    assert counted.notices == ()
     found = {name: [s.value for s in expected.segments if s.name == name] for name in COLUMNS}
     assert found == EXPECTED
     for rows, batch in ((frame, 50_000), (frame, 7), (frame, 1), (frame.sample(frac=1, random_state=3), 7)):
@@ -295,7 +296,7 @@ NUMBERS: dict[str, tuple[Any, list[str]]] = {
 def test_values_are_written_as_one_reads_them(values: Any, expected: list[str]) -> None:
     """A row's value is what a reader of the column would call it, and no two values of one column share a name."""
     assert values_of(values) == expected
-    codes, _ = tally_columns(*[[0] * len(expected)] * 3, segments={"s": values})
+    codes = tally_columns(*[[0] * len(expected)] * 3, segments={"s": values}).outcomes
     counts = {s.value: int(s.cells[:, 3].sum()) for s in codes.segments}
     assert counts == {value: expected.count(value) for value in expected}
 
@@ -456,7 +457,7 @@ def test_columns_of_any_kind() -> None:
         words, tuple(words), np.array(words, dtype=object), pd.Series(words, index=[3, 3, 1, 0]), pd.Categorical(words),
         pd.Series(words, dtype="string"), pa.array(words), pa.array(words).dictionary_encode(), ["a", np.nan, "b", "a"],
     )  # fmt: skip
-    found = [tally_columns([0, 1, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0], segments={"s": kind})[0] for kind in kinds]
+    found = [tally_columns([0, 1, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0], segments={"s": kind}).outcomes for kind in kinds]
     assert all(outcomes == found[0] for outcomes in found)
     assert [s.value for s in found[0].segments] == ["a", "b", MISSING]
 
@@ -499,10 +500,10 @@ def test_a_segment_may_be_a_feature(write: Callable[[pd.DataFrame], str | pd.Dat
         assert side.predictor.columns == ["width", "height"]
         assert set(side.predictor.kinds.values()) == {"f"}
     said = zoo.better(frame)
-    expected, _ = tally_columns(
+    expected = tally_columns(
         frame["kind"], said, said,
         segments={"width": frame["width"], "region": frame["region"]}, crossings=["region*width"],
-    )  # fmt: skip
+    ).outcomes  # fmt: skip
     assert scored.outcomes == expected
     assert len(expected.segments) == 4 + 2 + 8
 
@@ -541,7 +542,7 @@ def test_unlabelled_rows_are_in_no_segment() -> None:
     frame.loc[[3, 58, 59], "kind"] = None
     kept = frame.dropna()
     said = zoo.better(kept)
-    expected, _ = tally_columns(kept["kind"], said, said, segments={"region": kept["region"]})
+    expected = tally_columns(kept["kind"], said, said, segments={"region": kept["region"]}).outcomes
     regions = [(value, int((kept["region"] == value).sum())) for value in ("EU", "US")]
     champion, challenger = models(features=("width", "height"))
     for batch in (1, 7, 1000):
@@ -572,9 +573,9 @@ def test_the_majority_champion_by_segment() -> None:
 def test_crossed_segments_part_their_columns(codes: list[tuple[str, str]]) -> None:
     """The rows of a crossing, summed over one of its columns, are those of the other."""
     left, right = ([*column] for column in zip(*codes, strict=True))
-    outcomes, _ = tally_columns(
+    outcomes = tally_columns(
         *[[0] * len(codes)] * 3, segments={"left": left, "right": right}, crossings=["left*right"]
-    )
+    ).outcomes
     counts = {segment.key: int(segment.cells[:, 3].sum()) for segment in outcomes.segments}
     for value in set(left):
         assert counts["left", value] == sum(counts.get(("left*right", f"{value} × {r}"), 0) for r in "pq")
