@@ -1,0 +1,106 @@
+"""The committed simulations are those of `benchmarks/simulations.py`, and they say what can also be added up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from abtest import evaluator
+from abtest.outcomes import Contingency
+from abtest.stats.mcnemar import METHODS, McNemarMethod, mcnemar
+from benchmarks.simulations import USES, Table, drawn, outcomes, percent, population, reuse, run, tables
+
+COMMITTED = (Path(__file__).parent.parent / "docs" / "simulations.md").read_text(encoding="utf-8")
+TABLES = tables()
+
+
+def committed(table: Table) -> list[list[str]]:
+    """The cells of a committed table, without its head."""
+    section = COMMITTED.split(f"## {table.title}\n")[1].split("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    assert lines[0] == [head for head in table.heads if head]
+    return lines[2:]
+
+
+def test_the_file_names_its_command() -> None:
+    """Whoever reads the tables can print them again: they name the command with its seed, and the date."""
+    assert re.search(r"`python -m benchmarks\.simulations --seed 0` on \d{4}-\d\d-\d\d\.", COMMITTED)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.title)
+def test_every_row_is_there(table: Table) -> None:
+    """The committed tables have the rows that the program prints, each cell a rate with its error."""
+    rows = committed(table)
+    assert [tuple(row[: len(of.names)]) for row, of in zip(rows, table.rows, strict=True)] == [
+        r.names for r in table.rows
+    ]
+    for row, of in zip(rows, table.rows, strict=True):
+        cells = row[len(of.names) :]
+        assert len(cells) == len(of.counts)
+        assert all(re.fullmatch(r"\d+\.\d+ ± \d+\.\d+", cell) for cell in cells)
+
+
+@pytest.mark.parametrize("table", TABLES[:3], ids=lambda table: table.title)
+def test_quick(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table's first row runs at a fiftieth of the repeats, and its seed alone decides what it prints."""
+    monkeypatch.setattr(evaluator, "power_reading", lambda *_args, **_options: None)  # as the program does
+    row = table.rows[0]
+    printed = run(row, (0, 0, 0), quick=True)
+    assert printed.startswith(f"| {' | '.join(row.names)} | ")
+    assert len(printed.split(" | ")) == len(table.heads)
+    assert run(row, (0, 0, 0), quick=True) == printed
+
+
+def test_reuse_spends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more equal challengers one is promoted no less often, and no more often where the level is spent."""
+    monkeypatch.setattr(evaluator, "power_reading", lambda *_args, **_options: None)  # as above
+    found = reuse(np.random.default_rng(0), 12, n=500)
+    for name in ("warn", "spend"):
+        rates = [found[f"{name}, {k}"] for k in USES]
+        assert rates == sorted(rates)
+        assert rates[-1] <= 12
+    assert all(found[f"spend, {k}"] <= found[f"warn, {k}"] for k in USES)
+    assert found["warn, 20"] > 0
+
+
+def test_the_population_is_what_it_says() -> None:
+    """Its shares add up to one, and its effect, discordance and accuracy are those asked for."""
+    cells = population(0.02)
+    table = outcomes(np.rint(cells * 10**6).astype(np.int64)).contingency()
+    assert cells.sum() == pytest.approx(1, abs=1e-15)
+    assert (cells > 0).all()
+    assert table.effect == pytest.approx(0.02)
+    assert table.discordant / table.n == pytest.approx(0.1)
+    assert (table.both + table.champion_only) / table.n == pytest.approx(0.85)
+    assert drawn(np.random.default_rng(0), 500, 0.02).n == 500
+
+
+def exact_level(method: McNemarMethod, n: int, discordance: float) -> float:
+    """Add up the probability of every table that the test rejects at 5 %."""
+    level = 0.0
+    for m in range(1, int(stats.binom.isf(1e-9, n, discordance)) + 1):
+        tables = (Contingency(both=0, champion_only=b, challenger_only=m - b, neither=0) for b in range(m // 2 + 1))
+        rejected = sum(mcnemar(table, method=method).pvalue < 0.05 for table in tables)
+        level += stats.binom.pmf(m, n, discordance) * 2 * stats.binom.cdf(rejected - 1, m, 0.5)
+    return float(level)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_simulated_levels_are_the_exact_ones(method: McNemarMethod) -> None:
+    """The committed rejection rates at 200 rows are within four errors, and rounding, of what enumeration gives."""
+    table = TABLES[0]
+    for row, of in zip(committed(table)[:2], table.rows, strict=False):
+        told = float(row[2 + METHODS.index(method)].split(" ± ")[0])
+        exact = exact_level(method, of.parameters["n"], of.parameters["discordance"])
+        assert told == pytest.approx(100 * exact, abs=400 * (exact * (1 - exact) / of.repeats) ** 0.5 + 0.05)
+
+
+def test_rates_and_their_errors() -> None:
+    """A rate is spelled in per cent with its standard error, which is not zero where nothing was found."""
+    assert percent(50, 1000) == "5.0 ± 0.7"
+    assert percent(0, 20) == "0.0 ± 6.2"
+    assert percent(5_000, 100_000) == "5.00 ± 0.07"
