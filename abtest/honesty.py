@@ -78,13 +78,16 @@ def counted_use(
     Raises:
         InvalidInputError: The policy counts uses, and there is nowhere to; or it refuses this one.
     """
-    if registry is None or (policy.reuse != "warn" and not logged):
-        if policy.reuse == "warn":
-            return Use(number=None, policy=policy)
+    if policy.reuse != "warn" and (registry is None or not logged):
+        why, how = ("is not logged", "log it (--log, log=True)")
+        if registry is None:  # predictions without models, or models that no registry holds
+            why, how = ("asks none", "compare registered models, or name one (--tracking-uri)")
         raise InvalidInputError(
-            f"reuse = '{policy.reuse}' counts the uses of a test set in MLflow, and this comparison is not logged.",
-            hint="log it (--log, log=True), or set reuse = 'warn' in the policy.",
+            f"reuse = '{policy.reuse}' counts the uses of a test set in MLflow, and this comparison {why}.",
+            hint=f"{how}; or set reuse = 'warn' in the policy.",
         )
+    if registry is None:
+        return Use(number=None, policy=policy)
     number = reuse.uses(registry.client, *digests).number(model_name, challenger)
     judgement = reuse.check(policy.reuse, number, policy.alpha)
     spent = replace(policy, confidence=1 - judgement.level) if policy.reuse == "spend" else policy

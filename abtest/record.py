@@ -36,6 +36,7 @@ from abtest.labels import LABEL_TYPES, Label, LabelType
 from abtest.metrics.classification import Average
 from abtest.outcomes import Contingency, Counts, PairedOutcomes
 from abtest.policy import Policy
+from abtest.scores import ScoreReading
 from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
 
@@ -271,6 +272,7 @@ class ComparisonRecord:
         growth: Where the data extend those of an earlier look at the same two models.
         confirmation: Where a locked test set was opened.
         differences: What else differs between the two models; null where that is not known.
+        scores: What both sides' scores look like; null where they were not asked for.
         confusion: Both confusion matrices; null where there are too many classes.
         outcomes: The table everything was computed from.
         decision: The verdict and its reasons.
@@ -304,6 +306,7 @@ class ComparisonRecord:
     growth: Growth | None
     confirmation: Confirmation | None
     differences: Differences | None
+    scores: ScoreReading | None
     confusion: Confusion | None
     outcomes: Annotated[
         PairedOutcomes,
@@ -362,6 +365,7 @@ class ComparisonRecord:
             growth=evaluation.growth,
             confirmation=evaluation.confirmation,
             differences=differences,
+            scores=evaluation.scores,
             confusion=confusion,
             outcomes=outcomes,
             decision=decision,
@@ -410,6 +414,7 @@ class ComparisonRecord:
             power=self.power,
             bayes=self.bayes,
             growth=self.growth,
+            scores=self.scores,
             confirmation=self.confirmation,
             counted=self.counted,
             skipped=self.skipped,

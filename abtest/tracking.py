@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from abtest import wording
 from abtest.errors import AbtestError, BackendError
@@ -153,8 +155,12 @@ def training_source(client: MlflowClient, run_id: str) -> str | None:
             source = json.loads(entry.dataset.source)
         except ValueError:
             continue
-        path = str(source.get("uri") or source.get("path") or "").removeprefix("file://")
-        if context.startswith("train") and path and "://" not in path and Path(path).exists():
+        if not context.startswith("train") or not isinstance(source, dict):
+            continue
+        path = str(source.get("uri") or source.get("path") or "")
+        if path.startswith("file:"):  # where a space is %20
+            path = url2pathname(urlsplit(path).path)
+        if path and "://" not in path and Path(path).exists():
             return path
     return None
 

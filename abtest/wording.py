@@ -11,7 +11,7 @@ import math
 import re
 from typing import Literal, TypeAlias
 
-Unit: TypeAlias = Literal["share", "number"]
+Unit: TypeAlias = Literal["share", "score", "number"]
 
 MISSING = "–"
 MINUS = "−"  # the typographic minus is as wide as a plus in a table
@@ -37,7 +37,7 @@ def points(effect: float | None, *, unit: str = " points") -> str:
 
 
 def value(number: float | None, unit: Unit) -> str:
-    """Write a metric's value: a share as a percentage, a number in its own unit with four digits.
+    """Write a metric's value: a share as a percentage, a score with three decimals, a number with four digits.
 
     Example:
         >>> value(0.1234, "share"), value(1234.5678, "number"), value(0.0123456, "number")
@@ -45,7 +45,7 @@ def value(number: float | None, unit: Unit) -> str:
     """
     if unit == "share" or number is None:
         return percent(number)
-    return _plain(number)
+    return f"{_round(number, 3):.3f}" if unit == "score" else _plain(number)
 
 
 def effect(difference: float | None, unit: Unit, *, spell_unit: bool = True) -> str:
@@ -57,6 +57,8 @@ def effect(difference: float | None, unit: Unit, *, spell_unit: bool = True) -> 
     """
     if unit == "share" or difference is None:
         return points(difference, unit=" points" if spell_unit else "")
+    if unit == "score":
+        return signed(difference, 3 if abs(difference) >= 0.0005 or difference == 0 else 5)
     sign = "+" if difference > 0 else MINUS if difference < 0 else ""
     return sign + _plain(abs(difference))
 

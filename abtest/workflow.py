@@ -22,7 +22,7 @@ from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
 from abtest.loaders.fingerprints import MOST_ROWS_KEPT
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
 from abtest.loaders.segments import check_columns, columns_of
-from abtest.metrics.catalogue import resolve
+from abtest.metrics.catalogue import SCORES, resolve
 from abtest.policy import Policy
 from abtest.provenance import provenance
 from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings
@@ -507,6 +507,8 @@ def _evaluated(
         resamples=settings.resamples,
         seed=settings.seed,
         units=scored.units,
+        scores=scored.scores,
+        unscored=scored.unscored,
         progress=_teller(progress, "Resampling", settings.resamples * (1 + len(outcomes.segments))),
     )
     champion, challenger = models["champion"], models["challenger"]
@@ -649,6 +651,7 @@ def _score(
         target=target,
         segments=settings.segments,
         unit=unit,
+        scores=any(name in SCORES for name in settings.policy.metrics),
         label_type=settings.label_type,
         batch_rows=settings.batch_size or BATCH_ROWS,
         drop_unlabelled=settings.drop_unlabelled,

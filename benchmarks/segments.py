@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from abtest.engines.local import tally_columns
@@ -17,15 +19,13 @@ def main() -> None:
     """Ten classes, ten thousand resamples; mistakes fall on a few neighbours of each class, or on all of them."""
     for rows, kinds in ((10_000, 9), (100_000, 2), (100_000, 9)):
         whole, parts = _table(rows, kinds, segments=False), _table(rows, kinds, segments=True)
-        ours, without = side_by_side(
-            lambda t=parts: evaluate(t, Policy()), lambda t=whole: evaluate(t, Policy()), rounds=3
-        )  # type: ignore[misc] # mypy cannot type defaults
+        ours, without = side_by_side(partial(evaluate, parts, Policy()), partial(evaluate, whole, Policy()), rounds=3)
         cells = f"{len(whole.cells)} cells"
         report(f"{SEGMENTS} segments, {rows:,} rows, {cells}, against none", ours, without, aim="at most 3")
     few = _table(10_000, 2, segments=False)
     for factor in (100, 10_000):
         many = PairedOutcomes.from_counts({key: factor * count for key, count in few.to_counts().items()})
-        ours, theirs = side_by_side(lambda t=many: evaluate(t, Policy()), lambda: evaluate(few, Policy()), rounds=3)  # type: ignore[misc] # see above
+        ours, theirs = side_by_side(partial(evaluate, many, Policy()), partial(evaluate, few, Policy()), rounds=3)
         report(f"the same {len(few.cells)} cells, {many.n:,} rows, against {few.n:,}", ours, theirs, aim="about 1")
 
 
@@ -36,5 +36,6 @@ def _table(rows: int, kinds: int, *, segments: bool) -> PairedOutcomes:
     own = np.where(rng.random(rows) < 0.7, hard, rng.random(rows))
     wrong = [(y + 1 + rng.integers(0, kinds, rows)) % CLASSES for _ in range(2)]
     champion, challenger = np.where(hard < 0.9, y, wrong[0]), np.where(own < 0.91, y, wrong[1])
-    told_apart = {"segment": rng.integers(0, SEGMENTS, rows).astype(str)} if segments else None
+    names = np.array([f"shop {i}" for i in range(SEGMENTS)])
+    told_apart = {"shop": names[rng.integers(0, SEGMENTS, rows)]} if segments else None
     return tally_columns(y, champion, challenger, segments=told_apart).outcomes

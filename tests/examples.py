@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from abtest.decision import decide
 from abtest.engines.local import tally_columns
+from abtest.engines.scores import ScoreTally
 from abtest.evaluator import evaluate
 from abtest.guardrail import Guardrail
+from abtest.loaders.scores import Scores
 from abtest.policy import Policy
 from abtest.record import ComparedData, ComparedModel, ComparisonRecord, ComparisonSettings, Provenance
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from abtest.labels import Label
     from abtest.metrics.classification import Average
+    from abtest.scores import PairedScores
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
@@ -42,13 +46,14 @@ def record(
     segments: Mapping[str, Sequence[object]] | None = None,
     crossings: Sequence[str] = (),
     average: Average = "macro",
+    scores: PairedScores | None = None,
 ) -> ComparisonRecord:
     """Compare three columns as version 1 against version 2 of a registered model."""
     policy = policy or Policy()
     columns = (np.array(y_true), np.array(champion), np.array(challenger))
     told_apart = {name: np.array(values) for name, values in (segments or {}).items()}
     outcomes = tally_columns(*columns, segments=told_apart, crossings=crossings).outcomes
-    evaluation = evaluate(outcomes, policy, resamples=resamples, average=average)
+    evaluation = evaluate(outcomes, policy, resamples=resamples, average=average, scores=scores)
     versions = (1, 2) if model_name else (None, None)
     sides = [ComparedModel(ref=ref, version=v, run_id=None, uri=None) for ref, v in zip(refs, versions, strict=True)]
     return ComparisonRecord.of(
@@ -253,6 +258,39 @@ def non_inferior() -> ComparisonRecord:
     return record(y, champion, challenger, policy=Policy(rule="non-inferior", margin=0.03))
 
 
+def scored(kind: str = "probability", classes: int = 2) -> ComparisonRecord:
+    """Probabilities of two classes, the challenger's sharper; judged by the area under the ROC curve among others."""
+    rng = np.random.default_rng(7)
+    rows = 600
+    y = rng.integers(0, classes, rows)
+    metrics = ("accuracy", "f1", "roc_auc", "average_precision", "log_loss", "brier")
+    sides = {}
+    for side, noise in (("champion", 1.6), ("challenger", 1.0)):
+        logits = rng.normal(0, noise, (rows, classes)) + 2.0 * np.eye(classes)[y]
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        sides[side] = Scores(matrix=shares, classes=tuple(range(classes)))
+    source: Any = _Source(kind=kind)  # all it asks
+    tally = ScoreTally(source, source, {})
+    tally.add(y, sides, {})  # type: ignore[arg-type] # both sides
+    labels = [found.labels.tolist() for found in sides.values()]
+    return record(y.tolist(), *labels, policy=Policy(metrics=metrics), scores=tally.scores(range(classes)))
+
+
+@dataclass(frozen=True)
+class _Source:
+    kind: str
+
+
+def scored_classes() -> ComparisonRecord:
+    """Probabilities of five classes."""
+    return scored(classes=5)
+
+
+def ranked() -> ComparisonRecord:
+    """Two sides that rank the rows of two classes, and have no probabilities."""
+    return scored("score")
+
+
 SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
     function.__name__: cache(function)
     for function in (
@@ -276,5 +314,8 @@ SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
         many_segments,
         costly,
         non_inferior,
+        scored,
+        scored_classes,
+        ranked,
     )
 }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from pydantic import TypeAdapter
 
 from abtest.errors import PolicyError
+from abtest.guardrail import Guardrail
 from abtest.policy import Policy
+from tests.decision import policies
 
 
 def test_the_default() -> None:
@@ -16,7 +22,13 @@ def test_the_default() -> None:
     assert (policy.confidence, policy.alpha, policy.method) == (0.95, 0.05, "mid-p")
     assert policy.metrics == ("accuracy", "precision", "recall", "f1")
     assert (policy.promote_share, policy.conditional_share) == (0.75, 0.5)
+    assert (policy.rule, policy.primary, policy.margin) == ("share", "accuracy", None)
+    assert (policy.guardrails, policy.segments, dict(policy.costs)) == ((), (), {})
     assert Policy.from_mapping({}) == policy
+
+
+NEEDS = "rule non-inferior needs a margin: how much worse may the challenger be? Hint: margin = 0.01 tolerates a loss"
+COSTS = {"ok": {"fraud": 1.0}, "fraud": {"ok": 5.0}}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +38,7 @@ def test_the_default() -> None:
         ({"confidence": 0}, "confidence must be in (0, 1), got 0."),
         ({"confidence": 1.0}, "confidence must be in (0, 1), got 1."),
         ({"confidence": -0.5}, "confidence must be in (0, 1), got -0.5."),
-        ({"confidence": float("nan")}, "confidence must be in (0, 1), got nan."),
+        ({"confidence": float("nan")}, "confidence must be a number, got nan."),
         ({"confidence": "0.9"}, "confidence must be a number, got '0.9'."),
         ({"confidence": True}, "confidence must be a number, got True."),
         ({"promote_share": 0}, "promote_share must be in (0, 1], got 0."),
@@ -42,25 +54,155 @@ def test_the_default() -> None:
         ({"metrics": []}, "metrics must contain accuracy"),
         ({"metrics": ["f1"]}, "metrics must contain accuracy, on which the test is. Hint: add 'accuracy' to metrics."),
         ({"metrics": ["accuracy", "presicion"]}, "did you mean 'precision'?"),
+        ({"metrics": ["accuracy", "own:"]}, "or module:function, got 'own:'."),
+        ({"metrics": ["accuracy", "own.py:gain"]}, None),
+        ({"metrics": ["accuracy", "my own:gain"]}, "or module:function, got 'my own:gain'."),
+        ({"metrics": ["accuracy", "cost"]}, "metrics has cost, but the policy has no costs. Hint: list them in [polic"),
         ({"promote_shere": 1}, "unknown key 'promote_shere'; known are rule, confidence"),
         ({"promote_shere": 1}, "did you mean 'promote_share'?"),
         ([], "must be a table, got []."),
+        # rules
+        ({"rule": "noninferior"}, "rule must be one of share, non-inferior, primary, got 'noninferior'. Hint: did you"),
+        ({"rule": ["share"]}, "rule must be one of share, non-inferior, primary, got ['share']."),
+        ({"rule": "non-inferior"}, NEEDS),
+        ({"rule": "non-inferior", "margin": 2}, "margin must be below 1, got 2. Hint: 0.02 is 2 points."),
+        ({"rule": "non-inferior", "margin": -0.01}, "margin must be above 0, got -0.01. Hint: 0.01 is 1 point"),
+        ({"rule": "primary", "margin": 0}, "margin must be above 0, got 0."),
+        ({"rule": "primary", "margin": "0.01"}, "margin must be a number, got '0.01'."),
+        ({"rule": "primary", "margin": True}, "margin must be a number, got True."),
+        ({"rule": "primary", "margin": float("nan")}, "margin must be a number, got nan."),
+        ({"rule": "primary", "margin": 10**400}, "margin must be a number, got 1000"),
+        ({"margin": 5}, "margin must be below 1, got 5. Hint: 0.05 is 5 points."),
+        ({"primary": "f1"}, "primary means nothing under the rule share. Hint: remove primary, or let the rule be non"),
+        ({"rule": "primary", "promote_share": 0.8}, "promote_share means nothing under the rule primary. Hint: remove"),
+        ({"rule": "primary", "conditional_share": 0.5}, "conditional_share means nothing under the rule primary."),
+        ({"rule": "primary", "primary": "acuracy"}, "got 'acuracy'. Hint: did you mean 'accuracy'?"),
+        ({"rule": "primary", "primary": "f1", "metrics": ["accuracy"]}, "(accuracy), got 'f1'. Hint: add it to metric"),
+        ({"rule": "primary", "primary": 3}, "primary must be among the policy's metrics (accuracy, precision, recall,"),
+        ({"rule": "primary", "primary": ["f1"]}, "primary must be among the policy's metrics"),
+        ({"rule": "primary", "primary": "rows"}, "got 'rows'."),
+        ({"rule": "primary", "primary": "cost"}, "got 'cost'."),
+        # guardrails
+        ({"guardrails": {"metric": "f1"}}, "guardrails must be a list of tables, got {'metric': 'f1'}. Hint: write [["),
+        ({"guardrails": [{"metric": "f1"}]}, "guardrails[0]: a guardrail on f1 needs a margin."),
+        (
+            {"metrics": ["accuracy"], "guardrails": [{"metric": "f1", "margin": 0.1}]},
+            "guardrails[0]: f1 is not among the policy's metrics, so it is not computed. Hint: add 'f1' to metrics.",
+        ),
+        (
+            {"metrics": ["accuracy"], "guardrails": [{"metric": "rows", "class": "*", "minimum": 9}]},
+            "guardrails[0]: no metric of the policy has classes, so their rows are not counted. Hint: add 'recall' to",
+        ),
+        # costs
+        ({"costs": 3}, "costs must be a table of tables, got 3. Hint: write [policy.costs], then one line a class"),
+        ({"costs": {"ok": 3}}, "costs.ok must be a table, got 3."),
+        ({"costs": {"ok": {"fraud": "3"}}}, "costs.ok.fraud must be a finite number, got '3'."),
+        ({"costs": {"ok": {"fraud": True}}}, "costs.ok.fraud must be a finite number, got True."),
+        ({"costs": {"ok": {"größer": float("inf")}}}, "costs.ok.größer must be a finite number, got inf."),
     ],
-)
-def test_refuses_what_makes_no_sense(values: Any, told: str) -> None:
+)  # fmt: skip
+def test_refuses_what_makes_no_sense(values: Any, told: str | None) -> None:
     """A value out of range, or keys that contradict each other, are told with key, rule and value, and the file."""
+    if told is None:  # a name that is well formed is looked for when it is needed
+        assert Policy.from_mapping(values).metrics == ("accuracy", "own.py:gain")
+        return
     with pytest.raises(PolicyError) as error:
         Policy.from_mapping(values, source="p.toml")
     assert str(error.value).startswith("p.toml")
     assert told in str(error.value)
 
 
+def test_reads_toml() -> None:
+    """The whole of a policy file, as TOML has it: classes of text and numbers, costs, several guardrails."""
+    text = """
+        rule = "non-inferior"
+        primary = "cost"
+        margin = 2
+        metrics = ["accuracy", "recall", "f1_score"]
+        [costs]
+        ok = { "größer ✓" = 10 }
+        "größer ✓" = { ok = -2.5 }
+        [[guardrails]]
+        metric = "recall"
+        class = "größer ✓"
+        margin = 0.02
+        [[guardrails]]
+        metric = "rows"
+        segment = "region"
+        minimum = 200
+        severity = "warn"
+    """
+    policy = Policy.from_mapping(tomllib.loads(text))
+    assert policy == Policy(
+        rule="non-inferior",
+        primary="cost",
+        margin=2.0,
+        metrics=("accuracy", "recall", "f1", "cost"),
+        costs={"ok": {"größer ✓": 10.0}, "größer ✓": {"ok": -2.5}},
+        guardrails=(
+            Guardrail(metric="recall", class_="größer ✓", margin=0.02),
+            Guardrail(metric="rows", segment="region", minimum=200, severity="warn"),
+        ),
+    )
+    assert policy.segments == ("region",)
+
+
+def test_costs_make_a_metric() -> None:
+    """With costs, cost is among the metrics: where it was named, or at the end; its margin is in its own unit."""
+    assert Policy(costs=COSTS).metrics == ("accuracy", "precision", "recall", "f1", "cost")
+    assert Policy(costs=COSTS, metrics=("cost", "accuracy")).metrics == ("cost", "accuracy")
+    policy = Policy(rule="primary", primary="cost", costs=COSTS, margin=25)
+    assert policy.margin == 25.0
+    assert Policy(costs=MappingProxyType(COSTS)).digest == Policy(costs=COSTS).digest
+
+
+def test_guardrails_name_the_segments_they_need() -> None:
+    """Each segmentation once, in the order of the guardrails; values are no matter."""
+    rails = tuple(
+        Guardrail(metric="accuracy", margin=0.1, segment=segment)
+        for segment in ("device=phone", "region", None, "device", "region*device=EU × phone")
+    )
+    assert Policy(guardrails=rails).segments == ("device", "region", "region*device")
+
+
 def test_the_digest_is_of_the_content() -> None:
     """Equal policies have one digest, however they are spelt; any change has another."""
     assert Policy().digest == Policy.from_mapping({"metrics": ["accuracy", "precision", "recall", "f1_score"]}).digest
-    digests = {
-        Policy(**change).digest
-        for change in ({}, {"confidence": 0.9}, {"method": "exact"}, {"metrics": ("accuracy",)}, {"promote_share": 0.8})
-    }
-    assert len(digests) == 5
+    rail: dict[str, Any] = {"metric": "recall", "margin": 0.1}
+    changes: list[dict[str, Any]] = [
+        {}, {"confidence": 0.9}, {"method": "exact"}, {"metrics": ("accuracy",)}, {"promote_share": 0.8},
+        {"rule": "primary"}, {"rule": "primary", "primary": "f1"}, {"margin": 0.01}, {"margin": 0.02},
+        {"costs": COSTS}, {"costs": {**COSTS, "ok": {"fraud": 2.0}}},
+        {"guardrails": (Guardrail(**rail),)}, {"guardrails": (Guardrail(**rail, class_="a"),)},
+        {"guardrails": (Guardrail(**rail, segment="a"),)}, {"guardrails": (Guardrail(**rail, severity="warn"),)},
+        {"guardrails": (Guardrail(**rail), Guardrail(**rail))},
+    ]  # fmt: skip
+    digests = {Policy(**change).digest for change in changes}
+    assert len(digests) == len(changes)
     assert all(len(digest) == 16 and set(digest) <= set("0123456789abcdef") for digest in digests)
+
+
+@pytest.mark.parametrize(
+    ("spelt", "otherwise"),
+    [
+        ({"promote_share": 1}, {"promote_share": 1.0}),
+        ({"costs": {"a": {"b": 1}, "b": {"a": 2}}, "margin": 1, "rule": "primary", "primary": "cost"},
+         {"costs": {"a": {"b": 1.0}, "b": {"a": 2.0}}, "margin": 1.0, "rule": "primary", "primary": "cost"}),
+        ({"guardrails": [{"metric": "latency", "margin": 2}]}, {"guardrails": [{"metric": "latency", "margin": 2.0}]}),
+    ],
+)  # fmt: skip
+def test_a_whole_number_is_a_number(spelt: Any, otherwise: Any) -> None:
+    """2 and 2.0 are one policy, with one hash and one digest."""
+    one, other = Policy.from_mapping(spelt), Policy.from_mapping(otherwise)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.digest == other.digest
+
+
+@given(policy=policies())
+def test_goes_through_json_unchanged(policy: Policy) -> None:
+    """A policy read back from JSON is the same, and has the same digest."""
+    adapter = TypeAdapter(Policy)
+    again = adapter.validate_json(adapter.dump_json(policy))
+    assert again == policy
+    assert again.digest == policy.digest

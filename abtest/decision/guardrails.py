@@ -141,6 +141,7 @@ def _footprint(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding
     yield _finding(guardrail, place, ratio, "<=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
 
 
+_NOT_ASKED = "its rows are too few or too much alike"
 _KINDS: dict[str, Callable[[Guardrail, Evaluation], Iterator[Finding]]] = {
     ROWS: _rows,
     LATENCY: _footprint,
@@ -160,7 +161,8 @@ def _places(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
     if guardrail.segment is not None:
         return _segments(guardrail, evaluation)
     metric = "accuracy" if guardrail.metric == ROWS else guardrail.metric
-    return [_Place(name="", row=evaluation.metric(metric))]
+    row = evaluation.find(metric)
+    return [_Place(name="", row=row, hint="" if row else evaluation.why_not(metric))]
 
 
 def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
@@ -170,7 +172,8 @@ def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
         name = "each class" if asked == EVERY else f"class {asked!r}"
         return [_Place(name=name, row=None, class_=asked, hint="nothing is computed by class")]
     if asked == EVERY:
-        return [_Place(name=f"class {label!r}", row=row, class_=label) for label, row in rows.items()]
+        there = dict.fromkeys(row.class_ for row in evaluation.per_class if row.n)
+        return [_Place(name=f"class {label!r}", row=rows.get(label), class_=label, hint=_NOT_ASKED) for label in there]
     try:
         label = cast_label(asked, kind_of(list(rows)))
     except ValueError:  # no label of that type
@@ -185,16 +188,17 @@ def _segments(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
     asked, metric = guardrail.segmentation, "accuracy" if guardrail.metric == ROWS else guardrail.metric
     found = {row.value: row for row in evaluation.segments if row.segment == asked and row.metric == metric}
     value = guardrail.segment_value
-    if not found:
+    there = dict.fromkeys(row.value for row in evaluation.segments if row.segment == asked)
+    if not there:
         hint = f"{asked} was not told apart" + _near(str(asked), {row.segment for row in evaluation.segments})
         return [_Place(name=guardrail.segment or "", row=None, segment=guardrail.segment, hint=hint)]
-    if value is not None and value not in found:
-        hint = f"no row has {asked} = {value}" + _near(value, found)
+    if value is not None and value not in there:
+        hint = f"no row has {asked} = {value}" + _near(value, there)
         name = f"{asked} = {value}"
         return [_Place(name=name, row=None, segment=f"{asked}={value}", hint=hint, has_no_rows=True)]
     return [
-        _Place(name=f"{asked} = {own}", row=row, segment=f"{asked}={own}")
-        for own, row in found.items()
+        _Place(name=f"{asked} = {own}", row=found.get(own), segment=f"{asked}={own}", hint=_NOT_ASKED)
+        for own in there
         if value in (None, own)
     ]
 

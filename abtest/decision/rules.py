@@ -45,7 +45,10 @@ def share(evaluation: Evaluation, policy: Policy) -> Ruling:
 
 def non_inferior(evaluation: Evaluation, policy: Policy) -> Ruling:
     """The interval above −margin is PROMOTE, below it KEEP_CHAMPION, across it INSUFFICIENT_EVIDENCE."""
-    return _against(evaluation.metric(policy.primary), -(policy.margin or 0.0), policy, "non-inferior")
+    row = evaluation.find(policy.primary)
+    if row is None:
+        return _not_computed(evaluation, policy, "non-inferior")
+    return _against(row, -(policy.margin or 0.0), policy, "non-inferior")
 
 
 def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
@@ -53,7 +56,9 @@ def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
 
     Without a margin the test of no effect decides, which at the edge is not quite the interval.
     """
-    row = evaluation.metric(policy.primary)
+    row = evaluation.find(policy.primary)
+    if row is None:
+        return _not_computed(evaluation, policy, "primary")
     if policy.margin is not None:
         return _against(row, policy.margin, policy, "primary")
     name, change = title(row.metric), _change(row)
@@ -77,6 +82,15 @@ RULES: dict[Rule, Callable[[Evaluation, Policy], Ruling]] = {
     "non-inferior": non_inferior,
     "primary": primary,
 }
+
+
+def _not_computed(evaluation: Evaluation, policy: Policy, rule: Rule) -> Ruling:
+    name = title(policy.primary)
+    text = f"{name} could not be computed: {evaluation.why_not(policy.primary)}."
+    reason = Reason(
+        rule=rule, metric=policy.primary, value=None, operator=">", bound=policy.margin or 0.0, held=False, text=text
+    )
+    return Verdict.INSUFFICIENT_EVIDENCE, (reason,)
 
 
 def _against(row: MetricRow, bound: float, policy: Policy, rule: Rule) -> Ruling:
@@ -156,14 +170,14 @@ def _accuracy(row: MetricRow) -> Reason:
 
 
 def _share(evaluation: Evaluation, rule: str, bound: float) -> Reason:
-    counted = [row for row in evaluation.metrics if row.metric in evaluation.counted]
-    improved = [row.metric for row in counted if row.improved]
-    found = len(improved) / len(counted)
+    improved = [row.metric for row in evaluation.metrics if row.metric in evaluation.counted and row.improved]
+    counted = len(evaluation.counted)  # one that could not be computed did not improve
+    found = len(improved) / counted
     held = found >= bound - NOISE  # 3/4 >= 0.75 whatever floating division makes of it
     which = f" ({', '.join(improved)})" if improved else ""
     verb = "at least" if held else "short of"
     text = (
-        f"{len(improved)} of {wording.plural(len(counted), 'metric')} improved{which}: {100 * found:.4g} %, "
+        f"{len(improved)} of {wording.plural(counted, 'metric')} improved{which}: {100 * found:.4g} %, "
         f"{verb} the {100 * bound:g} % asked for {'PROMOTE' if rule == 'promote_share' else 'CONDITIONAL'}."
     )
     return Reason(rule=rule, value=found, operator=">=", bound=bound, held=held, text=text)

@@ -43,6 +43,7 @@ class Predictions:
         self._sources = {model.side: scorer(model) for model in models}
         self._latency = Latency()
         self._given: dict[Side, Scores] = {}
+        self._rows: npt.NDArray[np.int64] | None = None
         self._tally: ScoreTally | None = None
         self.unscored: tuple[str, ...] = ()
         if scores:
@@ -51,6 +52,7 @@ class Predictions:
     def labels(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> dict[Side, npt.NDArray[Any]]:
         """Let each model label each row; a model that was logged to return probabilities labels by the greatest."""
         predicted: dict[Side, npt.NDArray[Any]] = {}
+        self._rows = rows
         for model in self._latency.in_turn(self._models):
             side, source = model.side, self._sources[model.side]
             by_greatest = isinstance(source, Scorer) and not source.predicts_labels
@@ -67,7 +69,7 @@ class Predictions:
     def take_in(self, truth: npt.NDArray[Any], codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Tally the last batch's scores, with the truth and the segments of its rows."""
         if self._tally is not None:
-            self._tally.add(truth, self._given, codes)
+            self._tally.add(truth, self._given, codes, self._rows)
 
     def scores(self, labels: Sequence[Label]) -> PairedScores | None:
         """The scores of all batches, with classes spelled as in the table of outcomes."""

@@ -58,6 +58,7 @@ class ScoreTally:
         truth: npt.NDArray[Any],
         scores: Mapping[Side, Scores],
         codes: Mapping[str, npt.NDArray[np.int64]],
+        rows: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Take in one batch.
 
@@ -65,13 +66,14 @@ class ScoreTally:
             truth: Each row's label as it was read, shape (rows,).
             scores: By side, of the same rows.
             codes: By segmentation, the index of each row's value.
+            rows: The rows' numbers in the data, for messages.
 
         Raises:
             InvalidInputError: Probabilities are none, or do not add up to one.
         """
         for side in SIDES:
             if self._kinds[side] == "probability":
-                check_probabilities(scores[side].matrix, side)
+                check_probabilities(scores[side].matrix, side, rows)
             for label in scores[side].classes:
                 self._index(label)
         found, inverse = np.unique(truth.astype(str), return_inverse=True)

@@ -22,6 +22,7 @@ from abtest.evaluator.rows import (
     Skipped,
     both_sides,
 )
+from abtest.evaluator.scored import score_rows
 from abtest.evaluator.segments import contrasts, few_rows, segment_rows
 from abtest.evaluator.table import (
     MOST_CLASSES_RESAMPLED,
@@ -38,11 +39,12 @@ from abtest.metrics.classification import AVERAGES, Average, positive_index, sam
 from abtest.stats.bayes import accuracy_posterior
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from abtest.labels import Label
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
+    from abtest.scores import PairedScores
     from abtest.stats.clusters import Units, UnitTables
 
 __all__ = [
@@ -77,6 +79,8 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     units: UnitTables | None = None,
+    scores: PairedScores | None = None,
+    unscored: tuple[str, ...] = (),
     progress: Callable[[int], None] = lambda _drawn: None,
 ) -> Evaluation:
     """Compute every metric, effect, interval and test.
@@ -90,6 +94,8 @@ def evaluate(
         seed: Of the draws; the same seed and table give the same numbers, whichever side is called champion.
         units: Where rows come in units, how many of each unit are in each cell; units are then resampled and tested,
             and not rows.
+        scores: Both sides' probabilities, for the metrics that take them.
+        unscored: Why there are none.
         progress: Called with the number of draws done, now and then; a table and each of its segments is drawn once.
 
     Raises:
@@ -110,25 +116,36 @@ def evaluate(
         metrics=resolve(policy.metrics, policy.costs),
         average=average,
         positive=positive_index(outcomes, average, pos_label),
+        labels=outcomes.labels,
         resamples=resamples,
         seed=seed,
     )
     whole = units.whole if units else None
     draws = resample(outcomes, plan, whole, by_class=True, progress=progress)
-    metrics = overall_rows(outcomes, plan, draws, whole)
-    segments = segment_rows(outcomes, plan, units.segments if units else {}, lambda drawn: progress(resamples + drawn))
+    scored = score_rows(scores, plan, unscored)
+    metrics = tuple(plan.in_order((*overall_rows(outcomes, plan, draws, whole), *scored.metrics)))
+    segments = segment_rows(
+        outcomes,
+        plan,
+        units.segments if units else {},
+        scored.segments,
+        lambda drawn: progress(resamples + drawn),
+    )
     contingency = outcomes.contingency()
     same = same_as_accuracy(outcomes, average) if "recall" in policy.metrics else None
     return Evaluation(
         metrics=metrics,
-        per_class=_class_rows(outcomes, plan, draws, whole),
+        per_class=_class_rows(outcomes, plan, draws, whole, scored.classes),
         segments=segments,
         contingency=contingency,
         mcnemar=tested(contingency, whole, policy),
-        power=power_reading(next(row for row in metrics if row.metric == policy.decisive), contingency, policy, whole),
+        power=power_reading(
+            next((row for row in metrics if row.metric == policy.decisive), None), contingency, policy, whole
+        ),
         bayes=None if units else accuracy_posterior(contingency, margin=policy.margin_that_matters("accuracy") or 0.0),
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
-        skipped=tuple(_skipped(outcomes, plan)),
+        skipped=(*_skipped(outcomes, plan), *scored.skipped),
+        scores=scored.reading,
         notices=(
             *_about_units(whole),
             *contrasts(metrics, segments, policy.alpha),
@@ -157,12 +174,18 @@ def check_options(*, average: Average, pos_label: Label | None, resamples: int, 
         raise InvalidInputError(f"seed must be at least 0, got {seed}.")
 
 
-def _class_rows(outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Units | None) -> tuple[ClassRow, ...]:
+def _class_rows(
+    outcomes: PairedOutcomes,
+    plan: Plan,
+    draws: Draws,
+    units: Units | None,
+    scored: Mapping[Label, Sequence[MetricRow]],
+) -> tuple[ClassRow, ...]:
     """Rows by class, then metric; within each metric p-values are adjusted over the classes (Holm)."""
     return tuple(
         ClassRow(class_=label, **{field.name: getattr(row, field.name) for field in fields(MetricRow)})
         for label, *rows in zip(outcomes.labels, *class_columns(outcomes, plan, draws, units), strict=True)
-        for row in rows
+        for row in plan.in_order((*rows, *scored.get(label, ())))
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abtest.stats.clusters import Units
 
 POWER = 0.8
+_LEAST_MARGIN = 1e-6  # a smaller one would take more rows than there are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class PowerReading:
 
 
 def power_reading(
-    row: MetricRow, table: Contingency, policy: Policy, units: Units | None = None
+    row: MetricRow | None, table: Contingency, policy: Policy, units: Units | None = None
 ) -> PowerReading | None:
     """Find what so many rows can show on a metric.
 
@@ -56,10 +57,12 @@ def power_reading(
         units: Where rows come in units.
 
     Returns:
-        None where the metric has no margin, or no interval.
+        None where the metric was not computed, has no margin, or one too small to plan for, or no interval.
     """
+    if row is None:
+        return None
     margin = policy.margin_that_matters(row.metric)
-    if margin is None:
+    if margin is None or margin < _LEAST_MARGIN:
         return None
     if row.metric == "accuracy" and units is None:
         return _of_accuracy(row, table, policy, margin)

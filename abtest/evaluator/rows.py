@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from abtest.evaluator.power import PowerReading
 from abtest.labels import Label
 from abtest.outcomes import Contingency
+from abtest.scores import ScoreReading
 from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
 from abtest.stats.proportions import Interval
@@ -156,13 +157,15 @@ class Evaluation:
         segments: Rows by segment, then metric.
         contingency: Who was right where.
         mcnemar: The test of equal accuracy.
-        counted: The metrics that count towards the share improved; one that is accuracy by another name does not.
+        counted: The metrics that count towards the share improved, computed or not; one that is accuracy by another
+            name does not.
         skipped: What was not computed.
         notices: What a reader has to know about the numbers.
         power: What these rows could have shown on the metric that the verdict hangs on.
         bayes: What to believe of the challenger's accuracy, beside the test; None where rows come in units.
         growth: Where the test set extends an earlier look at the same two models.
         confirmation: Where a locked test set was opened.
+        scores: What both sides' scores look like, where they were asked for.
         latency: Seconds a row's prediction takes, where both models were timed.
         size: Bytes on disk, where both are known.
     """
@@ -179,9 +182,18 @@ class Evaluation:
     bayes: Posterior | None = None
     growth: Growth | None = None
     confirmation: Confirmation | None = None
+    scores: ScoreReading | None = None
     latency: BothSides | None = None
     size: BothSides | None = None
 
     def metric(self, name: str) -> MetricRow:
-        """The row of one metric."""
+        """The row of one metric that was computed, as accuracy always is."""
         return next(row for row in self.metrics if row.metric == name)
+
+    def find(self, name: str) -> MetricRow | None:
+        """The row of one metric; None where it could not be computed."""
+        return next((row for row in self.metrics if row.metric == name), None)
+
+    def why_not(self, name: str) -> str:
+        """Why a metric could not be computed."""
+        return next((entry.why.rstrip(".") for entry in self.skipped if entry.what == name), "nothing is known of it")

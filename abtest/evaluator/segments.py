@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -25,21 +27,36 @@ def segment_rows(
     outcomes: PairedOutcomes,
     plan: Plan,
     units: Mapping[tuple[str, str], Units],
+    scored: Mapping[tuple[str, str], Sequence[MetricRow]],
     progress: Callable[[int], None] = lambda _drawn: None,
 ) -> tuple[SegmentRow, ...]:
     """Rows by segment, then metric; within each metric p-values are adjusted over all segments (Holm).
 
     A segment's numbers are those of its rows evaluated alone: averages run over the classes of its own truth.
+
+    Args:
+        outcomes: The table, with its segments.
+        plan: How each of them is evaluated.
+        units: By segment, where rows come in units.
+        scored: By segment, the rows of metrics that take scores.
+        progress: Called with the number of draws done, after each segment.
     """
-    found: list[list[SegmentRow]] = []
-    for i, segment in enumerate(outcomes.segments):
-        table = outcomes.of(segment)
-        own = units.get(segment.key)
+
+    def rows_of(segment: Segment) -> list[SegmentRow]:
+        table, own = outcomes.of(segment), units.get(segment.key)
         rows = overall_rows(table, plan, resample(table, plan, own), own)
-        found.append([_of_segment(row, segment) for row in rows])
-        progress((i + 1) * plan.resamples)
-    columns = [adjusted(column) for column in zip(*found, strict=True)]
-    return tuple(row for rows in zip(*columns, strict=True) for row in rows)
+        return [_of_segment(row, segment) for row in plan.in_order((*rows, *scored.get(segment.key, ())))]
+
+    found: list[SegmentRow] = []
+    # Each segment has randomness of its own, so threads change no number; NumPy draws and sums without Python's lock.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for i, rows in enumerate(pool.map(rows_of, outcomes.segments)):
+            found += rows
+            progress((i + 1) * plan.resamples)
+    by_metric: dict[str, Iterator[SegmentRow]] = {
+        name: iter(adjusted([row for row in found if row.metric == name])) for name in {row.metric for row in found}
+    }
+    return tuple(next(by_metric[row.metric]) for row in found)
 
 
 def contrasts(whole: Sequence[MetricRow], segments: Sequence[SegmentRow], alpha: float) -> Iterator[str]:

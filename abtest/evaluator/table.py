@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
+from abtest.labels import Label
 from abtest.metrics.classification import Average, Floats, Metric, Totals, class_values, overall, totals
 from abtest.policy import Policy
 from abtest.stats.clusters import cluster_test, unit_draws
@@ -40,6 +41,7 @@ class Plan:
         policy: Names the confidence of intervals, and McNemar's form.
         metrics: What is computed.
         average: How classes are averaged.
+        labels: Every label that occurs.
         positive: Index of the positive label, where the average is of one.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
@@ -49,8 +51,13 @@ class Plan:
     metrics: tuple[Metric, ...]
     average: Average
     positive: int | None
+    labels: tuple[Label, ...]
     resamples: int
     seed: int
+
+    def in_order(self, rows: Sequence[Row]) -> list[Row]:
+        """Sort rows as the policy names their metrics."""
+        return sorted(rows, key=lambda row: self.policy.metrics.index(row.metric))
 
     @property
     def resampled(self) -> tuple[Metric, ...]:

@@ -21,8 +21,19 @@ if TYPE_CHECKING:
 
     from abtest.wording import Unit
 
-ALIASES = {"f1_score": "f1"}
-TITLES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1", COST: "Cost per row"}
+ALIASES = {"f1_score": "f1", "auc": "roc_auc", "brier_score": "brier"}
+SCORES = ("roc_auc", "average_precision", "log_loss", "brier")  # which take probabilities
+TITLES = {
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    COST: "Cost per row",
+}
 _CUSTOM = ":"
 _MOST_BYTES = 32 << 20  # of confusion matrices at a time: ten thousand of 300 labels would be 7 GB
 
@@ -54,7 +65,8 @@ def title(name: str) -> str:
         >>> title("f1"), title("shop.metrics:net_profit")
         ('F1', 'Net profit')
     """
-    return TITLES.get(name) or name.rpartition(_CUSTOM)[2].replace("_", " ").strip().capitalize()
+    own = name.rpartition(_CUSTOM)[2].replace("_", " ").strip()
+    return TITLES.get(name) or own[:1].upper() + own[1:]  # MCC keeps its capitals
 
 
 def in_text(name: str) -> str:
@@ -69,18 +81,20 @@ def in_text(name: str) -> str:
 
 
 def unit(name: str) -> Unit:
-    """Whether a metric is a share of 1, written in percent, or a number of its own unit."""
+    """Whether a metric is a share of rows, written in percent, a score around 1, or a number of its own unit."""
+    if name in SCORES:
+        return "score"
     return "share" if name in classification.CATALOGUE else "number"
 
 
 def resolve(names: Iterable[str], costs: Mapping[str, Mapping[str, float]]) -> tuple[Metric, ...]:
-    """Find the metrics of these names; those of the user's own are imported here, and nowhere else.
+    """Find those of these metrics that are functions of the table; one's own are imported here, and nowhere else.
 
     Raises:
         InvalidInputError: There is no such function.
     """
     own = {**classification.CATALOGUE, COST: CostMatrix(costs=costs).metric()}
-    return tuple(own[name] if name in own else _custom(name) for name in names)
+    return tuple(own[name] if name in own else _custom(name) for name in names if name not in SCORES)
 
 
 def _is_custom(name: str) -> bool:
@@ -96,7 +110,7 @@ def _custom(name: str) -> Metric:
         found = getattr(importlib.import_module(module), function, None)
     except (Exception, SystemExit) as error:  # the user's module may do anything while it is imported
         raise InvalidInputError(
-            f"metrics: '{name}' cannot be imported: {type(error).__name__}: {first_line(error)}.",
+            f"metrics: '{name}' cannot be imported: {_told(error)}.",
             hint="the module must be installed, or lie in this folder.",
         ) from error
     finally:
@@ -110,6 +124,12 @@ def _custom(name: str) -> Metric:
     )
 
 
+def _told(error: BaseException) -> str:
+    """An error of the user's own: its type and first line, or its type alone where it says nothing."""
+    kind, said = type(error).__name__, first_line(error)
+    return kind if said == kind else f"{kind}: {said}"
+
+
 def _checked(name: str, function: Callable[..., object]) -> Callable[[Totals], Floats]:
     """Wrap a function of confusion matrices, shape (..., labels, labels), and the labels; it gives shape (...)."""
 
@@ -120,7 +140,7 @@ def _checked(name: str, function: Callable[..., object]) -> Callable[[Totals], F
             values = np.asarray(function(tables, of.labels), dtype=np.float64)
         except (Exception, SystemExit) as error:  # whatever the user's function does
             raise InvalidInputError(
-                f"metrics: '{name}' failed: {type(error).__name__}: {first_line(error)}.",
+                f"metrics: '{name}' failed: {_told(error)}.",
                 hint="it is given confusion matrices of shape (..., labels, labels), and the labels.",
             ) from error
         shape = of.weights.shape[:-1]

@@ -22,19 +22,21 @@ if TYPE_CHECKING:
     from abtest.labels import Label, Side
 
 TOLERANCE = 1e-6  # single precision sums to one within this
+_ROUNDING = 5e-9  # and within this more for each class
 _LEAST = float(np.finfo(np.float64).eps)
 
 
-def check_probabilities(matrix: npt.ArrayLike, side: Side) -> Floats:
+def check_probabilities(matrix: npt.ArrayLike, side: Side, rows: npt.NDArray[np.int64] | None = None) -> Floats:
     """Read a side's matrix of probabilities.
 
     Args:
         matrix: Shape (rows, classes).
         side: Whose.
+        rows: The rows' numbers in the data, for messages; from 1 by default.
 
     Raises:
-        InvalidInputError: A value is no number in [0, 1], or a row does not sum to 1 within 1e-6; with a count of rows
-            and the first of them, from 1.
+        InvalidInputError: A value is no number in [0, 1], or a row does not sum to 1 within about 1e-6; with a count of
+            rows and the first of them.
     """
     try:
         read = np.asarray(matrix, dtype=np.float64)
@@ -47,14 +49,14 @@ def check_probabilities(matrix: npt.ArrayLike, side: Side) -> Floats:
     if wrong.size:
         got = read[wrong[0]][outside[wrong[0]]][0]
         raise InvalidInputError(
-            f"{side} probabilities must be in [0, 1], got {got:g} {_where(wrong)}.",
+            f"{side} probabilities must be in [0, 1], got {got:g} {_where(wrong, rows)}.",
             hint="are these scores? A probability comes from predict_proba.",
         )
     sums = read.sum(axis=1)
-    wrong = np.flatnonzero(np.abs(sums - 1) > TOLERANCE)
+    wrong = np.flatnonzero(np.abs(sums - 1) > TOLERANCE + _ROUNDING * read.shape[1])
     if wrong.size:
         raise InvalidInputError(
-            f"{side} probabilities must sum to 1 in every row, got {sums[wrong[0]]:.7g} {_where(wrong)}.",
+            f"{side} probabilities must sum to 1 in every row, got {sums[wrong[0]]:.7g} {_where(wrong, rows)}.",
             hint="is a class missing, or is each class predicted on its own?",
         )
     return read
@@ -207,9 +209,10 @@ def _columns(y_index: npt.ArrayLike, probabilities: Floats) -> Counts:
         )
     wrong = np.flatnonzero((index < 0) | (index >= classes))
     if wrong.size:
-        raise InvalidInputError(f"y_index must be in [0, {classes - 1}], got {index[wrong[0]]} {_where(wrong)}.")
+        raise InvalidInputError(f"y_index must be in [0, {classes - 1}], got {index[wrong[0]]} {_where(wrong, None)}.")
     return index.astype(np.int64)
 
 
-def _where(rows: npt.NDArray[np.intp]) -> str:
-    return f"(first: row {wording.whole(int(rows[0]) + 1)}; {wording.plural(rows.size, 'row')} in all)"
+def _where(wrong: npt.NDArray[np.intp], rows: npt.NDArray[np.int64] | None) -> str:
+    first = int(wrong[0]) + 1 if rows is None else int(rows[wrong[0]])
+    return f"(first: row {wording.whole(first)}; {wording.plural(wrong.size, 'row')} in all)"

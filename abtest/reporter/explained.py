@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.evaluator import FEW_ROWS
+from abtest.evaluator.scores import EVERY_CLASS
 from abtest.metrics.catalogue import in_text, title, unit
 from abtest.reporter import summary
 from abtest.reporter.summary import shown
@@ -61,6 +62,22 @@ class Fact:
 def method(record: ComparisonRecord) -> tuple[Paragraph, ...]:
     """Explain how the numbers were made, for a reader who was not there."""
     return tuple(_method(record))
+
+
+def about_scores(record: ComparisonRecord) -> str:
+    """Say which probabilities are drawn; nothing where there are none."""
+    read = record.scores
+    if read is None:
+        return ""
+    what = "scores" if read.kind == "score" else "probabilities"
+    rows = wording.plural(read.n, "row")
+    if read.about == EVERY_CLASS:
+        return (
+            f"The {what} of {rows}: curves are those of every class against the rest, averaged over the classes; "
+            "reliability is that of each row's most probable class."
+        )
+    share = wording.percent(read.base_rate)
+    return f"The {what} of the class {shown(read.about)} on {rows}, of which {share} are of it."
 
 
 def provenance(record: ComparisonRecord) -> tuple[Fact, ...]:
@@ -120,6 +137,21 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
                 f"not tested."
             ),
             references="Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 20.2.",
+        )
+    if record.scores is not None:
+        yield Paragraph(
+            term="Probabilities",
+            text=(
+                "The area under the ROC curve is how often a row of the class outscores one that is not of it; areas "
+                "of one side and the other are compared by DeLong's test on the same rows. Average precision is "
+                "resampled by rows. Log loss and the Brier score are means over rows, compared by the paired t test; "
+                "less of them is better. The expected calibration error is shown and decides nothing: it is biased, "
+                "more so on few rows."
+            ),
+            references=(
+                "DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837. Sun & Xu (2014), IEEE Signal Processing "
+                "Letters 21:1389. Brier (1950), Monthly Weather Review 78:1."
+            ),
         )
     if record.per_class:
         yield Paragraph(

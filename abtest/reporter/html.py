@@ -40,6 +40,7 @@ def render(record: ComparisonRecord, figures: Sequence[Drawn] = ()) -> str:
         figures=figures,
         method=explained.method(record),
         provenance=explained.provenance(record),
+        scores_about=explained.about_scores(record),
         mistakes=mistakes[: views.MOST_MISTAKES],
         mistakes_left_out=max(0, len(mistakes) - views.MOST_MISTAKES),
         matrices=matrices,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from abtest import wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from abtest.reporter.canvas import Box, Point
     from abtest.reporter.views import Effect
 
 CHARACTER = 6.6  # pixels, of a wide letter at size 11
 _NOISE = 1e-9
+_PLACES = 24  # tried each way for a box
+_CLEAR = 16.0  # pixels, beyond which farther from a line is no better
 
 
 class Scale:
@@ -75,6 +81,70 @@ def short(text: str, most: int = 18) -> str:
 def label_width(labels: Sequence[str], *, least: float = 24, most: int = 18) -> float:
     """Find the room that labels of size 11 need, each cut to ``most`` letters."""
     return max([least, *(CHARACTER * len(short(label, most)) for label in labels)])
+
+
+def free_place(taken: Sequence[Point], size: Point, within: Box, corner: Point) -> Point:
+    """Find the left upper corner of a box of this size that lies clear of points.
+
+    Of several such places it is the nearest to a corner, in shares of the room: (1, 1) is right and down. Where none
+    is clear, it is one that covers fewest.
+
+    Example:
+        >>> free_place([(0.0, 0.0), (0.0, 100.0)], (20, 10), (0, 0, 100, 100), (1, 1))
+        (80.0, 90.0)
+    """
+    lefts = np.linspace(within[0], within[0] + within[2] - size[0], _PLACES)
+    tops = np.linspace(within[1], within[1] + within[3] - size[1], _PLACES)
+    places = np.array([(left, top) for left in lefts for top in tops])
+    points = np.array(taken)
+    away = np.maximum(places[:, None] - points, points - places[:, None] - size).clip(min=0)
+    clear = np.hypot(away[..., 0], away[..., 1]).min(axis=1).clip(max=_CLEAR)
+    ideal = lefts[0] + corner[0] * (lefts[-1] - lefts[0]), tops[0] + corner[1] * (tops[-1] - tops[0])
+    covered = (away == 0).all(axis=2).sum(axis=1)
+    best = places[np.lexsort((np.hypot(*(places - ideal).T), covered, -clear))[0]]
+    return float(best[0]), float(best[1])
+
+
+class Trace:
+    """A line through points, by the way along it: for dashes, and for marks at even distances.
+
+    Example:
+        >>> trace = Trace([(0.0, 0.0), (3.0, 0.0), (3.0, 4.0)])
+        >>> trace.length, trace.at(5.0)
+        (7.0, (3.0, 2.0))
+    """
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self.points = [points[0], *(after for before, after in pairwise(points) if after != before)]
+        self._ways = list(accumulate((math.dist(*ends) for ends in pairwise(self.points)), initial=0.0))
+        self.length = self._ways[-1]
+
+    def at(self, way: float) -> Point:
+        """Find the point so far from the start."""
+        xs, ys = zip(*self.points, strict=True)
+        return float(np.interp(way, self._ways, xs)), float(np.interp(way, self._ways, ys))
+
+    def whole(self) -> tuple[Point, ...]:
+        """Give the line as one shape: there and back, because a canvas closes a shape of more than two points."""
+        return _there_and_back(self.points)
+
+    def dashes(self, on: float, off: float) -> tuple[tuple[Point, ...], ...]:
+        """Give the line as shapes with gaps between them.
+
+        Example:
+            >>> Trace([(0.0, 0.0), (10.0, 0.0)]).dashes(4, 3)
+            (((0.0, 0.0), (4.0, 0.0)), ((7.0, 0.0), (10.0, 0.0)))
+        """
+        starts = [(on + off) * i for i in range(math.ceil(self.length / (on + off)))]
+        return tuple(_there_and_back(self._piece(start, min(start + on, self.length))) for start in starts)
+
+    def _piece(self, start: float, end: float) -> list[Point]:
+        inner = [point for way, point in zip(self._ways, self.points, strict=True) if start < way < end]
+        return [self.at(start), *inner, self.at(end)]
+
+
+def _there_and_back(points: Sequence[Point]) -> tuple[Point, ...]:
+    return (*points, *points[-2:0:-1])
 
 
 def _round_step(least: float) -> float:

@@ -248,7 +248,7 @@ def segments_of(record: ComparisonRecord) -> list[list[SegmentRow]]:
     policy = record.settings.policy
 
     def rank(rows: Sequence[SegmentRow]) -> tuple[bool, bool, float]:
-        row = next(row for row in rows if row.metric == policy.primary)
+        row = next((row for row in rows if row.metric == policy.primary), rows[0])
         surely_worse = row.is_sure(policy.alpha) and row.improvement < 0
         return not surely_worse, row.n < FEW_ROWS, row.improvement
 
@@ -289,7 +289,7 @@ def _verdict_tone(verdict: Verdict) -> Tone:
 
 def _headline(record: ComparisonRecord) -> str:
     decision, policy = record.decision, record.settings.policy
-    row = record.evaluation.metric("accuracy" if policy.rule == "share" else policy.primary)
+    row = record.evaluation.find(policy.decisive) or record.evaluation.metric("accuracy")
     rates = _rates(row, wording.plural(record.data.n, "row"))
     verdict = decision.verdict
     if verdict is not decision.by_rule:

@@ -87,7 +87,7 @@ def delong(
     z = normal_quantile(confidence_level)
     truth = boolean_column(positive)
     first, second = (
-        _Placements.of(truth, finite_column(scores, f"{side} scores", rows=truth.size))
+        Placements.of(truth, finite_column(scores, f"{side} scores", rows=truth.size))
         for side, scores in (("champion", champion), ("challenger", challenger))
     )
     p, q = first.above.size, first.below.size
@@ -139,7 +139,7 @@ def auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
         0.875
     """
     truth = boolean_column(positive)
-    return _Placements.of(truth, finite_column(scores, "scores", rows=truth.size)).area
+    return Placements.of(truth, finite_column(scores, "scores", rows=truth.size)).area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -237,14 +237,20 @@ def unit_column(values: npt.ArrayLike, what: str, *, rows: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Placements:
-    """Where each row stands in the other class, in the order of the rows: twice the pairs it wins, ties as one."""
+class Placements:
+    """Where each row stands in the other class, in the order of the rows: twice the pairs it wins, ties as one.
+
+    Attributes:
+        above: Of each positive, twice the negatives below it, shape (positives,).
+        below: Of each negative, twice the positives above it, shape (negatives,).
+    """
 
     above: Counts
     below: Counts
 
     @classmethod
-    def of(cls, truth: Flags, scores: Floats) -> _Placements:
+    def of(cls, truth: Flags, scores: Floats) -> Placements:
+        """Place the rows, by one sort a class."""
         positives, negatives = (scores[np.flatnonzero(of)] for of in (truth, ~truth))  # faster than by booleans
         up, down = np.argsort(positives), np.argsort(negatives)
         high, low = positives[up], negatives[down]  # sorted on both sides, a search walks instead of jumping
@@ -258,10 +264,16 @@ class _Placements:
 
     @property
     def won(self) -> int:
+        """Twice the pairs in which the positive outscores the negative."""
         return int(self.above.sum())
 
     @property
     def area(self) -> float:
+        """The area under the ROC curve.
+
+        Raises:
+            NotApplicableError: A class has no row.
+        """
         return self.won / (2 * _pairs(self.above.size, self.below.size))
 
 
