@@ -13,6 +13,7 @@ from abtest import wording
 from abtest.decision.reasons import Finding, Reason, Verdict
 from abtest.errors import near
 from abtest.evaluator import MetricRow
+from abtest.evaluator.power import rows_by_width
 from abtest.guardrail import EVERY, LATENCY, ROWS, SIZE
 from abtest.labels import Label, cast_label, kind_of
 from abtest.metrics.catalogue import title, unit
@@ -69,8 +70,20 @@ def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, polic
     held, worse = likely.lower > bound, likely.upper < bound
     how = "is proved not worse" if held else "is proved worse" if worse else "is not proved not to be worse"
     text = f"Guardrail: {_subject(guardrail, place)} {how} {_by(guardrail)}: {_evidence(row, policy)}."
+    if not held and not worse:
+        text += _rows_needed(guardrail, place, row, policy)
     verdict = Verdict.KEEP_CHAMPION if worse else Verdict.INSUFFICIENT_EVIDENCE
     return _finding(guardrail, place, likely.lower, ">", bound, text=text, held=held, verdict=verdict)
+
+
+def _rows_needed(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> str:
+    """Say how many rows would prove it between two equal models, as the interval's width tells."""
+    if not guardrail.margin or row.ci_lower is None or row.ci_upper is None:
+        return ""
+    needed = rows_by_width(row.n, row.ci_upper - row.ci_lower, guardrail.margin, confidence=policy.confidence)
+    if needed <= row.n:
+        return ""
+    return f" About {wording.whole(needed)} rows{f' of {place.name}' if place.name else ''} would settle it."
 
 
 def _not_proved_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:

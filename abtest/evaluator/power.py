@@ -95,15 +95,23 @@ def _of_accuracy(row: MetricRow, table: Contingency, policy: Policy, margin: flo
     )
 
 
-def _of_width(row: MetricRow, width: float, policy: Policy, margin: float) -> PowerReading:
+def rows_by_width(n: int, width: float, margin: float, *, confidence: float) -> int:
+    """Reckon the rows that settle a margin between two equal models from the width of an interval on ``n`` rows."""
+    return math.ceil(n * (_reach(width, confidence) / margin) ** 2)
+
+
+def _reach(width: float, confidence: float) -> float:
     """By the normal formula: an interval's width is 2z standard errors, which shrink with the root of the rows."""
-    z = normal_quantile(policy.confidence)
-    reach = width * (z + float(special.ndtri(POWER))) / (2 * z)
+    z = normal_quantile(confidence)
+    return width * (z + float(special.ndtri(POWER))) / (2 * z)
+
+
+def _of_width(row: MetricRow, width: float, policy: Policy, margin: float) -> PowerReading:
     return PowerReading(
         metric=row.metric,
         power=POWER,
         discordance=None,
         margin=margin,
-        detectable=reach,
-        rows_needed=math.ceil(row.n * (reach / margin) ** 2),
+        detectable=_reach(width, policy.confidence),
+        rows_needed=rows_by_width(row.n, width, margin, confidence=policy.confidence),
     )

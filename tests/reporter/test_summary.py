@@ -15,6 +15,9 @@ from tests.examples import HOSTILE, SITUATIONS
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
 
+LESS_IS_BETTER = ("Cost per row", "Log loss", "Brier score")
+
+
 @every_situation
 def test_every_row_is_told(situation: str) -> None:
     """Every metric and every class of the record has its row, in the record's order."""
@@ -32,7 +35,7 @@ def test_sign_tone_and_mark_agree(situation: str) -> None:
     summary = summarise(SITUATIONS[situation]())
     groups = (*summary.classes, *(group for found in summary.segments.values() for group in found))
     for row in (*summary.metrics, *(row for group in groups for row in group.rows)):
-        more, less = ("worse", "better") if row.name == "Cost per row" else ("better", "worse")
+        more, less = ("worse", "better") if row.name in LESS_IS_BETTER else ("better", "worse")
         sign = {"+": more, "−": less}.get(row.effect[0], "same")
         assert row.tone == sign or row.effect.strip("0.") == ""
         assert row.mark == TONE_MARKS[row.tone]
