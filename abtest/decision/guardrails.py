@@ -183,7 +183,9 @@ def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
     rows = {row.class_: row for row in evaluation.per_class if row.n and metric in (None, row.metric)}
     if asked is None or not rows:
         name = "each class" if asked == EVERY else f"class {asked!r}"
-        return [_Place(name=name, row=None, class_=asked, hint="nothing is computed by class")]
+        left_out = any(entry.what == metric for entry in evaluation.skipped)
+        hint = evaluation.why_not(metric) if metric and left_out else "nothing is computed by class"
+        return [_Place(name=name, row=None, class_=asked, hint=hint)]
     if asked == EVERY:
         there = dict.fromkeys(row.class_ for row in evaluation.per_class if row.n)
         return [_Place(name=f"class {label!r}", row=rows.get(label), class_=label, hint=_NOT_ASKED) for label in there]

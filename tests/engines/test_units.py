@@ -238,6 +238,18 @@ def test_labels_meet_in_units_as_in_the_table(truth: list[Any], labels: list[Any
     assert tables.segments["region", "US"].rows.sum() == 5
 
 
+@pytest.mark.parametrize("label_type", ["int", "str"])
+def test_labels_of_another_type_are_in_their_own_cells(label_type: Any) -> None:
+    """Labels that sort otherwise as text than as numbers are in the cells of the type asked for, in segments too."""
+    y, a, b = [2, 10, 2, 10, 2], [2, 10, 10, 2, 2], [10, 10, 2, 2, 2]
+    unit, region = [1, 1, 2, 2, 3], ["EU", "EU", "EU", "US", "US"]
+    found = tally_columns(y, a, b, unit=unit, segments={"region": region}, label_type=label_type)
+    columns = [[str(x) if label_type == "str" else x for x in column] for column in (y, a, b)]
+    tables = units_of(found)
+    assert spelled(tables.whole) == by_hand(unit, *columns)
+    assert spelled(tables.segments["region", "EU"]) == by_hand(unit[:3], *(column[:3] for column in columns))
+
+
 @pytest.mark.parametrize("store", STORES.values(), ids=STORES)
 def test_rows_without_a_label_are_in_no_unit(store: Callable[[pd.DataFrame], str | pd.DataFrame]) -> None:
     """Dropped rows are dropped from their units; a unit of nothing else, or one without a name, is not missed."""
