@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from abtest.labels import SIDES, Label, Side
+from abtest.labels import SIDES, Label, Side, label_order
 from abtest.loaders.rowhash import read_label
 from abtest.metrics.probability import brier_rows, check_probabilities, log_loss_rows
 from abtest.scores import PairedScores
@@ -91,13 +91,18 @@ class ScoreTally:
             self._codes[name].append(own)
 
     def scores(self, labels: Sequence[Label]) -> PairedScores:
-        """What was taken in, with classes spelled as in the table of outcomes."""
+        """What was taken in, with classes spelled and sorted as in the table of outcomes."""
         spelled = {read_label(label): label for label in labels}
-        classes = tuple(spelled.get(known, known) for known in self._classes if known is not None)
+        named = [spelled.get(known, known) for known in self._classes if known is not None]
+        order = sorted(range(len(named)), key=lambda i: label_order(named[i]))
+        classes = tuple(named[i] for i in order)
         kind = "probability" if set(self._kinds.values()) == {"probability"} else "score"
         truth = np.concatenate(self._truth) if self._truth else np.zeros(0, dtype=np.int64)
-        whole = {side: self._stacked(side) for side in SIDES}
+        truth = np.argsort(order)[truth]
+        whole = {side: self._stacked(side)[:, order] for side in SIDES}
         codes = {name: np.concatenate(parts) for name, parts in self._codes.items() if parts}
+
+        histograms = {side: tuple(found[i] for i in order) for side, found in self._histograms.items()}
 
         def of(key: Key | None, rows: npt.NDArray[np.bool_] | None, n: int) -> PairedScores:
             return PairedScores(
@@ -107,7 +112,7 @@ class ScoreTally:
                 truth=truth if rows is None else truth[rows],
                 champion=whole["champion"] if rows is None else whole["champion"][rows],
                 challenger=whole["challenger"] if rows is None else whole["challenger"][rows],
-                histograms={side: tuple(found) for side, found in self._histograms.items()} if key is None else {},
+                histograms=histograms if key is None else {},
                 losses=self._losses_of(key),
                 segments=segments if key is None else {},
             )

@@ -20,7 +20,7 @@ from abtest.stats.calibration import calibration
 from abtest.stats.delong import DeLong, delong
 from abtest.stats.moments import paired_t
 from abtest.stats.ranks import Ranking, macro_areas, precision_recall_points, roc_points, thinned
-from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
+from abtest.stats.resampling import bootstrap_pvalue, multinomial_draws, percentile_interval
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -250,8 +250,6 @@ def _counted(truth: npt.NDArray[np.integer[Any]], first: Floats, second: Floats)
 def _resampled(values: tuple[float, float], n: int, effects: Floats, plan: Plan) -> MetricRow:
     interval = percentile_interval(effects, confidence_level=plan.policy.confidence)
     metric, effect = _BY_NAME["average_precision"], values[1] - values[0]
-    if interval is None and abs(effect) > NOISE:
-        return _row(metric, values, effect, n)  # what no resample changes cannot be told from chance by resampling
     found = None, bootstrap_pvalue(effects)
     return _row(metric, values, effect, n, interval=interval, by="bootstrap percentile", tested=found)
 

@@ -15,7 +15,6 @@ from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.stats.delong import Counts, DeLong, Flags, Floats, Placements, boolean_column
 from abtest.stats.moments import finite_column
 from abtest.stats.proportions import Interval, normal_quantile
-from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from abtest.labels import Label
 
 MOST_POINTS = 201  # of a curve: more than a figure can show apart
-_ROUNDING = 1e-12  # an error below this share of the areas' own is what rounding leaves; one pair in 1e7 rows is more
 
 
 def influence(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[float, Floats]:
@@ -114,12 +112,10 @@ def macro_areas(
     columns = (champion_pulls, challenger_pulls, challenger_pulls - champion_pulls)
     first, second, square = (_variance(index, counts, rows) for rows in columns)
     error = math.sqrt(square)
-    if error <= _ROUNDING * math.sqrt(first + second):
-        if abs(effect) > NOISE:
-            raise NotApplicableError(
-                f"A test of areas needs ranks that vary, got {averages[0]:g} and {averages[1]:g} without spread."
-            )
-        error = 0.0
+    if error == 0 and effect != 0:
+        raise NotApplicableError(
+            f"A test of areas needs ranks that vary, got {averages[0]:g} and {averages[1]:g} without spread."
+        )
     statistic = effect / error if error else 0.0
     return DeLong(
         champion=averages[0],
