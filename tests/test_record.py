@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 # INTERFACES.md, "Output"; `counted` says which metrics the share was taken of.
 KEYS = (
     "schema_version created_at model_name champion challenger data settings metrics per_class segments contingency "
-    "mcnemar power bayes growth confirmation differences scores confusion outcomes decision counted skipped notices provenance"
+    "mcnemar power bayes growth confirmation differences scores confusion outcomes decision counted skipped notices "
+    "provenance"
 )
 ROW_KEYS = (
     "metric champion challenger effect rel_effect improvement ci_lower ci_upper ci_method test statistic pvalue "

@@ -114,7 +114,7 @@ def test_mlflow_fails(registry: Registry) -> None:
     """What MLflow cannot answer is a failure of the backend, from its cause."""
     client = registry.client
     with pytest.raises(BackendError, match=r"^Earlier comparisons could not be read: .+Hint: ") as failed:
-        uses(client, "it's no \"digest\"")
+        uses(client, 'it\'s no "digest"')
     assert failed.value.__cause__ is not None
 
 
