@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from abtest.labels import Side
-    from abtest.loaders.fingerprints import Fingerprints
+    from abtest.loaders.datasets import Dataset
+    from abtest.loaders.fingerprints import Fingerprints, Leak
     from abtest.registry import Registry
     from abtest.reuse import Look
 
@@ -115,11 +116,10 @@ def growth(
         champion_only: Independent pairs, all there are now, that favour the champion.
         challenger_only: Those that favour the challenger.
     """
-    same = [
-        look
-        for look in looks
-        if look.rows < rows and (look.champion, look.challenger) == (sides["champion"], sides["challenger"])
-    ]
+    pair = [look for look in looks if (look.champion, look.challenger) == (sides["champion"], sides["challenger"])]
+    # Rows that were looked at whole before a part of them was are no test set that grew.
+    whole = min((look.at for look in pair if look.rows == rows), default=math.inf)
+    same = [look for look in pair if look.rows < rows and look.at <= whole]
     if not same:
         return None, ()
     last = max(same, key=lambda look: look.rows)
@@ -166,10 +166,8 @@ def training(
     Raises:
         InvalidInputError: The training data lack a column, or hold a value that the models' types do not.
     """
-    data, hasher = open_data(source), rows.hasher
-    columns = [*hasher.columns, hasher.target]
-    types = {name: hasher.types.get(name, pa.string()) for name in columns} if data.is_text else {}
-    leak = rows.leaked(data.batches(columns, types))
+    data = open_data(source, "train-data")
+    leak = _shared(rows, data)
     shift = prior_shift(leak.train_classes, rows.classes)
     found = TrainingData(
         path=wording.redacted(data.name),
@@ -181,6 +179,30 @@ def training(
         pvalue=shift.pvalue,
     )
     return found, tuple(_about_training(found, rows.n, alpha))
+
+
+def refuse_overlap(rows: Fingerprints | None, locked: Dataset) -> None:
+    """Refuse a locked test set that is part of the one that was looked at.
+
+    Raises:
+        InvalidInputError: At least half of its rows are rows of the test set.
+    """
+    if rows is None or not rows.are_kept:
+        return
+    leak = _shared(rows, locked)
+    if 2 * leak.leaked >= leak.n_train:
+        raise InvalidInputError(
+            f"confirm-data {locked.name} shares {wording.plural(leak.leaked, 'row')} with the test data, of its "
+            f"{wording.whole(leak.n_train)}.",
+            hint="keep rows apart that nobody looks at.",
+        )
+
+
+def _shared(rows: Fingerprints, data: Dataset) -> Leak:
+    """Find which of the rows occur in other data."""
+    columns = [*rows.hasher.columns, rows.hasher.target]
+    types = {name: rows.hasher.types.get(name, pa.string()) for name in columns} if data.is_text else {}
+    return rows.leaked(data.batches(columns, types))
 
 
 def logged_training(registry: Registry | None, run_id: str | None) -> str:

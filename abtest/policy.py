@@ -139,7 +139,9 @@ class Policy:
         if primary not in self.metrics:
             raise PolicyError(
                 f"primary must be among the policy's metrics ({', '.join(self.metrics)}), got {given!r}.",
-                hint=near(str(given), self.metrics) or "add it to metrics.",
+                hint="list costs in [policy.costs]."
+                if given == COST
+                else near(str(given), self.metrics) or "add it to metrics.",
             )
         object.__setattr__(self, "primary", primary)
         margin: Any = self.margin  # from TOML it may be anything
@@ -214,6 +216,11 @@ class Policy:
                     f"{source}: {key} means nothing under the rule {rule}.",
                     hint=f"remove {key}, or let the rule be {readers}.",
                 )
+        if "margin" in data and "rule" not in data:
+            raise PolicyError(
+                f"{source}: margin needs a rule: under rule = 'share' it only plans for rows.",
+                hint="rule = 'non-inferior' tolerates it as a loss, rule = 'primary' asks for it as a gain.",
+            )
         values = dict(data)
         if isinstance(values.get("metrics"), list):
             values["metrics"] = tuple(values["metrics"])

@@ -100,6 +100,7 @@ class Look:
         data_digest: The digest of its data as a whole.
         champion: The champion's version, or its reference.
         challenger: Likewise.
+        at: When, in milliseconds of the epoch.
     """
 
     run_id: str
@@ -108,6 +109,7 @@ class Look:
     data_digest: str
     champion: str
     challenger: str
+    at: int = 0
 
 
 def looks(client: MlflowClient, model_name: str | None) -> tuple[Look, ...]:
@@ -130,6 +132,7 @@ def looks(client: MlflowClient, model_name: str | None) -> tuple[Look, ...]:
                     data_digest=tags.get(DATA_DIGEST, ""),
                     champion=tags.get("abtest.champion_version", ""),
                     challenger=tags.get("abtest.challenger_version", ""),
+                    at=run.info.start_time,
                 )
             )
     return tuple(found)

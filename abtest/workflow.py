@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from abtest.engines.local import Scored
     from abtest.evaluator import Evaluation
     from abtest.labels import Label, LabelType
+    from abtest.loaders.fingerprints import Fingerprints
     from abtest.loaders.models import Model, Predictor
     from abtest.metrics.classification import Average
     from abtest.outcomes import PairedOutcomes
@@ -156,7 +157,14 @@ def compare(
     train = _training_source(train_data, registry, compared["challenger"].run_id)
     looks = honesty.earlier_looks(registry, name)
     scored = _score(
-        models, dataset, target, settings, progress, unit=unit, marks=[look.rows for look in looks], train=train
+        models,
+        dataset,
+        target,
+        settings,
+        progress,
+        unit=unit,
+        marks=[look.rows for look in looks],
+        keep=bool(train is not None or locked),
     )
     if scored.majority is not None:
         notices.append(f"The champion is the majority-class predictor: it always says {scored.majority!r}.")
@@ -174,7 +182,7 @@ def compare(
     if locked is not None and decide(evaluation, settings.policy).verdict is Verdict.PROMOTE:
         evaluation = replace(
             evaluation,
-            confirmation=_confirmed(*locked, models, target, asked, unit=unit, book=book, progress=progress),
+            confirmation=_confirmed(*locked, models, target, asked, seen=rows, unit=unit, book=book, progress=progress),
         )
     record = _record(
         scored.outcomes,
@@ -253,6 +261,10 @@ def compare_predictions(
     """
     from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
 
+    if isinstance(segments, str | list | tuple):
+        raise InvalidInputError(
+            f"segments must be columns by name, got {segments!r}.", hint="{'region': [...]}; crossings takes names."
+        )
     # A data frame has columns too, and no truth value.
     columns = {} if segments is None else {str(name): segments[name] for name in segments}
     settings = ComparisonSettings(
@@ -385,7 +397,7 @@ def _segments(asked: Sequence[str], policy: Policy | None) -> tuple[str, ...]:
     """The segmentations asked for, and those that guardrails need."""
     if isinstance(asked, str):
         raise InvalidInputError(f"segments must be a list of names, got {asked!r}.", hint=f"[{asked!r}]")
-    return tuple(dict.fromkeys([*asked, *(policy.segments if policy else ())]))
+    return tuple(dict.fromkeys([*asked, *(policy.segments if isinstance(policy, Policy) else ())]))
 
 
 def _teller(progress: Progress | None, what: str, total: int | None) -> Callable[[int], None]:
@@ -457,13 +469,13 @@ def _training_source(
     if isinstance(given, str) and given == honesty.RUN:
         return honesty.logged_training(registry, run_id)
     if given is not None:
-        open_data(given)
+        open_data(given, "train-data")
     return given
 
 
 def _locked(source: str | Path | pd.DataFrame, digest: str) -> tuple[Dataset, str]:
     """Find the locked test set, before an hour of scoring, and take its digest; its rows stay unread."""
-    data = open_data(source)
+    data = open_data(source, "confirm-data")
     locked = data.digest()
     if locked == digest:
         raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")
@@ -477,11 +489,13 @@ def _confirmed(
     target: str,
     settings: ComparisonSettings,
     *,
+    seen: Fingerprints | None,
     unit: str | None,
     book: _Book,
     progress: Progress | None,
 ) -> Confirmation:
     """Open the locked test set: the same models, the same policy, and of all numbers only whether it holds."""
+    honesty.refuse_overlap(seen, data)
     use = book.use(settings.policy, locked)
     settings = replace(settings, policy=use.policy)
     scored = _score(models, data, target, settings, progress, unit=unit)
@@ -637,7 +651,7 @@ def _score(
     *,
     unit: str | None = None,
     marks: Sequence[int] = (),
-    train: str | Path | pd.DataFrame | None = None,
+    keep: bool = False,
 ) -> Scored:
     from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
 
@@ -656,6 +670,6 @@ def _score(
         batch_rows=settings.batch_size or BATCH_ROWS,
         drop_unlabelled=settings.drop_unlabelled,
         marks=marks,
-        keep_rows=MOST_ROWS_KEPT if train is None else math.inf,
+        keep_rows=math.inf if keep else MOST_ROWS_KEPT,
         progress=_teller(progress, "Scoring", data.row_count() if progress else None),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,14 @@ def frame(rows: list[tuple[int, int, str]]) -> pd.DataFrame:
 def look(rows: int, digest: str, **values: str) -> Look:
     """An earlier look of version 2 against version 1."""
     given = {"run_id": f"run-{rows}", "champion": "1", "challenger": "2", "data_digest": ONE, **values}
-    return Look(rows=rows, rows_digest=digest, **given)
+    return Look(rows=rows, rows_digest=digest, **given)  # type: ignore[arg-type] # all of them are texts
+
+
+def test_a_part_looked_at_later_is_no_growth() -> None:
+    """Rows looked at whole before a part of them was did not grow; looked at whole after it, they did."""
+    part, whole = replace(look(20, "a"), at=2), look(40, "b")
+    assert honesty.growth((part, replace(whole, at=1)), 40, SIDES, 5, 15) == (None, ())
+    assert honesty.growth((part, replace(whole, at=3)), 40, SIDES, 5, 15)[0] is not None
 
 
 rows_of = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from("ab")), min_size=1, max_size=20)

@@ -72,7 +72,7 @@ COSTS = {"ok": {"fraud": 1.0}, "fraud": {"ok": 5.0}}
         ({"rule": "primary", "margin": True}, "margin must be a number, got True."),
         ({"rule": "primary", "margin": float("nan")}, "margin must be a number, got nan."),
         ({"rule": "primary", "margin": 10**400}, "margin must be a number, got 1000"),
-        ({"margin": 5}, "margin must be below 1, got 5. Hint: 0.05 is 5 points."),
+        ({"rule": "primary", "margin": 5}, "margin must be below 1, got 5. Hint: 0.05 is 5 points."),
         ({"primary": "f1"}, "primary means nothing under the rule share. Hint: remove primary, or let the rule be non"),
         ({"rule": "primary", "promote_share": 0.8}, "promote_share means nothing under the rule primary. Hint: remove"),
         ({"rule": "primary", "conditional_share": 0.5}, "conditional_share means nothing under the rule primary."),

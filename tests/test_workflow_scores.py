@@ -106,6 +106,16 @@ def test_guardrails_and_segments(frame: pd.DataFrame, models: tuple[Any, Any]) -
     assert ("region", "tiny", "log_loss") in found.segments.index
 
 
+def test_units_leave_them_out(frame: pd.DataFrame, models: tuple[Any, Any]) -> None:
+    """Where rows come in units these tests, which take rows for independent, are not made, and promote nothing."""
+    policy = Policy(metrics=("accuracy", "brier"), rule="primary", primary="brier")
+    data = frame.assign(user=np.arange(400) // 4)
+    found = abtest.compare(*models, data=data, target="kind", unit="user", policy=policy, resamples=200)
+    assert found.verdict == "INSUFFICIENT_EVIDENCE"
+    assert "rows come in units" in found.decision.reasons[0].text
+    assert "as Brier score could not be computed" in str(found).replace("brier", "Brier")
+
+
 def test_what_is_on_record(frame: pd.DataFrame, models: tuple[Any, Any], tmp_path: Path) -> None:
     """The record reads back as it was written, decides as it did, and the page has the curves."""
     found = abtest.compare(

@@ -126,8 +126,9 @@ def score(
         predicted = predictions.labels(batch, rows)
         return label_array(batch.column(target), target), predicted.get("champion"), predicted["challenger"]
 
-    read = set(wanted)
-    hasher = Hasher(columns=[name for name in data.columns if name in read - {target}], target=target, types=types)
+    # What the models are fed makes a row: the same rows told apart by other segments are the same rows.
+    fed = {name for names in columns.values() for name in names}
+    hasher = Hasher(columns=[name for name in data.columns if name in fed], target=target, types=types)
     reader = Fingerprinter(hasher, marks=marks, keep=keep_rows)
     batches = _seen(data.batches(wanted, types, rows=batch_rows), reader)
     counted = _tallied(

@@ -122,7 +122,7 @@ def evaluate(
     )
     whole = units.whole if units else None
     draws = resample(outcomes, plan, whole, by_class=True, progress=progress)
-    scored = score_rows(scores, plan, unscored)
+    scored = score_rows(scores, plan, unscored, in_units=units is not None)
     metrics = tuple(plan.in_order((*overall_rows(outcomes, plan, draws, whole), *scored.metrics)))
     segments = segment_rows(
         outcomes,

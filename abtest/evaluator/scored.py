@@ -28,11 +28,16 @@ class ScoreRows:
     reading: ScoreReading | None = None
 
 
-def score_rows(scores: PairedScores | None, plan: Plan, unscored: tuple[str, ...]) -> ScoreRows:
-    """Compute what the policy asks of scores."""
+def score_rows(
+    scores: PairedScores | None, plan: Plan, unscored: tuple[str, ...], *, in_units: bool = False
+) -> ScoreRows:
+    """Compute what the policy asks of scores; nothing where rows come in units, of which these tests know nothing."""
     names = [name for name in plan.policy.metrics if name in SCORES]
     if not names:
         return ScoreRows()
+    if in_units:
+        why = "rows come in units, and its test takes them for independent."
+        return ScoreRows(skipped=[Skipped(what=name, why=why) for name in names])
     if scores is None:
         why = " ".join(unscored) or "predictions alone have no probabilities."
         return ScoreRows(skipped=[Skipped(what=name, why=why) for name in names])

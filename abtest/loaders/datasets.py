@@ -76,8 +76,8 @@ class Dataset(ABC):
         )
 
 
-def open_data(source: str | Path | pd.DataFrame) -> Dataset:
-    """Open a file, a folder of Parquet files, a glob, or a data frame.
+def open_data(source: str | Path | pd.DataFrame, what: str = "test-data") -> Dataset:
+    """Open a file, a folder of Parquet files, a glob, or a data frame; ``what`` it is called in messages.
 
     Raises:
         NotFoundError: There is no such file.
@@ -87,8 +87,8 @@ def open_data(source: str | Path | pd.DataFrame) -> Dataset:
         return _Frame(source)
     from abtest.loaders.files import READERS  # noqa: PLC0415 - files are datasets, so that module needs this one
 
-    paths = _paths(str(source))
-    return READERS[_format(paths, source)](str(source), paths)
+    paths = _paths(str(source), what)
+    return READERS[_format(paths, source, what)](str(source), paths)
 
 
 class _Frame(Dataset):
@@ -146,7 +146,7 @@ def _joined(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from pa.Table.from_batches(batches).combine_chunks().to_batches()
 
 
-def _paths(source: str) -> list[Path]:
+def _paths(source: str, what: str) -> list[Path]:
     path = Path(source).expanduser()
     if path.is_file():
         return [path]
@@ -158,25 +158,25 @@ def _paths(source: str) -> list[Path]:
             and not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)  # Spark's leavings
         )
         if not found:
-            raise NotFoundError(f"test-data {source} is a folder without Parquet files.", hint="name a file or a glob.")
+            raise NotFoundError(f"{what} {source} is a folder without Parquet files.", hint="name a file or a glob.")
         return found
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())  # noqa: PTH207 - patterns may be absolute
     if found:
         return found
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise NotFoundError(f"test-data {source} does not exist.", hint=near(path.name, beside))
+    raise NotFoundError(f"{what} {source} does not exist.", hint=near(path.name, beside))
 
 
-def _format(paths: Sequence[Path], source: str | Path) -> str:
+def _format(paths: Sequence[Path], source: str | Path, what: str) -> str:
     formats = {_FORMATS.get(path.suffix.lower()) for path in paths}
     if None in formats:
         odd = next(path for path in paths if path.suffix.lower() not in _FORMATS)
         raise InvalidInputError(
-            f"test-data {odd} is of no known format.", hint=f"known endings are {', '.join(_FORMATS)}."
+            f"{what} {odd} is of no known format.", hint=f"known endings are {', '.join(_FORMATS)}."
         )
     if len(formats) > 1:
         raise InvalidInputError(
-            f"test-data {source} matches files of several formats: {', '.join(sorted(map(str, formats)))}."
+            f"{what} {source} matches files of several formats: {', '.join(sorted(map(str, formats)))}."
         )
     return str(formats.pop())
 

@@ -45,6 +45,11 @@ _HELD_BACK = {
     Verdict.INSUFFICIENT_EVIDENCE: "There is not enough evidence that every guardrail holds",
     Verdict.KEEP_CHAMPION: "A guardrail keeps the champion",
 }
+_BESIDE_THE_RULE = {
+    "guardrail": "A guardrail does not hold",
+    "growth": "There is not enough evidence on rows that were looked at before they grew",
+    "confirmation": "There is not enough evidence, as the locked test set does not confirm it",
+}
 _FEW_DISCORDANT = 10
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line ends: no page can show them
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
@@ -118,6 +123,7 @@ class Summary:
     champion: str
     challenger: str
     confidence: str
+    decisive: str
     metrics: tuple[WrittenRow, ...]
     classes: tuple[WrittenGroup, ...]
     segments: dict[str, tuple[WrittenGroup, ...]]
@@ -153,6 +159,7 @@ def summarise(record: ComparisonRecord) -> Summary:
         tone=_verdict_tone(record.decision.verdict),
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
+        decisive=title(record.settings.policy.decisive),
         confidence=f"{100 * record.settings.policy.confidence:g} %",
         metrics=tuple(write_row(row, title(row.metric), record.settings.policy.alpha) for row in record.metrics),
         classes=tuple(_classes(record)),
@@ -279,7 +286,8 @@ def _write_reason(reason: Reason) -> WrittenReason:
 def _asked(record: ComparisonRecord) -> list[Reason]:
     """The reasons that matter for the verdict: what CONDITIONAL asks is idle where PROMOTE's share held."""
     enough = any(reason.rule == "promote_share" and reason.held for reason in record.decision.reasons)
-    return [reason for reason in record.decision.reasons if not (enough and reason.rule == "conditional_share")]
+    asked = [reason for reason in record.decision.reasons if not (enough and reason.rule == "conditional_share")]
+    return sorted(asked, key=lambda reason: reason.rule == "guardrail" and reason.held)  # what holds can wait
 
 
 def _verdict_tone(verdict: Verdict) -> Tone:
@@ -289,23 +297,37 @@ def _verdict_tone(verdict: Verdict) -> Tone:
 
 def _headline(record: ComparisonRecord) -> str:
     decision, policy = record.decision, record.settings.policy
-    row = record.evaluation.find(policy.decisive) or record.evaluation.metric("accuracy")
+    found = record.evaluation.find(policy.decisive)
+    row = found or record.evaluation.metric("accuracy")
     rates = _rates(row, wording.plural(record.data.n, "row"))
     verdict = decision.verdict
+    if found is None:
+        return f"There is not enough evidence, as {in_text(policy.decisive)} could not be computed: {rates}."
     if verdict is not decision.by_rule:
-        return f"{_HELD_BACK[verdict]}: {rates}."
-    if verdict is Verdict.PROMOTE:
-        may = "may" if policy.rule == "non-inferior" else "should"
-        return f"The challenger {may} replace the champion: {rates}."
-    if verdict is Verdict.KEEP_CHAMPION:
-        return f"The champion should stay: {rates}."
+        return f"{_held_back(record)}: {rates}."
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
         tested = policy.rule == "share" or (policy.rule == "primary" and policy.margin is None)
         open_ = "chance alone could do that" if tested else "whether that is within the margin is open"
         return f"There is not enough evidence to replace the champion: {rates}, and {open_}."
+    if verdict is not Verdict.CONDITIONAL:
+        may = "may" if policy.rule == "non-inferior" else "should"
+        promoted = verdict is Verdict.PROMOTE
+        return (
+            f"The challenger {may} replace the champion: {rates}."
+            if promoted
+            else f"The champion should stay: {rates}."
+        )
     if row.improvement < 0:
         return f"The challenger is significantly worse on accuracy, though other metrics improved: {rates}."
     return f"The challenger is better on some metrics and not on others: {rates}."
+
+
+def _held_back(record: ComparisonRecord) -> str:
+    """Say what made the verdict less favourable than the rule's."""
+    failed = [reason.rule for reason in record.decision.reasons if not reason.held and reason.rule in _BESIDE_THE_RULE]
+    if "guardrail" in failed:
+        return _HELD_BACK[record.decision.verdict]
+    return _BESIDE_THE_RULE[failed[0]] if failed else _HELD_BACK[record.decision.verdict]
 
 
 def _rates(row: MetricRow, rows: str) -> str:
@@ -369,7 +391,7 @@ def _advice(record: ComparisonRecord, accuracy: MetricRow) -> str:
         what = "what the guardrail warns of can be lived with" if guarded else "what improved is worth what did not"
         return f"Somebody has to decide whether {what}."
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-        why = "The guardrails that do not hold say what is not settled." if guarded else enough(record)
+        why = "The reasons that do not hold say what is not settled." if guarded else enough(record)
         return f"Keep the champion for now. {why}".strip()
     if verdict is Verdict.PROMOTE:
         return "Promote it."

@@ -63,7 +63,7 @@ def _segments(summary: Summary) -> Iterator[RenderableType]:
     for header in ("segment, the worst first", "rows", summary.sides[0], summary.sides[1], "effect", "p, adjusted"):
         table.add_column(short(header, _NAME), justify="left" if header.startswith("segment") else "right")
     for name, group in groups[:_SEGMENTS]:
-        row = group.rows[0]
+        row = next((row for row in group.rows if row.name == summary.decisive), group.rows[0])
         effect = Text(f"{row.mark} {row.effect}", style=_TONES[row.tone])
         cells = (group.n, row.champion, row.challenger, effect, row.adjusted)
         table.add_row(f"{name} = {short(group.label, _NAME)} ({row.name})", *cells)

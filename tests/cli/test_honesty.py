@@ -615,7 +615,7 @@ def test_units_and_growth_go_together(bench: Bench, in_units: pd.DataFrame) -> N
 
 def test_belief_stands_beside_the_test(bench: Bench) -> None:
     """JSON has the posterior of the table, the report says it, and with so few discordant rows what it rests on."""
-    record = bench.record(*policy(margin=0.02))
+    record = bench.record(*policy(rule="share", margin=0.02))
     assert record.bayes == accuracy_posterior(record.contingency, margin=0.02)
     assert record.bayes is not None
     assert 1 - record.bayes.better == pytest.approx(record.mcnemar.pvalue / 2, rel=1e-9)
