@@ -16,6 +16,7 @@ from abtest.errors import BackendError, InvalidInputError
 from abtest.evaluator import Growth
 from abtest.loaders import differences as told_apart
 from abtest.loaders.datasets import open_data
+from abtest.loaders.fingerprints import Fingerprinter
 from abtest.policy import Policy
 from abtest.record import Differences, TrainingData
 from abtest.stats.priors import prior_shift
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from abtest.reuse import Look
 
 RUN = "run"  # the training data that the challenger's run has logged
+_MOST_SHARED = 0.5
 _SHIFT_THAT_MATTERS = 0.05  # of the classes' shares, as total variation
 
 
@@ -181,28 +183,39 @@ def training(
     return found, tuple(_about_training(found, rows.n, alpha))
 
 
-def refuse_overlap(rows: Fingerprints | None, locked: Dataset) -> None:
+def refuse_overlap(rows: Fingerprints | None, data: Dataset, locked: Dataset) -> None:
     """Refuse a locked test set that is part of the one that was looked at.
 
+    Where rows are few values, rows that were never looked at equal some that were: as many of them as repeat an earlier
+    one within the test set are taken for that.
+
     Raises:
-        InvalidInputError: At least half of its rows are rows of the test set.
+        InvalidInputError: At least half of the locked rows, beyond those, are rows of the test set.
     """
-    if rows is None or not rows.are_kept:
+    if rows is None:
         return
-    leak = _shared(rows, locked)
-    if 2 * leak.leaked >= leak.n_train:
+    reader = Fingerprinter(rows.hasher, keep=math.inf)
+    for batch in locked.batches(*_columns(rows, locked)):
+        reader.add(batch)
+    found = reader.fingerprints()
+    shared = _shared(found, data).leaked
+    if shared / found.n - (rows.duplicates or 0) / rows.n >= _MOST_SHARED:
         raise InvalidInputError(
-            f"confirm-data {locked.name} shares {wording.plural(leak.leaked, 'row')} with the test data, of its "
-            f"{wording.whole(leak.n_train)}.",
+            f"confirm-data {locked.name} shares {wording.plural(shared, 'row')} of its {wording.whole(found.n)} with "
+            "the test data.",
             hint="keep rows apart that nobody looks at.",
         )
 
 
 def _shared(rows: Fingerprints, data: Dataset) -> Leak:
     """Find which of the rows occur in other data."""
+    return rows.leaked(data.batches(*_columns(rows, data)))
+
+
+def _columns(rows: Fingerprints, data: Dataset) -> tuple[list[str], dict[str, pa.DataType]]:
     columns = [*rows.hasher.columns, rows.hasher.target]
     types = {name: rows.hasher.types.get(name, pa.string()) for name in columns} if data.is_text else {}
-    return rows.leaked(data.batches(columns, types))
+    return columns, types
 
 
 def logged_training(registry: Registry | None, run_id: str | None) -> str:

@@ -155,6 +155,12 @@ def compare(
     )
     use = book.use(settings.policy, digest)
     train = _training_source(train_data, registry, compared["challenger"].run_id)
+    if train is not None:
+        _check_columns(open_data(train, "train-data"), models, target, settings.segments, unit)
+    if locked is not None:
+        check_columns(locked[0], settings.segments, target)
+        _check_columns(locked[0], models, target, settings.segments, unit)
+        book.use(settings.policy, locked[1])  # refuses one that was opened too often, before anything is known
     looks = honesty.earlier_looks(registry, name)
     scored = _score(
         models,
@@ -182,7 +188,9 @@ def compare(
     if locked is not None and decide(evaluation, settings.policy).verdict is Verdict.PROMOTE:
         evaluation = replace(
             evaluation,
-            confirmation=_confirmed(*locked, models, target, asked, seen=rows, unit=unit, book=book, progress=progress),
+            confirmation=_confirmed(
+                *locked, models, target, asked, seen=rows, dataset=dataset, unit=unit, book=book, progress=progress
+            ),
         )
     record = _record(
         scored.outcomes,
@@ -294,7 +302,7 @@ def compare_predictions(
         _evaluated(scored, settings, models),
         model_name=None,
         models=models,
-        data=ComparedData(path="arrays", n=outcomes.n, digest=None, target=None),
+        data=ComparedData(path="arrays", n=outcomes.n, digest=None, target=None, unit=None if unit is None else "unit"),
         notices=scored.notices,
         registry=None,
         command=None,
@@ -473,6 +481,18 @@ def _training_source(
     return given
 
 
+def _check_columns(
+    data: Dataset, models: Mapping[Side, Model | None], target: str, segments: Sequence[str], unit: str | None
+) -> None:
+    """Find out that other data lack a column before an hour of scoring, and before PROMOTE is known."""
+    if target not in data.columns:
+        raise data.missing(target, "target column")
+    aside = (*columns_of(segments, data.columns), *([unit] if unit else []))
+    for model in models.values():
+        if model is not None:
+            model.columns(data.columns, target, aside)
+
+
 def _locked(source: str | Path | pd.DataFrame, digest: str) -> tuple[Dataset, str]:
     """Find the locked test set, before an hour of scoring, and take its digest; its rows stay unread."""
     data = open_data(source, "confirm-data")
@@ -490,12 +510,13 @@ def _confirmed(
     settings: ComparisonSettings,
     *,
     seen: Fingerprints | None,
+    dataset: Dataset,
     unit: str | None,
     book: _Book,
     progress: Progress | None,
 ) -> Confirmation:
     """Open the locked test set: the same models, the same policy, and of all numbers only whether it holds."""
-    honesty.refuse_overlap(seen, data)
+    honesty.refuse_overlap(seen, dataset, data)
     use = book.use(settings.policy, locked)
     settings = replace(settings, policy=use.policy)
     scored = _score(models, data, target, settings, progress, unit=unit)

@@ -18,6 +18,7 @@ from scipy import stats
 
 from abtest import honesty, tracking
 from abtest.errors import InvalidInputError
+from abtest.loaders.datasets import open_data
 from abtest.loaders.fingerprints import Fingerprinter, Fingerprints
 from abtest.loaders.rowhash import Hasher
 from abtest.policy import Policy
@@ -376,3 +377,17 @@ def test_differences_of_what_is_no_logged_model(tmp_path: Path) -> None:
     assert found is not None
     assert (found.columns, found.packages, len(found.notices)) == ((), (), 1)
     assert "cannot be read" in found.notices[0]
+
+
+def test_a_locked_set_is_refused_for_what_it_shares() -> None:
+    """One that was cut from the test set is refused, however long that is; one whose few values coincide is not."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=300), "z": rng.normal(size=300), "y": rng.choice(["a", "b"], 300)})
+    few = pd.DataFrame({"x": rng.integers(0, 3, 300) * 1.0, "z": rng.integers(0, 2, 300) * 1.0, "y": ["a", "b"] * 150})
+    other = pd.DataFrame({"x": rng.normal(size=100), "z": rng.normal(size=100), "y": ["a", "b"] * 50})
+    whole = fingerprints(rows)
+    for locked in (rows[-50:], rows, pd.concat([rows, other])):
+        with pytest.raises(InvalidInputError, match=r"confirm-data the data frame shares \d+ rows of its \d+ with the"):
+            honesty.refuse_overlap(whole, open_data(rows), open_data(locked))
+    honesty.refuse_overlap(whole, open_data(rows), open_data(other))
+    honesty.refuse_overlap(fingerprints(few), open_data(few), open_data(few.sample(100, random_state=1)))

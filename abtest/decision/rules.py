@@ -150,8 +150,10 @@ def _just(pvalue: float, alpha: float) -> str:
 
 
 def _ruled_out(accuracy: MetricRow, policy: Policy) -> str:
-    """Say what an interval that holds zero still tells."""
-    lower, upper = accuracy.ci_lower or 0.0, accuracy.ci_upper or 0.0
+    """Say what an interval that holds zero still tells; nothing where there is none."""
+    if accuracy.ci_lower is None or accuracy.ci_upper is None:
+        return "Nothing tells the two sides apart, so there is no interval either."
+    lower, upper = accuracy.ci_lower, accuracy.ci_upper
     gain = f"a gain of more than {wording.size(upper, 'share')}" if upper > 0 else "any gain"
     loss = f"a loss of more than {wording.size(lower, 'share')}" if lower < 0 else "any loss"
     return f"With {100 * policy.confidence:g} % confidence the data rule out {gain} and {loss}."

@@ -104,9 +104,10 @@ class _Frame(Dataset):
         for start in range(0, len(self._frame), BATCH_ROWS):
             part = self._frame.iloc[start : start + BATCH_ROWS][list(columns)]
             try:
-                yield pa.RecordBatch.from_pandas(part, preserve_index=False)
+                table = pa.Table.from_pandas(part, preserve_index=False)
             except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                 raise InvalidInputError(f"{self.name} has a column of mixed types: {error}.") from error
+            yield from table.combine_chunks().to_batches()  # a frame that was joined has text in pieces
 
     def digest(self) -> str:
         from pandas.util import hash_pandas_object  # noqa: PLC0415 - only a data frame needs pandas here

@@ -108,14 +108,15 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Rubin (1981), Annals of Statistics 9:130. Altham (1969), J. R. Statist. Soc. B 31:261.",
         )
-    yield Paragraph(
-        term="How large is the difference?",
-        text=(
-            f"The interval of accuracy, and of a class's recall, is Tango's score interval for paired proportions. "
-            f"Intervals made this way hold the true effect {level} of the time."
-        ),
-        references="Tango (1998), Statistics in Medicine 17:891.",
-    )
+    if record.data.unit is None:
+        yield Paragraph(
+            term="How large is the difference?",
+            text=(
+                f"The interval of accuracy, and of a class's recall, is Tango's score interval for paired proportions. "
+                f"Intervals made this way hold the true effect {level} of the time."
+            ),
+            references="Tango (1998), Statistics in Medicine 17:891.",
+        )
     if record.power is not None:
         yield Paragraph(
             term="Were these rows enough?",
@@ -123,18 +124,19 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
                 f"{summary.enough(record)} This is reckoned from how many rows tell the two sides apart, and never "
                 "from the difference that was observed."
             ),
-            references="Connor (1987), Biometrics 43:207, refined by exact power.",
+            references=""
+            if record.power.discordance is None
+            else "Connor (1987), Biometrics 43:207, refined by exact power.",
         )
     if len(record.metrics) > 1:
         yield Paragraph(
             term="The other metrics",
             text=(
                 "Precision, recall and F1 are "
-                f"{_AVERAGES[settings.average]}. Their intervals come from a paired bootstrap: the rows were drawn "
-                f"anew {wording.whole(settings.resamples)} times, with replacement, both sides together. It is done "
-                "exactly, as multinomial draws over the table of truth and predictions. Its smallest p-value is "
-                f"{2 / (settings.resamples + 1):.1g}; an effect that no resample changes is called not estimable, and "
-                f"not tested."
+                f"{_AVERAGES[settings.average]}. Their intervals come from a paired bootstrap: {_drawn(record)} "
+                f"{wording.whole(settings.resamples)} times, with replacement, both sides together. Its smallest "
+                f"p-value is {2 / (settings.resamples + 1):.1g}; an effect that no resample changes is called not "
+                "estimable, and not tested."
             ),
             references="Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 20.2.",
         )
@@ -192,6 +194,12 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
         )
+
+
+def _drawn(record: ComparisonRecord) -> str:
+    if record.data.unit is not None:
+        return "whole units were drawn anew"
+    return "the rows were drawn anew, exactly, as multinomial draws over the table of truth and predictions,"
 
 
 def _independent(record: ComparisonRecord) -> str:

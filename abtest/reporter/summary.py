@@ -364,7 +364,7 @@ def enough(record: ComparisonRecord) -> str:
     rows, often = wording.plural(n, "row"), f"{100 * found.power:g} % of the time"
     margin = wording.size(found.margin, kind)
     if found.detectable is None:
-        said = f"So few rows find no difference {often}."
+        said = f"However large the difference, so few rows find it less than {often}."
     else:
         size = wording.size(found.detectable, kind)
         said = (

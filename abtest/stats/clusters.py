@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.labels import Label, LabelType, reconcile
 from abtest.outcomes import PairedOutcomes
@@ -238,7 +239,7 @@ class UnitTally:
             missing |= np.array([unit is None for unit in units.tolist()], dtype=bool)
         if missing.any():
             raise InvalidInputError(
-                f"unit must be there in every row, got {int(missing.sum()):,} rows without one.",
+                f"unit must be there in every row, got {wording.plural(int(missing.sum()), 'row')} without one.",
                 hint="fill the column, or leave such rows out.",
             )
         codes = [_numbered(known, column) for known, column in zip(self._labels, columns, strict=True)]

@@ -622,3 +622,34 @@ def test_belief_stands_beside_the_test(bench: Bench) -> None:
     text = page()
     assert f"more accurate with probability {100 * record.bayes.better:.1f} %, and by more than 2.0 points with" in text
     assert "With fewer than 10 rows to tell the two apart, that is mostly what was assumed before." in text
+
+
+@pytest.mark.parametrize("option", ["--train-data", "--confirm-data"])
+def test_other_data_are_checked_before_anything_is_scored(bench: Bench, option: str) -> None:
+    """A column that training or locked data lack is told before a model is asked, and before PROMOTE is known."""
+    rows(100, 200).drop(columns="kind").to_csv("x.csv", index=False)
+    assert "kind" in bench.typed(option, "x.csv", challenger="4", code=1).error
+    bench.typed(option, "nowhere.csv", challenger="4", code=1).err.index(f"{option[2:]} nowhere.csv does not exist")
+    assert not bench.runs()
+
+
+def test_training_data_need_no_segments(bench: Bench) -> None:
+    """Training data hold what the models are fed and the truth; what tells segments apart is not asked of them."""
+    rows(0, 60).assign(region=["EU", "US"] * 30).to_csv("r.csv", index=False)
+    rows(100, 200).to_csv("train.csv", index=False)
+    record = bench.record("--segments", "region", "--train-data", "train.csv", data="r.csv")
+    assert record.data.train is not None
+    assert record.data.train.n == 100
+    assert record.segments
+
+
+def test_a_locked_set_opened_too_often_is_refused_at_once(bench: Bench) -> None:
+    """Under reuse = "refuse" a locked set that was opened is refused before scoring: nobody learns of a PROMOTE."""
+    rows(60, 397).to_csv("locked.csv", index=False)
+    rows(0, 61).to_csv("fresh.csv", index=False)
+    once = policy(reuse="refuse", confidence=0.9)
+    assert bench.record(*once, "--confirm-data", "locked.csv").confirmation is not None
+    before = len(bench.runs())
+    told = bench.typed(*once, "--confirm-data", "locked.csv", data="fresh.csv", challenger="4", code=1)
+    assert "allows one use of a test set" in told.error
+    assert len(bench.runs()) == before

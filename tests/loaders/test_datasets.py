@@ -168,3 +168,10 @@ def test_memory_is_flat_in_rows(ending: str) -> None:
         assert n == rows
         peaks.append(peak / 1024)
     assert peaks[1] - peaks[0] < 100, peaks  # MB, which is what Arrow reads ahead
+
+
+def test_a_joined_frame() -> None:
+    """A data frame that was joined from others, whose text then lies in pieces, is read like any other."""
+    parts = [pd.DataFrame({"x": ["a", "b"], "y": [1, 2]}), pd.DataFrame({"x": ["c"], "y": [3]})]
+    [batch] = open_data(pd.concat(parts)).batches(["x", "y"], {})
+    assert batch.to_pydict() == {"x": ["a", "b", "c"], "y": [1, 2, 3]}

@@ -266,7 +266,7 @@ def test_nothing_to_test() -> None:
         np.array(["u", None], dtype=object),
         np.array(["u", math.nan], dtype=object),
     ):
-        with pytest.raises(InvalidInputError, match=r"unit must be there in every row, got 1 rows without one\."):
+        with pytest.raises(InvalidInputError, match=r"unit must be there in every row, got 1 row without one\."):
             UnitTally().add(unit, two, two, two)
     with pytest.raises(InvalidInputError, match=r"confidence must be in \(0, 1\), got 2\."):
         cluster_test(tallied([(0, 1, 1, 1)]).units(), confidence_level=2)
