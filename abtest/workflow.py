@@ -271,7 +271,8 @@ def compare_predictions(
 
     if isinstance(segments, str | list | tuple):
         raise InvalidInputError(
-            f"segments must be columns by name, got {segments!r}.", hint="{'region': [...]}; crossings takes names."
+            f"segments must be columns by name, got {type(segments).__name__}.",
+            hint="{'region': [...]}; crossings takes names.",
         )
     # A data frame has columns too, and no truth value.
     columns = {} if segments is None else {str(name): segments[name] for name in segments}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-MOST_ROWS_KEPT = 1 << 22  # 38 MB
+MOST_ROWS_KEPT = 1 << 20  # 9 MB, and as much again while they are joined
 _VERSION = "1"  # of the hash: what another one recorded is not compared
 
 
@@ -150,6 +150,7 @@ class Fingerprinter:
         keep: Up to so many rows, each row's hash is kept; of more, only the digest of them all.
 
     Example:
+        >>> import pyarrow as pa
         >>> reader = Fingerprinter(Hasher(columns=["x"], target="y", types={}), marks=[2])
         >>> reader.add(pa.RecordBatch.from_pydict({"x": [1.0, 1.0, 2.0], "y": ["a", "a", "b"]}))
         >>> test = reader.fingerprints()
