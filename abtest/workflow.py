@@ -252,7 +252,7 @@ def compare_predictions(
         policy: What must hold; the share rule by default.
         segments: Columns whose values tell segments apart, by name; shape (rows,) each.
         crossings: Names of such columns crossed (``"region*device"``).
-        unit: The column that says which rows belong together (a user, a session): units are independent, rows are not.
+        unit: What each row belongs to (a user, a session), shape (rows,): units are independent, rows are not.
         resamples: Draws of the paired bootstrap.
         seed: Of the draws.
         output: Write the report to a new folder in here.
