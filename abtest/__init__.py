@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from abtest.comparison import Comparison
+    from abtest.comparison import Comparison, Comparisons
     from abtest.decision import Decision, Reason, Verdict
     from abtest.errors import (
         AbtestError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         StaleChampionError,
     )
     from abtest.evaluator import Evaluation
+    from abtest.guardrail import Guardrail
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
     from abtest.registry import Reference, Registry
@@ -40,8 +41,10 @@ __all__ = [
     "AbtestError",
     "BackendError",
     "Comparison",
+    "Comparisons",
     "Decision",
     "Evaluation",
+    "Guardrail",
     "InvalidInputError",
     "LabelMismatchError",
     "ModelNotFoundError",
@@ -62,9 +65,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "comparison": ("Comparison",),
+    "comparison": ("Comparison", "Comparisons"),
     "decision": ("Decision", "Reason", "Verdict"),
     "evaluator": ("Evaluation",),
+    "guardrail": ("Guardrail",),
     "outcomes": ("PairedOutcomes",),
     "policy": ("Policy",),
     "registry": ("Reference", "Registry"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from abtest.errors import RefusedError
-from abtest.record import ComparisonRecord
+from abtest.errors import NotApplicableError, RefusedError
+from abtest.record import ComparisonRecord, ComparisonsRecord
 from abtest.registry import ModelVersion, Registry
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from abtest.labels import Side
     from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.promoter import PromoteOn, Promotion
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,21 @@ class Comparison:
 
     @property
     def outcomes(self) -> PairedOutcomes:
-        """The table that everything was computed from."""
-        return self.record.outcomes
+        """The table that everything was computed from.
+
+        Raises:
+            NotApplicableError: It is a regression, which has none.
+        """
+        return self._of_classes(self.record.outcomes, "table of outcomes")
 
     @property
     def contingency(self) -> Contingency:
-        """Who was right where."""
-        return self.record.contingency
+        """Who was right where.
+
+        Raises:
+            NotApplicableError: It is a regression, where nobody is simply right.
+        """
+        return self._of_classes(self.record.contingency, "contingency")
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -87,12 +97,22 @@ class Comparison:
 
     @property
     def confusion(self) -> dict[Side, pd.DataFrame]:
-        """Both confusion matrices: truth by row, prediction by column."""
+        """Both confusion matrices: truth by row, prediction by column.
+
+        Raises:
+            NotApplicableError: It is a regression, which has no classes.
+        """
         import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
 
         labels, outcomes = list(self.outcomes.labels), self.outcomes
         sides: tuple[Side, Side] = ("champion", "challenger")
         return {side: pd.DataFrame(outcomes.confusion(side), index=labels, columns=labels) for side in sides}
+
+    @staticmethod
+    def _of_classes(found: Found | None, what: str) -> Found:
+        if found is None:
+            raise NotApplicableError(f"A regression has no {what}.", hint="metrics and record.errors have its numbers.")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain data for JSON."""
@@ -193,6 +213,137 @@ class Comparison:
 
     def __str__(self) -> str:
         from abtest.reporter.summary import summarise  # noqa: PLC0415 - only who asks for it pays
+
+        words = summarise(self.record)
+        return f"{words.verdict}: {words.headline}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Several challengers, each compared with the one champion on the same rows.
+
+    Attributes:
+        record: All of it as plain data.
+        comparisons: Each challenger with the champion, in the order given.
+        registry: Where the models are, if they are in a registry.
+        run_id: The MLflow run they were logged as, once they were.
+        report: The folder they were written to, once they were.
+        experiment_name: The experiment their runs go to, if not ``abtest/<model>``.
+    """
+
+    record: ComparisonsRecord
+    comparisons: tuple[Comparison, ...]
+    registry: Registry | None = None
+    run_id: str | None = None
+    report: Path | None = None
+    experiment_name: str | None = None
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment their runs go to."""
+        return self.comparisons[0].experiment
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the best challenger; where none may serve, the most favourable of all."""
+        return self.record.verdict
+
+    @property
+    def best(self) -> Comparison | None:
+        """The comparison with the best challenger that may serve; None where none may."""
+        return None if self.record.best is None else self.comparisons[self.record.best]
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a challenger and metric, indexed by them."""
+        rows = [
+            {"challenger": record.challenger.short, **row}
+            for record in self.record.comparisons
+            for row in record.to_dict()["metrics"]
+        ]
+        return _frame(rows, ["challenger", "metric"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data for JSON."""
+        return self.record.to_dict()
+
+    def to_json(self) -> str:
+        """Everything, as JSON text: what ``comparison.json`` holds."""
+        return self.record.to_json()
+
+    def to_markdown(self) -> str:
+        """Verdict, reasons and every challenger's metrics, fit for a pull-request comment."""
+        from abtest.reporter import markdown, several  # noqa: PLC0415 - only who asks for it pays
+
+        return markdown.render_several(several.summarise(self.record))
+
+    def to_html(self, path: str | Path | None = None, *, figures: bool = True) -> str:
+        """One report of all as one self-contained HTML page, also written to ``path`` if given.
+
+        Raises:
+            InvalidInputError: The path cannot be written.
+        """
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for it pays
+
+        return folder.page(self.record, Path(path) if path else None, figures=figures)
+
+    def save(self, parent: str | Path, *, figures: bool = True) -> Comparisons:
+        """Write one report of all to a new folder in ``parent``, whole or not at all.
+
+        Raises:
+            InvalidInputError: It cannot be written.
+        """
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for it pays
+
+        return replace(self, report=folder.write(self.record, Path(parent), figures=figures))
+
+    def log(self, *, experiment: str | None = None, figures: bool = True) -> Comparisons:
+        """Log them to MLflow: one run with the report, and within it one for each challenger.
+
+        Raises:
+            BackendError: MLflow does not take them.
+        """
+        from abtest.reporter import run  # noqa: PLC0415 - only who asks for it pays
+
+        registry = self.registry or Registry()
+        name = experiment or self.experiment
+        run_id, own = run.log_several(self.record, registry, experiment=name, report=self.report, figures=figures)
+        comparisons = tuple(
+            replace(one, run_id=found, registry=registry, experiment_name=name)
+            for one, found in zip(self.comparisons, own, strict=True)
+        )
+        return replace(self, run_id=run_id, registry=registry, experiment_name=name, comparisons=comparisons)
+
+    def promote(
+        self, *, promote_on: PromoteOn = "promote", experiment: str | None = None, dry_run: bool = False
+    ) -> Promotion:
+        """Promote the best challenger, as ``Comparison.promote`` does; all are logged first.
+
+        Raises:
+            RefusedError: No challenger may serve, or a side is no registered version.
+            StaleChampionError: A side moved since it was compared.
+        """
+        best = self.best
+        if best is None:
+            raise RefusedError(f"The verdict is {self.verdict}: no challenger may replace the champion.")
+        if dry_run or best.run_id:
+            return best.promote(promote_on=promote_on, experiment=experiment, dry_run=dry_run)
+        from abtest import promoter  # noqa: PLC0415 - only who asks for it pays
+
+        promoter.check_verdict(best.record, promote_on)
+        return self.log(experiment=experiment).promote(promote_on=promote_on, experiment=experiment)
+
+    def unfinished_promotions(self) -> tuple[str, ...]:
+        """Name promotions of this model that were begun and whose outcome was never written."""
+        return self.comparisons[0].unfinished_promotions()
+
+    def _repr_html_(self) -> str:
+        from abtest.reporter import html  # noqa: PLC0415 - only a notebook pays
+
+        return html.fragment_of_several(self.record)
+
+    def __str__(self) -> str:
+        from abtest.reporter.several import summarise  # noqa: PLC0415 - only who asks for it pays
 
         words = summarise(self.record)
         return f"{words.verdict}: {words.headline}"

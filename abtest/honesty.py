@@ -67,6 +67,7 @@ def counted_use(
     model_name: str | None,
     challenger: str,
     logged: bool,
+    alongside: tuple[str, ...] = (),
 ) -> Use:
     """Count this use of a test set, and find the level that is left for it.
 
@@ -77,6 +78,7 @@ def counted_use(
         model_name: The registered model.
         challenger: Its version or reference.
         logged: Whether this comparison will be there to be counted.
+        alongside: Challengers before it in this very comparison, each of which spends its own part of the level.
 
     Raises:
         InvalidInputError: The policy counts uses, and there is nowhere to; or it refuses this one.
@@ -91,7 +93,8 @@ def counted_use(
         )
     if registry is None:
         return Use(number=None, policy=policy)
-    number = reuse.uses(registry.client, *digests).number(model_name, challenger)
+    before = alongside if policy.reuse == "spend" else ()
+    number = reuse.uses(registry.client, *digests).number(model_name, challenger, alongside=before)
     judgement = reuse.check(policy.reuse, number, policy.alpha)
     spent = replace(policy, confidence=1 - judgement.level) if policy.reuse == "spend" else policy
     quiet = policy.reuse != "spend" and number == 1
@@ -107,7 +110,7 @@ def extended(looks: tuple[Look, ...], rows: Fingerprints | None) -> tuple[Look, 
 
 
 def growth(
-    looks: tuple[Look, ...], rows: int, sides: Mapping[Side, str], champion_only: int, challenger_only: int
+    looks: tuple[Look, ...], rows: int, sides: Mapping[Side, str], favours: tuple[int, int] | None
 ) -> tuple[Growth | None, tuple[str, ...]]:
     """Judge rows that extend an earlier look at the same two models by evidence that stays valid.
 
@@ -115,8 +118,8 @@ def growth(
         looks: Those that these rows extend.
         rows: How many there are now.
         sides: Version or reference of each side.
-        champion_only: Independent pairs, all there are now, that favour the champion.
-        challenger_only: Those that favour the challenger.
+        favours: Independent pairs, all there are now, that favour the champion, and those that favour the challenger;
+            None of a regression, whose errors have no such test.
     """
     pair = [look for look in looks if (look.champion, look.challenger) == (sides["champion"], sides["challenger"])]
     # Rows that were looked at whole before a part of them was are no test set that grew.
@@ -125,13 +128,18 @@ def growth(
     if not same:
         return None, ()
     last = max(same, key=lambda look: look.rows)
-    evidence = log_evidence(champion_only, challenger_only)
+    evidence = log_evidence(*favours) if favours else 0.0
     found = Growth(
         rows=last.rows, run_id=last.run_id, log_evidence=evidence, pvalue=min(1.0, math.exp(-max(evidence, 0.0)))
     )
-    notice = (
+    before = (
         f"The first {wording.whole(last.rows)} of these rows were looked at before with the same two models (run "
-        f"{last.run_id}). A test set that grows until it convinces needs a test that stays valid at every look: "
+        f"{last.run_id})."
+    )
+    if favours is None:
+        return found, (f"{before} Errors have no test here that stays valid while a test set grows.",)
+    notice = (
+        f"{before} A test set that grows until it convinces needs a test that stays valid at every look: "
         f"{wording.pvalue(found.pvalue)}, with evidence E = {_written(evidence)}. It takes the rows to "
         "have come in an order that has nothing to do with their class."
     )
@@ -161,24 +169,24 @@ def repeated(rows: Fingerprints | None) -> tuple[str, ...]:
 
 
 def training(
-    rows: Fingerprints, source: str | Path | pd.DataFrame, alpha: float
+    rows: Fingerprints, source: str | Path | pd.DataFrame, alpha: float, *, classes: bool = True
 ) -> tuple[TrainingData, tuple[str, ...]]:
-    """Look for the test rows in the training data, in one pass over these.
+    """Look for the test rows in the training data, in one pass over these; compare the shares of classes, if any.
 
     Raises:
         InvalidInputError: The training data lack a column, or hold a value that the models' types do not.
     """
     data = open_data(source, "train-data")
     leak = _shared(rows, data)
-    shift = prior_shift(leak.train_classes, rows.classes)
+    shift = prior_shift(leak.train_classes, rows.classes) if classes else None
     found = TrainingData(
         path=wording.redacted(data.name),
         n=leak.n_train,
         leaked=leak.leaked,
         conflicting=leak.conflicting,
         first_rows=leak.first_rows,
-        total_variation=shift.total_variation,
-        pvalue=shift.pvalue,
+        total_variation=shift.total_variation if shift else None,
+        pvalue=shift.pvalue if shift else None,
     )
     return found, tuple(_about_training(found, rows.n, alpha))
 
@@ -270,7 +278,8 @@ def _about_training(found: TrainingData, rows: int, alpha: float) -> Iterator[st
             f"{wording.plural(found.conflicting, 'test row')} {'is' if found.conflicting == 1 else 'are'} in the "
             "training data with another label."
         )
-    if found.pvalue < alpha and found.total_variation >= _SHIFT_THAT_MATTERS:
+    shifted = found.total_variation is not None and found.total_variation >= _SHIFT_THAT_MATTERS
+    if shifted and found.pvalue is not None and found.pvalue < alpha:
         yield (
             f"Training and test data mix the classes differently: {wording.percent(found.total_variation)} of the rows "
             "would have to change class."

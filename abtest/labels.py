@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, LabelMismatchError
 
@@ -21,14 +21,19 @@ Side: TypeAlias = Literal["champion", "challenger"]
 SIDES: tuple[Side, Side] = ("champion", "challenger")
 Label: TypeAlias = bool | int | float | str
 LabelType: TypeAlias = Literal["int", "float", "str", "bool"]
+Task: TypeAlias = Literal["classification", "regression"]
+TASKS: tuple[Task, ...] = get_args(Task)
 LABEL_TYPES: tuple[LabelType, ...] = ("int", "float", "str", "bool")
 
 _TRUE_FALSE = {"true": True, "false": False, "1": True, "0": False}
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _CLASS_NAMES_HINT = "log the model with its class names, or map the labels."
-_CONTINUOUS_HINT = "abtest compares classifiers; regression is not here yet."
+_CONTINUOUS_HINT = "--task regression compares predicted numbers."
 _MISSING_HINT = "leave such rows out, or give them a label."
-_PROBABILITY_HINT = "log a model that returns class labels (scikit-learn's predict, not predict_proba)."
+_PROBABILITY_HINT = (
+    "log a model that returns class labels (scikit-learn's predict, not predict_proba); "
+    "--task regression compares predicted numbers."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

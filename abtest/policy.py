@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, PolicyError, near
 from abtest.guardrail import ROWS, Guardrail, is_number
-from abtest.metrics.catalogue import ALIASES, metric_names, unit
+from abtest.metrics.catalogue import ALIASES, DECISIVE, DEFAULTS, metric_names, task_of, unit
 from abtest.metrics.classification import CATALOGUE
 from abtest.metrics.costs import COST
+from abtest.metrics.regression import METRICS
 from abtest.reuse import REUSES, Reuse
 from abtest.stats.mcnemar import METHODS, McNemarMethod
+
+if TYPE_CHECKING:
+    from abtest.labels import Task
 
 Rule: TypeAlias = Literal["share", "non-inferior", "primary"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -36,10 +40,11 @@ class Policy:
         rule: "share" of the metrics improved (default), or of the primary metric "non-inferior" or "primary".
         confidence: Of intervals and tests, in (0, 1); the level of the test is one minus it.
         method: McNemar's test in its "mid-p" (default), "exact" or continuity-corrected "chi2" form.
-        metrics: What is computed and counted; accuracy is always among them, cost where there are costs.
+        metrics: What is computed and counted; accuracy is always among them, cost where there are costs. Of a
+            regression: RMSE, MAE, R² and bias, and RMSE is always among them.
         promote_share: Share of metrics improved that PROMOTE asks for, in (0, 1]; of the share rule.
         conditional_share: Share of metrics improved that CONDITIONAL asks for, in (0, promote_share].
-        primary: The one metric of the other rules; accuracy by default.
+        primary: The one metric of the other rules; by default accuracy, and RMSE of a regression.
         margin: The smallest effect that matters, in the metric's own unit: the harm that "non-inferior" tolerates, the
             gain that "primary" asks for, and what "rows needed" plans for.
         guardrails: What must not get worse; they can only make a verdict less favourable.
@@ -61,10 +66,10 @@ class Policy:
     rule: Rule = "share"
     confidence: float = 0.95
     method: McNemarMethod = "mid-p"
-    metrics: tuple[str, ...] = ("accuracy", "precision", "recall", "f1")
+    metrics: tuple[str, ...] = ()
     promote_share: float = 0.75
     conditional_share: float = 0.50
-    primary: str = "accuracy"
+    primary: str = ""
     margin: float | None = None
     guardrails: tuple[Guardrail, ...] = ()
     costs: Costs = field(default_factory=dict, hash=False)
@@ -101,12 +106,19 @@ class Policy:
         given: Any = self.metrics  # from TOML it may be anything
         if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
             raise PolicyError(f"metrics must be a list of names, got {given!r}.")
-        names = _names(self.metrics)
-        if "accuracy" not in names:
-            raise PolicyError("metrics must contain accuracy, on which the test is.", hint="add 'accuracy' to metrics.")
+        names = _names(self.metrics or DEFAULTS["regression" if self.primary in METRICS else "classification"])
         if COST in names and not self.costs:
             raise PolicyError("metrics has cost, but the policy has no costs.", hint="list them in [policy.costs].")
-        return tuple(dict.fromkeys([*names, COST])) if self.costs else names
+        names = tuple(dict.fromkeys([*names, COST])) if self.costs else names
+        try:
+            decisive = DECISIVE[task_of(names) or "classification"]
+        except InvalidInputError as error:
+            raise PolicyError(error.message, hint=error.hint) from None
+        if decisive not in names:
+            raise PolicyError(
+                f"metrics must contain {decisive}, on which the test is.", hint=f"add '{decisive}' to metrics."
+            )
+        return names
 
     def _read_guardrails(self) -> tuple[Guardrail, ...]:
         given: Any = self.guardrails
@@ -134,7 +146,7 @@ class Policy:
         return tuple(read)
 
     def _check_primary(self) -> None:
-        given: Any = self.primary  # from TOML it may be anything
+        given: Any = self.primary or DECISIVE[self.task]  # from TOML it may be anything
         primary = ALIASES.get(given, given) if isinstance(given, str) else given
         if primary not in self.metrics:
             raise PolicyError(
@@ -180,7 +192,30 @@ class Policy:
     @property
     def decisive(self) -> str:
         """The metric that the verdict hangs on first."""
-        return "accuracy" if self.rule == "share" else self.primary
+        return DECISIVE[self.task] if self.rule == "share" else self.primary
+
+    @property
+    def task(self) -> Task:
+        """What the models of these metrics do."""
+        return task_of(self.metrics) or "classification"
+
+    def for_task(self, task: Task) -> Policy:
+        """The policy for models that do this: one that names no metrics of its own fits either task.
+
+        Raises:
+            PolicyError: Its metrics are of the other task.
+        """
+        if self.task == task:
+            return self
+        names_none = self.metrics == DEFAULTS["classification"] and not any(
+            rail.is_about_quality for rail in self.guardrails
+        )
+        if not names_none or self.primary != DECISIVE["classification"]:
+            raise PolicyError(
+                f"The policy's metrics ({', '.join(self.metrics)}) are of {self.task}, and this is {task}.",
+                hint=f"metrics = [{', '.join(repr(name) for name in DEFAULTS[task])}]",
+            )
+        return replace(self, metrics=DEFAULTS[task], primary="")
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -216,6 +251,11 @@ class Policy:
                     f"{source}: {key} means nothing under the rule {rule}.",
                     hint=f"remove {key}, or let the rule be {readers}.",
                 )
+        if "metrics" in data and not data["metrics"]:
+            raise PolicyError(
+                f"{source}: metrics must contain accuracy, or rmse of a regression, on which the test is.",
+                hint="leave metrics out for the usual ones.",
+            )
         if "margin" in data and "rule" not in data:
             raise PolicyError(
                 f"{source}: margin needs a rule: under rule = 'share' it only plans for rows.",

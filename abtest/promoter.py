@@ -81,7 +81,7 @@ def check_verdict(record: ComparisonRecord, promote_on: PromoteOn = "promote") -
         return
     if verdict is not Verdict.CONDITIONAL or promote_on != "conditional":
         raise RefusedError(f"The verdict is {verdict}, which promotes nothing.")
-    if not record.evaluation.metric("accuracy").improved:
+    if not record.evaluation.tested.improved:
         raise RefusedError(
             "The verdict is CONDITIONAL and accuracy did not rise, which is never promoted automatically."
         )

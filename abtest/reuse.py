@@ -15,7 +15,7 @@ from abtest import wording
 from abtest.errors import BackendError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -74,9 +74,16 @@ class Uses:
         """When the test set was first used; None where it never was."""
         return self.challengers[0].first_at if self.challengers else None
 
-    def number(self, model_name: str | None, challenger: str) -> int:
-        """Say which use of the test set comparing this challenger is, from 1: a known one keeps its number."""
+    def number(self, model_name: str | None, challenger: str, *, alongside: Iterable[str] = ()) -> int:
+        """Say which use of the test set comparing this challenger is, from 1: a known one keeps its number.
+
+        Args:
+            model_name: The registered model.
+            challenger: Its version or reference.
+            alongside: Challengers of the same model that are compared before it now.
+        """
         known = [(use.model_name, use.challenger) for use in self.challengers]
+        known += [(model_name, other) for other in alongside if (model_name, other) not in known]
         key = (model_name, challenger)
         return known.index(key) + 1 if key in known else len(known) + 1
 

@@ -27,6 +27,7 @@ _COMPARE_KEYS: dict[str, type] = {
     "train_data": str,
     "confirm_data": str,
     "target": str,
+    "task": str,
     "segments": str,
     "unit": str,
     "label_type": str,

@@ -38,4 +38,4 @@ def _table(rows: int, kinds: int, *, segments: bool) -> PairedOutcomes:
     champion, challenger = np.where(hard < 0.9, y, wrong[0]), np.where(own < 0.91, y, wrong[1])
     names = np.array([f"shop {i}" for i in range(SEGMENTS)])
     told_apart = {"shop": names[rng.integers(0, SEGMENTS, rows)]} if segments else None
-    return tally_columns(y, champion, challenger, segments=told_apart).outcomes
+    return tally_columns(y, champion, challenger, segments=told_apart).table

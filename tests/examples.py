@@ -12,7 +12,7 @@ import numpy as np
 from abtest.decision import decide
 from abtest.engines.local import tally_columns
 from abtest.engines.scores import ScoreTally
-from abtest.evaluator import evaluate
+from abtest.evaluator import evaluate, evaluate_errors
 from abtest.guardrail import Guardrail
 from abtest.loaders.scores import Scores
 from abtest.policy import Policy
@@ -52,15 +52,18 @@ def record(
     policy = policy or Policy()
     columns = (np.array(y_true), np.array(champion), np.array(challenger))
     told_apart = {name: np.array(values) for name, values in (segments or {}).items()}
-    outcomes = tally_columns(*columns, segments=told_apart, crossings=crossings).outcomes
-    evaluation = evaluate(outcomes, policy, resamples=resamples, average=average, scores=scores)
+    scored = tally_columns(*columns, task=policy.task, segments=told_apart, crossings=crossings)
+    if scored.errors is not None:
+        evaluation = evaluate_errors(scored.errors, policy, resamples=resamples, seed=0)
+    else:
+        evaluation = evaluate(scored.table, policy, resamples=resamples, average=average, scores=scores)
     versions = (1, 2) if model_name else (None, None)
     sides = [ComparedModel(ref=ref, version=v, run_id=None, uri=None) for ref, v in zip(refs, versions, strict=True)]
     return ComparisonRecord.of(
         model_name=model_name,
         champion=sides[0],
         challenger=sides[1],
-        data=ComparedData(path=path, n=outcomes.n, digest="0123456789abcdef", target=target),
+        data=ComparedData(path=path, n=scored.n, digest="0123456789abcdef", target=target),
         settings=ComparisonSettings(
             average=average,
             pos_label=None,
@@ -72,7 +75,7 @@ def record(
             policy=policy,
             segments=(*told_apart, *crossings),
         ),
-        outcomes=outcomes,
+        outcomes=scored.outcomes,
         evaluation=evaluation,
         decision=decide(evaluation, policy),
         provenance=Provenance(
@@ -291,6 +294,56 @@ def ranked() -> ComparisonRecord:
     return scored("score")
 
 
+def measured(
+    rows: int = 1_500,
+    *,
+    champion: float = 60.0,
+    challenger: float = 48.0,
+    policy: Policy | None = None,
+    seed: int = 3,
+    segments: bool = True,
+) -> ComparisonRecord:
+    """Rents predicted by two models of about these errors, which grow with the rent, told apart by region."""
+    rng = np.random.default_rng(seed)
+    truth = np.round(rng.gamma(6.0, 150.0, rows) + 250, 1)
+    shared = rng.normal(size=rows)
+    wide = (truth / 1_150) ** 0.8
+    sides = [
+        truth + wide * scale * (0.7 * shared + 0.7 * rng.normal(size=rows)) + shift
+        for scale, shift in ((champion, 14.0), (challenger, 2.0))
+    ]
+    region = np.where(rng.random(rows) < 0.15, "island", np.where(rng.random(rows) < 0.5, "north", "south"))
+    sides[1] = np.where(region == "island", truth + 1.35 * (sides[0] - truth), sides[1])
+    return record(
+        truth.tolist(),
+        sides[0].tolist(),
+        sides[1].tolist(),
+        policy=policy or Policy(primary="rmse"),
+        segments={"region": region.tolist()} if segments else None,
+        model_name="rents",
+        target="rent",
+    )
+
+
+def measured_alike() -> ComparisonRecord:
+    """A regression of two models that predict the same."""
+    y = [1.5, 2.5, 4.0, 8.5] * 10
+    said = [value + 0.25 for value in y]
+    return record(y, said, said, policy=Policy(primary="rmse"))
+
+
+def measured_worse() -> ComparisonRecord:
+    """A regression whose challenger has the larger errors, and a guardrail on the bias."""
+    rails = (Guardrail(metric="bias", margin=5.0),)
+    return measured(
+        400,
+        champion=48.0,
+        challenger=66.0,
+        segments=False,
+        policy=Policy(metrics=("rmse", "mae", "bias"), guardrails=rails),
+    )
+
+
 SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
     function.__name__: cache(function)
     for function in (
@@ -317,5 +370,8 @@ SITUATIONS: dict[str, Callable[[], ComparisonRecord]] = {
         scored,
         scored_classes,
         ranked,
+        measured,
+        measured_alike,
+        measured_worse,
     )
 }

@@ -22,6 +22,7 @@ from abtest.metrics.classification import AVERAGES, CATALOGUE, Average
 from abtest.outcomes import PairedOutcomes
 from abtest.policy import Policy
 from abtest.stats.mcnemar import METHODS
+from tests.known import known
 from tests.strategies import paired_outcomes
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def test_identical_sides_differ_in_nothing(data: st.DataObject, table: PairedOut
             assert row.pvalue == 1.0
         if row.test == "paired bootstrap":
             assert (row.ci_lower, row.ci_upper, row.ci_method) == (None, None, NOT_ESTIMABLE)
-    assert evaluation.mcnemar.pvalue == 1.0
+    assert known(evaluation.mcnemar).pvalue == 1.0
 
 
 @given(data=st.data(), table=TABLES)
@@ -158,7 +159,7 @@ def test_one_row_is_enough_for_an_answer(row: tuple[int, int, int], average: Ave
     y, a, b = row
     evaluation = evaluate(PairedOutcomes.from_predictions([y], [a], [b]), Policy(), average=average, resamples=FAST)
     assert evaluation.metric("accuracy").effect == int(b == y) - int(a == y)
-    assert evaluation.mcnemar.pvalue >= 0.5  # one discordant row: mid-p is 1/2
+    assert known(evaluation.mcnemar).pvalue >= 0.5  # one discordant row: mid-p is 1/2
     assert [r.n for r in evaluation.per_class if r.class_ == y] == [1, 1, 1]
 
 
@@ -223,7 +224,7 @@ def test_accuracy_is_tested_by_mcnemar() -> None:
     for method in METHODS:
         evaluation = evaluate(table, Policy(method=method), resamples=FAST)
         row = evaluation.metric("accuracy")
-        assert (row.pvalue, row.statistic) == (evaluation.mcnemar.pvalue, evaluation.mcnemar.statistic)
+        assert (row.pvalue, row.statistic) == (known(evaluation.mcnemar).pvalue, known(evaluation.mcnemar).statistic)
         assert (row.test, row.ci_method, row.n) == (f"mcnemar {method}", "tango", 75)
         assert evaluation.contingency == table.contingency()
 

@@ -52,8 +52,9 @@ def test_the_policies_shown_are_policies() -> None:
     """Every TOML block of the guide is a policy, alone and on its own terms."""
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "policy.md").read_text(encoding="utf-8"), re.DOTALL)
     policies = [Policy.from_mapping(tomllib.loads(block)["policy"]) for block in blocks]
-    assert [policy.rule for policy in policies] == ["non-inferior", "share", "primary"]
-    assert [len(policy.guardrails) for policy in policies] == [0, 5, 0]
+    assert [policy.rule for policy in policies] == ["non-inferior", "share", "primary", "non-inferior"]
+    assert [policy.task for policy in policies] == [*["classification"] * 3, "regression"]
+    assert [len(policy.guardrails) for policy in policies] == [0, 5, 0, 1]
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from abtest import evaluator
 from abtest.outcomes import Contingency
 from abtest.stats.mcnemar import METHODS, McNemarMethod, mcnemar
-from benchmarks.simulations import USES, Table, drawn, outcomes, percent, population, reuse, run, tables
+from benchmarks import simulated_errors
+from benchmarks.simulations import USES, Table, drawn, outcomes, percent, population, reuse, run, tables, together
 
 COMMITTED = (Path(__file__).parent.parent / "docs" / "simulations.md").read_text(encoding="utf-8")
 TABLES = tables()
@@ -104,3 +106,28 @@ def test_rates_and_their_errors() -> None:
     assert percent(50, 1000) == "5.0 ± 0.7"
     assert percent(0, 20) == "0.0 ± 6.2"
     assert percent(5_000, 100_000) == "5.00 ± 0.07"
+
+
+def test_holm_promotes_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more equal challengers one is promoted no less often, and at Holm's levels no more often than each at 5 %."""
+    monkeypatch.setattr(evaluator, "power_reading", lambda *_args, **_options: None)  # as above
+    found = together(np.random.default_rng(1), 12, n=500)
+    rates = [found[f"alone, {k}"] for k in USES]
+    assert rates == sorted(rates)
+    assert rates[-1] <= 12
+    assert all(found[f"Holm, {k}"] <= found[f"alone, {k}"] for k in USES)
+    assert found["Holm, 1"] == found["alone, 1"]
+    assert found["alone, 20"] > 0
+
+
+@pytest.mark.parametrize("shape", ["normal", "lognormal"])
+@pytest.mark.parametrize("ratio", [1.0, 0.9])
+def test_the_errors_are_what_they_say(shape: simulated_errors.Shape, ratio: float) -> None:
+    """The population's effects in closed form are those of two million rows, by scikit-learn, within four errors."""
+    close = 0.004 if shape == "normal" else 0.02  # a squared lognormal error varies a hundredfold as much
+    y, champion, challenger = simulated_errors.drawn(np.random.default_rng(3), 2_000_000, shape, ratio)
+    truths = simulated_errors.effects(shape, ratio)
+    for name, score in (("rmse", root_mean_squared_error), ("mae", mean_absolute_error), ("r2", r2_score)):
+        assert score(y, challenger) - score(y, champion) == pytest.approx(truths[name], abs=close)
+    assert (challenger - champion).mean() == pytest.approx(truths["bias"], abs=0.004)
+    assert root_mean_squared_error(y, champion) == pytest.approx(1, abs=close)

@@ -29,7 +29,8 @@ QUICK: dict[str, Any] = {"resamples": 100}
 def compared(registry: Registry, *sides: Any, **options: Any) -> Comparison:
     """Compare the fruit's models on the fruit."""
     given = {"data": zoo.fruit(), "model_name": "fruit", "tracking_uri": registry.tracking_uri, **QUICK, **options}
-    return workflow.compare(*sides, **given)
+    found: Comparison = workflow.compare(*sides, **given)
+    return found
 
 
 def table() -> PairedOutcomes:

@@ -184,7 +184,7 @@ SENTENCES: list[tuple[tuple[Any, Any, Any], dict[str, Any], str]] = [
     ((["a", None], ["a", "b"], ["a", "b"]), {}, "y_true is missing in 1 row (first: row 2)."),
     (([0, 1], [0.0, np.nan], [0, 1]), {}, "champion is missing in 1 row (first: row 2)."),
     (([0, 1], [0, 1], pd.Series([pd.NA, 1], dtype="Int64")), {}, "challenger is missing in 1 row (first: row 1)."),
-    (([0.5, 1.5], [0, 1], [0, 1]), {}, "The target is continuous (0.5 is not a class label)."),
+    (([0.5, 1.5], [0, 1], [0, 1]), {"task": "classification"}, "The target is continuous (0.5 is not a class label)."),
     (([0, 1], [0.2, 0.8], [0, 1]), {}, "Champion predictions are not class labels (0.2)."),
     ((["cat", "dog"], [0, 1], [0, 1]), {}, "Labels are str but champion predictions are int ('cat' vs 0)."),
     (([0, 1] * 5, [7, 8] * 5, [0, 1] * 5), {}, "The champion never predicts a class of the truth (7 vs 0)."),

@@ -14,9 +14,9 @@ import typer
 _ACCEPTABLE = ("conditional", "insufficient-evidence")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from abtest.comparison import Comparison
+    from abtest.comparison import Comparison, Comparisons
     from abtest.decision import Verdict
     from abtest.policy import Policy
     from abtest.registry import Reference
@@ -133,7 +133,7 @@ def tell(message: str, *, quiet: bool = False) -> None:
         typer.echo(message, err=True)
 
 
-def tell_where(comparison: Comparison, settings: Settings, *, quiet: bool) -> None:
+def tell_where(comparison: Comparison | Comparisons, settings: Settings, *, quiet: bool) -> None:
     """Say which registry was asked, where the report is, and what was left unfinished."""
     if quiet:
         return
@@ -169,15 +169,15 @@ def gate_code(verdict: Verdict, accept: Sequence[str]) -> int:
     return {"PROMOTE": 0, "CONDITIONAL": 3, "KEEP_CHAMPION": 4, "INSUFFICIENT_EVIDENCE": 5}[verdict]
 
 
-def is_unregistered(named: Mapping[str, Reference | None]) -> bool:
+def is_unregistered(named: Iterable[Reference | None]) -> bool:
     """Whether a side is named by a URI that is no registered model's."""
     from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
 
-    uris = [reference.value for reference in named.values() if reference and reference.kind == "uri"]
+    uris = [reference.value for reference in named if reference and reference.kind == "uri"]
     return any(Reference.from_uri(uri)[0] is None for uri in uris)
 
 
-def show(comparison: Comparison, form: str, *, quiet: bool) -> None:
+def show(comparison: Comparison | Comparisons, form: str, *, quiet: bool) -> None:
     """Print a comparison on stdout."""
     if form == "json":
         typer.echo(comparison.to_json())
@@ -188,7 +188,14 @@ def show(comparison: Comparison, form: str, *, quiet: bool) -> None:
     else:
         from rich.console import Console  # noqa: PLC0415 - only a table needs it
 
-        from abtest.reporter import summary, terminal  # noqa: PLC0415 - see above
+        from abtest.record import ComparisonRecord  # noqa: PLC0415 - see above
+        from abtest.reporter import several, summary, terminal  # noqa: PLC0415 - see above
 
+        record = comparison.record
+        words = (
+            terminal.render(summary.summarise(record))
+            if isinstance(record, ComparisonRecord)
+            else terminal.render_several(several.summarise(record))
+        )
         width = None if sys.stdout.isatty() else 120  # a pipe has no width of its own
-        Console(width=width, highlight=False).print(terminal.render(summary.summarise(comparison.record)))
+        Console(width=width, highlight=False).print(words)

@@ -12,14 +12,16 @@ from abtest.cli import common
 from abtest.cli import options as o
 
 if TYPE_CHECKING:
-    from abtest.comparison import Comparison
+    from collections.abc import Sequence
+
+    from abtest.comparison import Comparison, Comparisons
     from abtest.registry import Reference
     from abtest.settings import Settings
 
 _KINDS = ("stage", "version", "alias", "uri")
 _PASSED = (
-    "train_data", "confirm_data", "target", "segments", "unit", "label_type", "average", "pos_label", "resamples",
-    "seed", "batch_size", "drop_unlabelled", "save_plot", "experiment",
+    "train_data", "confirm_data", "target", "task", "segments", "unit", "label_type", "average", "pos_label",
+    "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot", "experiment",
 )  # fmt: skip
 
 
@@ -29,16 +31,17 @@ def compare(
     champion_version: o.ChampionVersion = None,
     champion_alias: o.Alias = None,
     champion_uri: o.Uri = None,
-    challenger_stage: o.Stage = None,
-    challenger_version: o.Version = None,
-    challenger_alias: o.Alias = None,
-    challenger_uri: o.Uri = None,
+    challenger_stage: o.ChallengerStage = None,
+    challenger_version: o.ChallengerVersion = None,
+    challenger_alias: o.ChallengerAlias = None,
+    challenger_uri: o.ChallengerUri = None,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
     test_data: o.TestData = None,
     train_data: o.TrainData = None,
     confirm_data: o.ConfirmData = None,
     target: o.Target = None,
+    task: o.TaskOption = None,
     segments: o.Segments = None,
     unit: o.Unit = None,
     label_type: o.LabelTypeOption = None,
@@ -66,26 +69,28 @@ def compare(
 ) -> None:
     """Score both models on the same rows, and say with evidence which one should serve.
 
-    Each side is named by stage, version, alias or URI.
+    Each side is named by stage, version, alias or URI; several challengers are compared in one pass.
     Without any: Production and Staging, else the aliases champion and challenger.
     Defaults come from abtest.toml, or from tool.abtest in pyproject.toml.
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    named = {side: _reference(side, given) for side in ("champion", "challenger")}
+    champion, challengers = _reference("champion", given), _challengers(given)
     from abtest import workflow  # noqa: PLC0415 - --help and usage errors do not pay for it
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
     chosen["segments"] = common.segments(segments, settings)
-    for side, reference in named.items():
-        named[side] = reference or _from_settings(side, settings)
-    _check_usage(given, chosen, named)
+    champion = champion or _from_settings("champion", settings)
+    challengers = challengers or [_from_settings("challenger", settings)]
+    _check_usage(given, chosen, [champion, *challengers])
     passes = common.accepted(accept, gate=gate)
+    compared: Any = workflow.compare  # whichever of its forms
+    comparison: Comparison | Comparisons
     with common.Bar(quiet=quiet) as progress, common.working():
-        comparison = workflow.compare(
-            named["champion"],
-            named["challenger"],
+        comparison = compared(
+            champion,
+            challengers[0] if len(challengers) == 1 else challengers,
             data=chosen["test_data"],
             policy=common.policy_from(given, settings),
             model_name=model_name or settings.registry.get("model_name"),
@@ -102,13 +107,20 @@ def compare(
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)
-    elif comparison.verdict == "PROMOTE" and comparison.versions and not quiet:
+    elif (best := _best(comparison)) and best.verdict == "PROMOTE" and best.versions and not quiet:
         common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
     if gate:
         raise typer.Exit(common.gate_code(comparison.verdict, passes))
 
 
-def _logged(comparison: Comparison, chosen: dict[str, Any]) -> Comparison:
+def _best(comparison: Comparison | Comparisons) -> Comparison | None:
+    """The comparison that a promotion would carry out; of several, that with the best challenger."""
+    from abtest.comparison import Comparisons  # noqa: PLC0415 - --help does not need it
+
+    return comparison.best if isinstance(comparison, Comparisons) else comparison
+
+
+def _logged(comparison: Comparison | Comparisons, chosen: dict[str, Any]) -> Comparison | Comparisons:
     """Log where asked to, or where there is a registry and nobody said no."""
     if not chosen.get("log", comparison.registry is not None):
         return comparison
@@ -117,7 +129,7 @@ def _logged(comparison: Comparison, chosen: dict[str, Any]) -> Comparison:
     return comparison.log(figures=chosen.get("save_plot", True))
 
 
-def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str, Reference | None]) -> None:
+def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[Reference | None]) -> None:
     """Refuse, before any work, what could not be carried out after it."""
     if "test_data" not in chosen:
         raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
@@ -136,8 +148,13 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: dict[str,
         raise typer.BadParameter("needs two versions of a registered model.", param_hint="--auto-promote")
 
 
-def _promote(comparison: Comparison, chosen: dict[str, Any], *, quiet: bool) -> None:
+def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, quiet: bool) -> None:
     """Carry the verdict out, or say why it is not; a verdict that promotes nothing is no error."""
+    best = _best(comparison)
+    if best is None:
+        common.tell(f"Not promoted. The verdict is {comparison.verdict}, which promotes nothing.", quiet=quiet)
+        return
+    comparison = best
     from abtest import promoter  # noqa: PLC0415 - only a promotion needs it
     from abtest.errors import RefusedError  # noqa: PLC0415 - see above
 
@@ -155,6 +172,22 @@ def _promote(comparison: Comparison, chosen: dict[str, Any], *, quiet: bool) -> 
         return
     done = comparison.promote(promote_on=promote_on)
     common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
+
+
+def _challengers(options: dict[str, Any]) -> list[Reference | None]:
+    """Read the challengers off their options, in the order of the kinds of reference."""
+    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
+
+    found: list[Reference | None] = []
+    for kind in _KINDS:
+        given = options.get(f"challenger_{kind}")
+        if given is None:
+            continue
+        values = tuple(given) if kind == "uri" else common.listed(given)  # a URI may hold commas
+        if not values:
+            raise typer.BadParameter("must name a model.", param_hint=f"--challenger-{kind}")
+        found += [Reference(kind=kind, value=value) for value in values]  # type: ignore[arg-type] # one of the four
+    return found
 
 
 def _reference(side: str, options: dict[str, Any]) -> Reference | None:

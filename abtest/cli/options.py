@@ -14,18 +14,37 @@ ModelName: TypeAlias = Annotated[
     typer.Option(metavar="NAME", help="Registered model; inferred if only one fits.", rich_help_panel=_MODELS),
 ]
 Stage: TypeAlias = Annotated[str | None, typer.Option(metavar="STAGE", help="By stage.", rich_help_panel=_MODELS)]
-Version: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="N", help="By version number, or latest.", rich_help_panel=_MODELS)
+ChallengerStage: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STAGE", help="By stage. Repeats for several challengers.", rich_help_panel=_MODELS),
+]
+ChallengerVersion: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="N",
+        help="By version number, or latest. Repeats, or takes commas, for several.",
+        rich_help_panel=_MODELS,
+    ),
 ]
 ChampionVersion: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="N", help="By version number; 'baseline' is the majority-class predictor.", rich_help_panel=_MODELS
+        metavar="N",
+        help="By version number; 'baseline' is the majority-class predictor, or the mean.",
+        rich_help_panel=_MODELS,
     ),
 ]
 Alias: TypeAlias = Annotated[str | None, typer.Option(metavar="ALIAS", help="By alias.", rich_help_panel=_MODELS)]
+ChallengerAlias: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ALIAS", help="By alias. Repeats for several.", rich_help_panel=_MODELS),
+]
 Uri: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URI", help="runs:/…, models:/…, or a path.", rich_help_panel=_MODELS)
+]
+ChallengerUri: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="URI", help="runs:/…, models:/…, or a path. Repeats for several.", rich_help_panel=_MODELS),
 ]
 TrackingUri: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URI", help="MLflow's tracking server or database.", rich_help_panel=_MODELS)
@@ -56,6 +75,10 @@ Target: TypeAlias = Annotated[
     typer.Option(
         metavar="COLUMN", help="Column with the truth. Default: what neither model takes.", rich_help_panel=_DATA
     ),
+]
+TaskOption: TypeAlias = Annotated[
+    Literal["classification", "regression"] | None,
+    typer.Option(help="What models predict: classes, or numbers. Default: inferred.", rich_help_panel=_DATA),
 ]
 Segments: TypeAlias = Annotated[
     list[str] | None,

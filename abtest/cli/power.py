@@ -114,11 +114,17 @@ def _settings() -> dict[str, Any]:
 
 def _from_comparison(path: str) -> dict[str, Any]:
     """What a comparison found and how: where no row was discordant, the most that the discordance may be."""
-    from abtest.planning import percent  # noqa: PLC0415 - --help does not need it
+    from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
+    from abtest.planning import percent  # noqa: PLC0415 - see above
     from abtest.stats.power import discordance_limit  # noqa: PLC0415 - see above
 
     record = _read(Path(path).expanduser())
     policy, table = record.settings.policy, record.contingency
+    if table is None:
+        raise InvalidInputError(
+            "comparison is a regression, and this plans tests of accuracy.",
+            hint="its report says how many rows its errors would take.",
+        )
     limit = discordance_limit(table.n, table.discordant, confidence_level=policy.confidence)
     if table.discordant:
         share = table.discordant / table.n

@@ -17,6 +17,7 @@ def compare_predictions(
     champion: Annotated[str, typer.Option(help="Column with the champion's predictions.")],
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
     target: o.Target = None,
+    task: o.TaskOption = None,
     segments: o.Segments = None,
     unit: o.Unit = None,
     label_type: o.LabelTypeOption = None,
@@ -66,6 +67,6 @@ def compare_predictions(
 
 
 _PASSED = (
-    "target", "segments", "unit", "label_type", "average", "pos_label", "resamples", "seed", "batch_size",
+    "target", "task", "segments", "unit", "label_type", "average", "pos_label", "resamples", "seed", "batch_size",
     "drop_unlabelled", "save_plot",
 )  # fmt: skip

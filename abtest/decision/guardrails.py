@@ -78,9 +78,10 @@ def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, polic
 
 def _rows_needed(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> str:
     """Say how many rows would prove it between two equal models, as the interval's width tells."""
-    if not guardrail.margin or row.ci_lower is None or row.ci_upper is None:
+    likely = row.likely_improvement
+    if not guardrail.margin or likely is None:
         return ""
-    needed = rows_by_width(row.n, row.ci_upper - row.ci_lower, guardrail.margin, confidence=policy.confidence)
+    needed = rows_by_width(row.n, likely.upper - likely.lower, guardrail.margin, confidence=policy.confidence)
     if needed <= row.n:
         return ""
     return f" About {wording.whole(needed)} rows{f' of {place.name}' if place.name else ''} would settle it."
@@ -173,7 +174,7 @@ def _places(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
         return _classes(guardrail, evaluation)
     if guardrail.segment is not None:
         return _segments(guardrail, evaluation)
-    metric = "accuracy" if guardrail.metric == ROWS else guardrail.metric
+    metric = evaluation.tested.metric if guardrail.metric == ROWS else guardrail.metric
     row = evaluation.find(metric)
     return [_Place(name="", row=row, hint="" if row else evaluation.why_not(metric))]
 
@@ -200,7 +201,9 @@ def _classes(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
 
 
 def _segments(guardrail: Guardrail, evaluation: Evaluation) -> Sequence[_Place]:
-    asked, metric = guardrail.segmentation, "accuracy" if guardrail.metric == ROWS else guardrail.metric
+    asked, metric = guardrail.segmentation, guardrail.metric
+    if metric == ROWS:
+        metric = evaluation.tested.metric
     found = {row.value: row for row in evaluation.segments if row.segment == asked and row.metric == metric}
     value = guardrail.segment_value
     there = dict.fromkeys(row.value for row in evaluation.segments if row.segment == asked)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def honest(evaluation: Evaluation, policy: Policy) -> Iterator[Finding]:
     """Judge how the test set was used."""
     growth, confirmation = evaluation.growth, evaluation.confirmation
-    if growth is not None and not _stays_valid(policy):
+    if growth is not None and not _stays_valid(policy):  # no mergeable test of errors stays valid either
         text = (
             f"These rows extend {growth.rows:,} on which the same two models were compared before, and the rule "
             f"{policy.rule} has no interval here that stays valid at a second look: compare on fresh rows."

@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 def share(evaluation: Evaluation, policy: Policy) -> Ruling:
     """Not significant is INSUFFICIENT_EVIDENCE; else the share of metrics improved decides.
 
-    Accuracy up and at least ``promote_share`` is PROMOTE, at least ``conditional_share`` CONDITIONAL, less
-    KEEP_CHAMPION.
+    Accuracy up (of a regression, RMSE down) and at least ``promote_share`` is PROMOTE, at least ``conditional_share``
+    CONDITIONAL, less KEEP_CHAMPION.
     """
     significance = _significance(evaluation, policy)
-    accuracy = _accuracy(evaluation.metric("accuracy"))
+    tested = evaluation.tested
+    change = _accuracy(tested) if tested.metric == "accuracy" else _error(tested)
     promote = _share(evaluation, "promote_share", policy.promote_share)
     conditional = _share(evaluation, "conditional_share", policy.conditional_share)
     if not significance.held:
         verdict = Verdict.INSUFFICIENT_EVIDENCE
-    elif promote.held and accuracy.held:
+    elif promote.held and change.held:
         verdict = Verdict.PROMOTE
     elif conditional.held:
         verdict = Verdict.CONDITIONAL
     else:
         verdict = Verdict.KEEP_CHAMPION
-    return verdict, (significance, accuracy, promote, conditional)
+    return verdict, (significance, change, promote, conditional)
 
 
 def non_inferior(evaluation: Evaluation, policy: Policy) -> Ruling:
@@ -62,7 +63,7 @@ def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
     if policy.margin is not None:
         return _against(row, policy.margin, policy, "primary")
     name, change = title(row.metric), _change(row)
-    pvalue = _tested(evaluation)[0] if row.metric == "accuracy" else row.pvalue
+    pvalue = _tested(evaluation)[0] if row.metric == evaluation.always else row.pvalue
     if pvalue is None:
         reason = _reason("primary", row, None, "<", policy.alpha, text=f"{name} could not be tested: {row.ci_method}.")
         return Verdict.INSUFFICIENT_EVIDENCE, (reason,)
@@ -116,32 +117,30 @@ def _against(row: MetricRow, bound: float, policy: Policy, rule: Rule) -> Ruling
 
 
 def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
-    accuracy = evaluation.metric("accuracy")
-    pvalue, test = _tested(evaluation)
-    held = pvalue < policy.alpha
-    found = f"{test} gives {wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
-    if held:
-        how = "better" if accuracy.improved else "worse"
-        text = f"The challenger is significantly {how} on accuracy: {found}below {policy.alpha:g}."
+    row = evaluation.tested
+    name, (pvalue, test) = in_text(row.metric), _tested(evaluation)
+    held = pvalue is not None and pvalue < policy.alpha
+    if pvalue is None:
+        text = f"No difference in {name} can be shown: it is {row.ci_method}."
     else:
-        text = f"No difference in accuracy is shown: {found}not below {policy.alpha:g}. "
-        text += _ruled_out(accuracy, policy)
-    return Reason(
-        rule="significance",
-        metric="accuracy",
-        value=pvalue,
-        operator="<",
-        bound=policy.alpha,
-        held=held,
-        text=text,
-    )
+        found = f"{test} gives {wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
+        if held:
+            how = "better" if row.improved else "worse"
+            text = f"The challenger is significantly {how} on {name}: {found}below {policy.alpha:g}."
+        else:
+            text = f"No difference in {name} is shown: {found}not below {policy.alpha:g}. {_ruled_out(row, policy)}"
+    return _reason("significance", row, pvalue, "<", policy.alpha, held=held, text=text)
 
 
-def _tested(evaluation: Evaluation) -> tuple[float, str]:
-    """The p-value of equal accuracy, and its test: on rows that were looked at before, one valid at any look."""
+def _tested(evaluation: Evaluation) -> tuple[float | None, str]:
+    """The p-value of no difference, and its test: on rows that were looked at before, one valid at any look."""
     if evaluation.growth is not None:
         return evaluation.growth.pvalue, "the test that stays valid while a test set grows"
-    return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
+    if evaluation.mcnemar is not None:
+        return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
+    row = evaluation.tested
+    by_unit = row.test == "by unit"
+    return row.pvalue, "the test of units" if by_unit else f"the {row.test.replace('paired t', 'paired t test')}"
 
 
 def _just(pvalue: float, alpha: float) -> str:
@@ -149,26 +148,37 @@ def _just(pvalue: float, alpha: float) -> str:
     return "just " if (round(pvalue, 3) < alpha) != (pvalue < alpha) else ""
 
 
-def _ruled_out(accuracy: MetricRow, policy: Policy) -> str:
+def _ruled_out(row: MetricRow, policy: Policy) -> str:
     """Say what an interval that holds zero still tells; nothing where there is none."""
-    if accuracy.ci_lower is None or accuracy.ci_upper is None:
+    kind, likely = unit(row.metric), row.likely_improvement
+    if likely is None:
         return "Nothing tells the two sides apart, so there is no interval either."
-    lower, upper = accuracy.ci_lower, accuracy.ci_upper
-    gain = f"a gain of more than {wording.size(upper, 'share')}" if upper > 0 else "any gain"
-    loss = f"a loss of more than {wording.size(lower, 'share')}" if lower < 0 else "any loss"
+    gain = f"a gain of more than {wording.size(likely.upper, kind)}" if likely.upper > 0 else "any gain"
+    loss = f"a loss of more than {wording.size(likely.lower, kind)}" if likely.lower < 0 else "any loss"
     return f"With {100 * policy.confidence:g} % confidence the data rule out {gain} and {loss}."
 
 
 def _accuracy(row: MetricRow) -> Reason:
-    held = row.improved
-    change = wording.size(row.effect, "share")
-    if held:
-        text = f"Accuracy rose by {change}, to {wording.percent(row.challenger)}."
-    elif row.improvement < -NOISE:
-        text = f"Accuracy fell by {change}, to {wording.percent(row.challenger)}."
+    change, now = wording.size(row.effect, "share"), wording.percent(row.challenger)
+    if row.improved:
+        text = f"Accuracy rose by {change}, to {now}."
+    elif row.worsened:
+        text = f"Accuracy fell by {change}, to {now}."
     else:
-        text = f"Accuracy is the same on both sides, {wording.percent(row.challenger)}."
-    return _reason("accuracy", row, row.effect, ">", 0.0, held=held, text=text)
+        text = f"Accuracy is the same on both sides, {now}."
+    return _reason("accuracy", row, row.effect, ">", 0.0, held=row.improved, text=text)
+
+
+def _error(row: MetricRow) -> Reason:
+    """The same of an error, which is better when less."""
+    name, change, now = title(row.metric), wording.size(row.effect, "number"), wording.value(row.challenger, "number")
+    if row.improved:
+        text = f"{name} fell by {change}, to {now}."
+    elif row.worsened:
+        text = f"{name} rose by {change}, to {now}."
+    else:
+        text = f"{name} is the same on both sides, {now}."
+    return _reason("error", row, row.effect, "<", 0.0, held=row.improved, text=text)
 
 
 def _share(evaluation: Evaluation, rule: str, bound: float) -> Reason:

@@ -1,19 +1,18 @@
-"""How long predictions take: both models timed on the same batches, each going first in turn."""
+"""How long predictions take: all models timed on the same batches, the first and the last going first in turn."""
 
 from __future__ import annotations
 
 import contextlib
 import statistics
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from abtest.labels import SIDES
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from typing import TypeVar
 
-    from abtest.labels import Side
-    from abtest.loaders.models import Model
+    Some = TypeVar("Some")
 
 _WARM_UP = 3  # from so many batches on the first, in which caches fill and libraries load, is left out
 
@@ -36,22 +35,22 @@ class Latency:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._seconds: dict[Side, list[float]] = {side: [] for side in SIDES}
+        self._seconds: defaultdict[Hashable, list[float]] = defaultdict(list)
 
-    def in_turn(self, models: list[Model]) -> list[Model]:
+    def in_turn(self, models: Sequence[Some]) -> Sequence[Some]:
         """The models in the order in which they score the next batch."""
-        done = max(len(seconds) for seconds in self._seconds.values())
+        done = max((len(seconds) for seconds in self._seconds.values()), default=0)
         return models if done % 2 == 0 else models[::-1]
 
     @contextlib.contextmanager
-    def timed(self, side: Side, rows: int) -> Iterator[None]:
+    def timed(self, model: Hashable, rows: int) -> Iterator[None]:
         """Time the prediction of so many rows."""
         start = self._clock()
         yield
-        self._seconds[side].append((self._clock() - start) / rows)
+        self._seconds[model].append((self._clock() - start) / rows)
 
-    def per_row(self, side: Side) -> float | None:
+    def per_row(self, model: Hashable) -> float | None:
         """Median over the batches, in seconds a row; None where nothing was timed."""
-        seconds = self._seconds[side]
+        seconds = self._seconds[model]
         warm = seconds[1:] if len(seconds) >= _WARM_UP else seconds
         return statistics.median(warm) if warm else None

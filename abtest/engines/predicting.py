@@ -1,4 +1,4 @@
-"""Both models' predictions of each batch: labels, timed; and scores where they are asked for and both can give them."""
+"""All models' predictions of each batch: labels or numbers, timed; and scores where they are asked for and given."""
 
 from __future__ import annotations
 
@@ -19,82 +19,111 @@ if TYPE_CHECKING:
     from abtest.loaders.models import Model
     from abtest.scores import PairedScores
 
+_NO_CHAMPION = "there is no champion whose probabilities could be compared."
+
 
 class Predictions:
-    """Asks both models about the same batches.
+    """Asks all models about the same batches, the champion once for all challengers.
 
     Args:
-        models: The sides there are.
-        columns: The columns each is fed.
+        champion: The serving model, if there is one.
+        challengers: The others.
+        columns: The columns each is fed, the champion's first.
         groups: The values of each segmentation by its name.
+        classes: Whether they predict classes; if not, numbers, and nobody is asked for scores.
         scores: Ask for scores too.
     """
 
     def __init__(
         self,
-        models: list[Model],
-        columns: Mapping[Side, Sequence[str]],
+        champion: Model | None,
+        challengers: Sequence[Model],
+        columns: Sequence[Sequence[str]],
         groups: Mapping[str, Sequence[str]],
         *,
-        scores: bool,
+        classes: bool = True,
+        scores: bool = False,
     ) -> None:
-        self._models = models
+        self._models = [*([champion] if champion else []), *challengers]
         self._columns = columns
-        self._sources = {model.side: scorer(model) for model in models}
+        self._champion = champion is not None
+        self._sources = [
+            scorer(model) if classes else Unavailable(why="It predicts numbers.") for model in self._models
+        ]
         self._latency = Latency()
-        self._given: dict[Side, Scores] = {}
+        self._given: dict[int, Scores] = {}
         self._rows: npt.NDArray[np.int64] | None = None
-        self._tally: ScoreTally | None = None
-        self.unscored: tuple[str, ...] = ()
-        if scores:
-            self._tally, self.unscored = _tally(self._sources, groups)
+        self._tallies: list[ScoreTally | None] = [None for _ in challengers]
+        self._unscored: list[tuple[str, ...]] = [() for _ in challengers]
+        for pair in range(len(challengers)) if scores else ():
+            self._tallies[pair], self._unscored[pair] = self._tally(pair, groups)
+        self._scored = {at for pair, tally in enumerate(self._tallies) if tally for at in self._sides(pair).values()}
 
-    def labels(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> dict[Side, npt.NDArray[Any]]:
-        """Let each model label each row; a model that was logged to return probabilities labels by the greatest."""
-        predicted: dict[Side, npt.NDArray[Any]] = {}
+    def predict(
+        self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any] | None, list[npt.NDArray[Any]]]:
+        """Let each model predict each row: the champion's, if there is one, and each challenger's.
+
+        A model that was logged to return probabilities labels by the greatest.
+        """
+        predicted: dict[int, npt.NDArray[Any]] = {}
         self._rows = rows
-        for model in self._latency.in_turn(self._models):
-            side, source = model.side, self._sources[model.side]
+        for at in self._latency.in_turn(range(len(self._models))):
+            model, source, columns = self._models[at], self._sources[at], self._columns[at]
             by_greatest = isinstance(source, Scorer) and not source.predicts_labels
-            with self._latency.timed(side, len(rows)):
+            with self._latency.timed(at, len(rows)):
                 if isinstance(source, Scorer) and by_greatest:
-                    self._given[side] = source.score(batch, self._columns[side], rows)
-                    predicted[side] = self._given[side].labels
+                    self._given[at] = source.score(batch, columns, rows)
+                    predicted[at] = self._given[at].labels
                 else:
-                    predicted[side] = model.predict(batch, self._columns[side], rows)
-            if self._tally is not None and isinstance(source, Scorer) and not by_greatest:
-                self._given[side] = source.score(batch, self._columns[side], rows)
-        return predicted
+                    predicted[at] = model.predict(batch, columns, rows)
+            if at in self._scored and isinstance(source, Scorer) and not by_greatest:
+                self._given[at] = source.score(batch, columns, rows)
+        return predicted.get(0) if self._champion else None, [predicted[at] for at in self._challengers]
 
     def take_in(self, truth: npt.NDArray[Any], codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Tally the last batch's scores, with the truth and the segments of its rows."""
-        if self._tally is not None:
-            self._tally.add(truth, self._given, codes, self._rows)
+        for pair, tally in enumerate(self._tallies):
+            if tally is not None:
+                given = {side: self._given[at] for side, at in self._sides(pair).items()}
+                tally.add(truth, given, codes, self._rows)
 
-    def scores(self, labels: Sequence[Label]) -> PairedScores | None:
+    def scores(self, pair: int, labels: Sequence[Label]) -> PairedScores | None:
         """The scores of all batches, with classes spelled as in the table of outcomes."""
-        return self._tally.scores(labels) if self._tally else None
+        tally = self._tallies[pair]
+        return tally.scores(labels) if tally else None
 
-    @property
-    def latency(self) -> dict[Side, float | None]:
+    def unscored(self, pair: int) -> tuple[str, ...]:
+        """Why a challenger and the champion have no scores, where they were asked for."""
+        return self._unscored[pair]
+
+    def latency(self, pair: int) -> dict[Side, float | None]:
         """Seconds a row, by side."""
-        return {model.side: self._latency.per_row(model.side) for model in self._models}
+        return {side: self._latency.per_row(at) for side, at in self._sides(pair).items()}
+
+    def notices(self, pair: int, *, casts: bool) -> tuple[str, ...]:
+        """What is to be said of a challenger and the champion: what was cast, and where labels come from."""
+        own = [(self._models[at], self._sources[at]) for at in self._sides(pair).values()]
+        cast = [notice for model, _ in own if casts and (notice := model.cast_notice())]
+        found = [source for _, source in own if isinstance(source, Scorer)]
+        told = [it.notice for it in found if it.notice and (self._tallies[pair] or not it.predicts_labels)]
+        return (*cast, *told)
 
     @property
-    def notices(self) -> tuple[str, ...]:
-        """What is to be said of where labels come from."""
-        found = (source for source in self._sources.values() if isinstance(source, Scorer))
-        told = (source.notice for source in found if source.notice and (self._tally or not source.predicts_labels))
-        return tuple(told)
+    def _challengers(self) -> range:
+        return range(int(self._champion), len(self._models))
 
+    def _sides(self, pair: int) -> dict[Side, int]:
+        """Where the models of a pair stand among all."""
+        challenger: dict[Side, int] = {"challenger": self._challengers[pair]}
+        return {"champion": 0, **challenger} if self._champion else challenger
 
-def _tally(
-    sources: Mapping[Side, Scorer | Unavailable], groups: Mapping[str, Sequence[str]]
-) -> tuple[ScoreTally | None, tuple[str, ...]]:
-    """Where both sides have scores, what takes them in; else why not."""
-    champion, challenger = sources.get("champion"), sources.get("challenger")
-    if isinstance(champion, Scorer) and isinstance(challenger, Scorer):
-        return ScoreTally(champion, challenger, groups), ()
-    missing = {side: found.why for side, found in sources.items() if isinstance(found, Unavailable)}
-    why = tuple(f"the {side} has no probabilities. {reason}" for side, reason in missing.items())
-    return None, why or ("there is no champion whose probabilities could be compared.",)
+    def _tally(self, pair: int, groups: Mapping[str, Sequence[str]]) -> tuple[ScoreTally | None, tuple[str, ...]]:
+        """Where both sides have scores, what takes them in; else why not."""
+        own = {side: self._sources[at] for side, at in self._sides(pair).items()}
+        champion, challenger = own.get("champion"), own["challenger"]
+        if isinstance(champion, Scorer) and isinstance(challenger, Scorer):
+            return ScoreTally(champion, challenger, groups), ()
+        missing = {side: found.why for side, found in own.items() if isinstance(found, Unavailable)}
+        why = tuple(f"the {side} has no probabilities. {reason}" for side, reason in missing.items())
+        return None, why or (_NO_CHAMPION,)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.errors import InvalidInputError
+from abtest.evaluator.bayes import posterior_of_classes
+from abtest.evaluator.decisive import decisive_pvalue
 from abtest.evaluator.power import PowerReading, power_reading
+from abtest.evaluator.regression import evaluate_errors
 from abtest.evaluator.rows import (
     FEW_ROWS,
     NOT_ESTIMABLE,
@@ -36,7 +39,6 @@ from abtest.evaluator.table import (
 )
 from abtest.metrics.catalogue import resolve
 from abtest.metrics.classification import AVERAGES, Average, positive_index, same_as_accuracy
-from abtest.stats.bayes import accuracy_posterior
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,7 +64,9 @@ __all__ = [
     "Skipped",
     "both_sides",
     "check_options",
+    "decisive_pvalue",
     "evaluate",
+    "evaluate_errors",
 ]
 
 RESAMPLES = 10_000
@@ -142,7 +146,7 @@ def evaluate(
         power=power_reading(
             next((row for row in metrics if row.metric == policy.decisive), None), contingency, policy, whole
         ),
-        bayes=None if units else accuracy_posterior(contingency, margin=policy.margin_that_matters("accuracy") or 0.0),
+        bayes=None if units else posterior_of_classes(outcomes, plan),
         counted=tuple(name for name in policy.metrics if not (same and name == "recall")),
         skipped=(*_skipped(outcomes, plan), *scored.skipped),
         scores=scored.reading,

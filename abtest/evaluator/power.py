@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scipy import special
 
+from abtest.metrics.catalogue import unit
 from abtest.stats import power as exact
 from abtest.stats.proportions import normal_quantile
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 _LEAST_MARGIN = 1e-6  # a smaller one would take more rows than there are
+_SHARE_THAT_MATTERS = 0.01  # of the champion's error, where nobody says otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,15 @@ class PowerReading:
 
 
 def power_reading(
-    row: MetricRow | None, table: Contingency, policy: Policy, units: Units | None = None
+    row: MetricRow | None, table: Contingency | None, policy: Policy, units: Units | None = None
 ) -> PowerReading | None:
     """Find what so many rows can show on a metric.
 
+    An error is in the unit of the target: without a margin of the policy's, one per cent of the champion's matters.
+
     Args:
         row: The metric the verdict hangs on.
-        table: Who was right where.
+        table: Who was right where; None of a regression.
         policy: Names the rule, the margin that matters, the confidence and the test.
         units: Where rows come in units.
 
@@ -61,14 +65,17 @@ def power_reading(
     """
     if row is None:
         return None
-    margin = policy.margin_that_matters(row.metric)
-    if margin is None or margin < _LEAST_MARGIN:
+    margin, least = policy.margin_that_matters(row.metric), _LEAST_MARGIN
+    if table is None and unit(row.metric) == "number":  # in units of any size
+        least *= abs(row.champion)
+        if margin is None and row.metric != "bias":  # a share of what is best at 0 means nothing
+            margin = _SHARE_THAT_MATTERS * abs(row.champion)
+    if not margin or margin < least:
         return None
-    if row.metric == "accuracy" and units is None:
+    if row.metric == "accuracy" and table is not None and units is None:
         return _of_accuracy(row, table, policy, margin)
-    if row.ci_lower is None or row.ci_upper is None:
-        return None
-    return _of_width(row, row.ci_upper - row.ci_lower, policy, margin)
+    likely = row.likely_improvement
+    return None if likely is None else _of_width(row, likely.upper - likely.lower, policy, margin)
 
 
 def _of_accuracy(row: MetricRow, table: Contingency, policy: Policy, margin: float) -> PowerReading:

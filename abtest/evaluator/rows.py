@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from abtest.evaluator.power import PowerReading
 from abtest.labels import Label
+from abtest.metrics.catalogue import DECISIVE, unit
+from abtest.metrics.residuals import ErrorReading
 from abtest.outcomes import Contingency
 from abtest.scores import ScoreReading
 from abtest.stats.bayes import Posterior
@@ -37,6 +39,9 @@ class MetricRow:
         pvalue_adjusted: For the many classes or segments tested at once, by Holm's method.
         n: Rows it is about.
         greater_is_better: Whether more of the metric is better.
+        improvement_lower: Lower limit of the improvement, where that is not the effect with its sign: a bias improves
+            as it comes nearer to 0, from either side.
+        improvement_upper: Upper limit of the improvement, likewise.
     """
 
     metric: str
@@ -54,15 +59,30 @@ class MetricRow:
     pvalue_adjusted: float | None
     n: int
     greater_is_better: bool = True
+    improvement_lower: float | None = None
+    improvement_upper: float | None = None
 
     @property
     def improved(self) -> bool:
         """Whether the challenger is better by more than floating noise: a tie is not a win."""
-        return self.improvement > NOISE
+        return self.improvement > self._noise
+
+    @property
+    def worsened(self) -> bool:
+        """Whether the challenger is worse by more than floating noise."""
+        return self.improvement < -self._noise
+
+    @property
+    def _noise(self) -> float:
+        return NOISE * (max(abs(self.champion), abs(self.challenger)) if unit(self.metric) == "number" else 1.0)
 
     @property
     def likely_improvement(self) -> Interval | None:
-        """The effect's interval, signed so that positive is better."""
+        """The interval of the improvement."""
+        if self.metric == "bias":
+            if self.improvement_lower is None or self.improvement_upper is None:
+                return None
+            return Interval(lower=self.improvement_lower, upper=self.improvement_upper)
         if self.ci_lower is None or self.ci_upper is None:
             return None
         if self.greater_is_better:
@@ -155,26 +175,28 @@ class Evaluation:
         metrics: One row a metric, over all rows.
         per_class: Rows by class, then metric.
         segments: Rows by segment, then metric.
-        contingency: Who was right where.
-        mcnemar: The test of equal accuracy.
+        contingency: Who was right where; None of a regression.
+        mcnemar: The test of equal accuracy; None of a regression.
         counted: The metrics that count towards the share improved, computed or not; one that is accuracy by another
             name does not.
         skipped: What was not computed.
         notices: What a reader has to know about the numbers.
         power: What these rows could have shown on the metric that the verdict hangs on.
-        bayes: What to believe of the challenger's accuracy, beside the test; None where rows come in units.
+        bayes: What to believe of the metric that the verdict hangs on, beside the test; None where it is one of scores,
+            and of a classification whose rows come in units.
         growth: Where the test set extends an earlier look at the same two models.
         confirmation: Where a locked test set was opened.
         scores: What both sides' scores look like, where they were asked for.
         latency: Seconds a row's prediction takes, where both models were timed.
         size: Bytes on disk, where both are known.
+        errors: What both sides' errors look like, of a regression.
     """
 
     metrics: tuple[MetricRow, ...]
     per_class: tuple[ClassRow, ...]
     segments: tuple[SegmentRow, ...] = ()
-    contingency: Contingency
-    mcnemar: McNemar
+    contingency: Contingency | None = None
+    mcnemar: McNemar | None = None
     counted: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     notices: tuple[str, ...] = ()
@@ -185,9 +207,20 @@ class Evaluation:
     scores: ScoreReading | None = None
     latency: BothSides | None = None
     size: BothSides | None = None
+    errors: ErrorReading | None = None
+
+    @property
+    def always(self) -> str:
+        """The metric that is always computed, as the share rule tests it: accuracy, or RMSE of a regression."""
+        return DECISIVE["classification" if self.mcnemar else "regression"]
+
+    @property
+    def tested(self) -> MetricRow:
+        """The row of that metric."""
+        return self.metric(self.always)
 
     def metric(self, name: str) -> MetricRow:
-        """The row of one metric that was computed, as accuracy always is."""
+        """The row of one metric that was computed, as that which the share rule tests always is."""
         return next(row for row in self.metrics if row.metric == name)
 
     def find(self, name: str) -> MetricRow | None:

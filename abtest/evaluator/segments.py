@@ -11,14 +11,16 @@ from abtest import wording
 from abtest.evaluator.rows import FEW_ROWS, MetricRow, SegmentRow
 from abtest.evaluator.table import adjusted, overall_rows, resample
 from abtest.metrics.catalogue import title, unit
-from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from abtest.evaluator.table import Plan
     from abtest.outcomes import PairedOutcomes, Segment
     from abtest.stats.clusters import Units
+
+    Part = TypeVar("Part")
 
 _MOST_NAMED = 3
 
@@ -42,17 +44,33 @@ def segment_rows(
         progress: Called with the number of draws done, after each segment.
     """
 
-    def rows_of(segment: Segment) -> list[SegmentRow]:
+    def rows_of(segment: Segment) -> Sequence[MetricRow]:
         table, own = outcomes.of(segment), units.get(segment.key)
         rows = overall_rows(table, plan, resample(table, plan, own), own)
-        return [_of_segment(row, segment) for row in plan.in_order((*rows, *scored.get(segment.key, ())))]
+        return plan.in_order((*rows, *scored.get(segment.key, ())))
 
+    segments = {segment.key: segment for segment in outcomes.segments}
+    return by_segment(segments, rows_of, lambda done: progress(done * plan.resamples))
+
+
+def by_segment(
+    segments: Mapping[tuple[str, str], Part],
+    rows_of: Callable[[Part], Sequence[MetricRow]],
+    progress: Callable[[int], None] = lambda _done: None,
+) -> tuple[SegmentRow, ...]:
+    """Rows by segment, then metric; within each metric p-values are adjusted over all segments (Holm).
+
+    Args:
+        segments: Each segment's rows, by its name and value.
+        rows_of: Evaluates them alone.
+        progress: Called with the number of segments done, after each.
+    """
     found: list[SegmentRow] = []
     # Each segment has randomness of its own, so threads change no number; NumPy draws and sums without Python's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for i, rows in enumerate(pool.map(rows_of, outcomes.segments)):
-            found += rows
-            progress((i + 1) * plan.resamples)
+        for i, (key, rows) in enumerate(zip(segments, pool.map(rows_of, segments.values()), strict=True)):
+            found += [_of_segment(row, key) for row in rows]
+            progress(i + 1)
     by_metric: dict[str, Iterator[SegmentRow]] = {
         name: iter(adjusted([row for row in found if row.metric == name])) for name in {row.metric for row in found}
     }
@@ -63,27 +81,32 @@ def contrasts(whole: Sequence[MetricRow], segments: Sequence[SegmentRow], alpha:
     """Say where the whole improves and a segment gets significantly worse, or the reverse."""
     for row in whole:
         own = [segment for segment in segments if segment.metric == row.metric and segment.is_sure(alpha)]
-        worse = sorted((s for s in own if s.improvement < -NOISE), key=lambda s: s.improvement)
+        worse = sorted((s for s in own if s.worsened), key=lambda s: s.improvement)
         better = sorted((s for s in own if s.improved), key=lambda s: -s.improvement)
         name, change = title(row.metric), wording.effect(row.effect, unit(row.metric))
         if row.improved and worse:
             yield f"{name} improves over all rows ({change}), and gets significantly worse in {_named(worse)}."
-        elif row.improvement < -NOISE and better:
+        elif row.worsened and better:
             yield f"{name} gets worse over all rows ({change}), and significantly better in {_named(better)}."
 
 
 def few_rows(outcomes: PairedOutcomes) -> Iterator[str]:
     """Name the segments that are too small to read much into."""
-    few = [segment for segment in outcomes.segments if segment.cells[:, 3].sum() < FEW_ROWS]
+    return few_rows_in({segment.key: int(segment.cells[:, 3].sum()) for segment in outcomes.segments})
+
+
+def few_rows_in(segments: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    """The same of segments by their rows."""
+    few = [key for key, rows in segments.items() if rows < FEW_ROWS]
     if few:
-        first = f"{few[0].name} = {few[0].value}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
+        first = " = ".join(few[0]) + (f" and {len(few) - 1} more" if len(few) > 1 else "")
         many = wording.plural(len(few), "segment has", "segments have")
         yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
 
 
-def _of_segment(row: MetricRow, segment: Segment) -> SegmentRow:
+def _of_segment(row: MetricRow, key: tuple[str, str]) -> SegmentRow:
     values = {field.name: getattr(row, field.name) for field in fields(MetricRow)}
-    return SegmentRow(segment=segment.name, value=segment.value, **values)
+    return SegmentRow(segment=key[0], value=key[1], **values)
 
 
 def _named(rows: Sequence[SegmentRow]) -> str:

@@ -60,7 +60,7 @@ class Fingerprints:
         features: A hash of each row's features, shape (rows,); none where there were too many to keep.
         codes: Each row's label, as an index into ``labels``, shape (rows,); likewise.
         labels: A hash of each distinct label, shape (labels,).
-        classes: Rows by class; rows without a label are left out.
+        classes: Rows by class; rows without a label are left out; likewise.
         end: All rows.
         marks: The first rows, at the row counts that were asked for and reached.
     """
@@ -182,6 +182,9 @@ class Fingerprinter:
             InvalidInputError: A value cannot be cast to the type the models are fed.
         """
         features, label = self._hasher.split(batch, first_row=self._n + 1)
+        if self._n > self._keep:
+            self._digest(paired(features, label.hashes[label.codes]))
+            return
         self._classes.update(label.counts())
         codes = np.empty(len(label.values), dtype=np.int64)
         for i, value in enumerate(label.values):
@@ -193,8 +196,9 @@ class Fingerprinter:
         self._codes.append(codes[label.codes].astype(np.min_scalar_type(len(self._known))))
         self._digest(paired(features, label.hashes[label.codes]))
         if self._n > self._keep:
-            self._features.clear()
-            self._codes.clear()
+            # Of a continuous truth, every row is a class of its own.
+            for kept in (self._features, self._codes, self._known, self._hashes, self._classes):
+                kept.clear()
 
     def fingerprints(self) -> Fingerprints:
         """What was taken in so far."""

@@ -54,6 +54,7 @@ class Model:
         flavor: How the model was logged, for the report.
         casts: Columns cast so far and how, to be said once.
         size: Bytes of its files, as MLflow counted them when it was logged.
+        name: What messages call it where there are several challengers.
     """
 
     side: Side
@@ -65,6 +66,12 @@ class Model:
     flavor: str = "python"
     casts: dict[str, str] = field(default_factory=dict)
     size: int | None = None
+    name: str = ""
+
+    @property
+    def told(self) -> str:
+        """What messages call it."""
+        return self.name or self.side
 
     def columns(self, available: Sequence[str], target: str, aside: Sequence[str] = ()) -> tuple[str, ...]:
         """Name the columns it takes from data with these columns.
@@ -82,20 +89,20 @@ class Model:
             lacking = [feature for feature in self.features if feature not in (*there, *self.optional)]
             if target in lacking:
                 raise InvalidInputError(
-                    f"Target '{target}' is a feature of the {self.side}, so it cannot be the truth too.",
+                    f"Target '{target}' is a feature of the {self.told}, so it cannot be the truth too.",
                     hint="name the column with the truth.",
                 )
             if lacking:
                 more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
                 raise InvalidInputError(
-                    f"The data lack feature '{lacking[0]}'{more}, which the {self.side}'s signature names.",
+                    f"The data lack feature '{lacking[0]}'{more}, which the {self.told}'s signature names.",
                     hint=f"the data's columns are {', '.join(available[:8])}{', …' if available[8:] else ''}.",
                 )
             return there
         columns = tuple(column for column in available if column != target and column not in aside)
         if self.tensor and self.tensor[1] not in (-1, len(columns)):
             raise InvalidInputError(
-                f"The {self.side}'s signature takes {self.tensor[1]} columns and the data have {len(columns)} "
+                f"The {self.told}'s signature takes {self.tensor[1]} columns and the data have {len(columns)} "
                 f"beside the target '{target}'.",
                 hint="log the model from a data frame, so that its signature names its columns.",
             )
@@ -138,7 +145,7 @@ class Model:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
             raise InvalidInputError(
-                f"The {self.side} failed to predict rows {rows[0]:,} to {rows[-1]:,}: "
+                f"The {self.told} failed to predict rows {rows[0]:,} to {rows[-1]:,}: "
                 f"{type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
@@ -153,7 +160,7 @@ class Model:
         first = f" (first: '{name}' {how})" if len(self.casts) > 1 else f" ({how})"
         rounded = sum(_ROUNDED in how for how in self.casts.values())
         effect = f"{wording.plural(rounded, 'column')} lost digits" if rounded else "no value was changed"
-        return f"{many} cast to the {self.side}'s signature{first}; {effect}."
+        return f"{many} cast to the {self.told}'s signature{first}; {effect}."
 
     def type_of(self, column: str) -> pa.DataType | None:
         """The Arrow type its signature asks of a column, if it does."""
@@ -171,23 +178,23 @@ class Model:
         if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
             raise InvalidInputError(
-                f"Column '{name}' must be {kind} for the {self.side} and is empty in row {rows[at]:,}.",
+                f"Column '{name}' must be {kind} for the {self.told} and is empty in row {rows[at]:,}.",
                 hint="fill it, or log the model with the column as double, which can be missing.",
             )
         return column
 
     def _labels(self, raw: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
-        values = as_array(raw, f"The {self.side}'s predictions")
+        values = as_array(raw, f"The {self.told}'s predictions")
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim == 2 and len(values) == len(rows):
             raise InvalidInputError(
-                f"The {self.side} predicts {values.shape[1]} values a row where one class label is expected.",
+                f"The {self.told} predicts {values.shape[1]} values a row where one class label is expected.",
                 hint="log a model that returns class labels (scikit-learn's predict, not predict_proba).",
             )
         if values.shape != rows.shape:
             raise InvalidInputError(
-                f"The {self.side} returned predictions of shape {values.shape} for "
+                f"The {self.told} returned predictions of shape {values.shape} for "
                 f"{wording.plural(len(rows), 'row')} from row {wording.whole(int(rows[0]))}.",
                 hint="a model must return one label a row.",
             )
@@ -195,11 +202,11 @@ class Model:
         if missing.any():
             at, count = int(rows[missing][0]), int(missing.sum())
             raise InvalidInputError(
-                f"The {self.side} predicts nothing for {wording.plural(count, 'row')} "
+                f"The {self.told} predicts nothing for {wording.plural(count, 'row')} "
                 f"(first: row {wording.whole(at)}).",
                 hint="a model must return one label a row.",
             )
-        return as_labels(values, f"The {self.side}'s predictions")
+        return as_labels(values, f"The {self.told}'s predictions")
 
 
 def from_object(side: Side, predictor: Predictor) -> Model:
@@ -264,7 +271,7 @@ def _apply_signature(model: Model, signature: ModelSignature) -> None:
     if schema.is_tensor_spec():
         if schema.has_input_names() or len(schema.inputs) != 1 or len(schema.inputs[0].shape) != 2:
             raise InvalidInputError(
-                f"The {model.side}'s signature takes tensors that rows of columns cannot fill.",
+                f"The {model.told}'s signature takes tensors that rows of columns cannot fill.",
                 hint="log the model with an input of shape (-1, columns), or from a data frame.",
             )
         spec = schema.inputs[0]

@@ -113,14 +113,14 @@ class Scorer:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
             raise InvalidInputError(
-                f"The {self.model.side} failed to score rows {rows[0]:,} to {rows[-1]:,}: "
+                f"The {self.model.told} failed to score rows {rows[0]:,} to {rows[-1]:,}: "
                 f"{type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
         return self._read(raw, len(rows))
 
     def _read(self, raw: Any, rows: int) -> Scores:  # noqa: ANN401 - whatever the model returned
-        who = f"The {self.model.side}'s scores"
+        who = f"The {self.model.told}'s scores"
         try:
             values = np.asarray(raw, dtype=np.float64)
         except (TypeError, ValueError):
@@ -153,7 +153,7 @@ class Scorer:
         if given == tuple(range(len(self.classes))):  # a frame without names
             return self.classes
         raise InvalidInputError(
-            f"The {self.model.side}'s scores are named {_listed(given)}, but its classes are {_listed(self.classes)}.",
+            f"The {self.model.told}'s scores are named {_listed(given)}, but its classes are {_listed(self.classes)}.",
             hint="name the columns after the classes.",
         )
 
@@ -182,7 +182,7 @@ def scorer(model: Model) -> Scorer | Unavailable:
     if kind == "score" and (classes is None or len(classes) != 2):
         return Unavailable(why=_without(model, raw))
     direct = not wrapped or predictor.metadata.flavors["python_function"].get("predict_fn", "predict") == "predict"
-    unnamed = f"The {model.side} does not name its classes: the columns of its probabilities do, or their numbers."
+    unnamed = f"The {model.told} does not name its classes: the columns of its probabilities do, or their numbers."
     return Scorer(
         model=model,
         kind="probability" if kind == "probability" else "score",
@@ -216,6 +216,11 @@ def agrees(labels: npt.ArrayLike, probabilities: npt.ArrayLike, classes: Sequenc
     if (at < 0).any() or values.shape != (given.size, len(classes)):
         return False
     return bool((np.take_along_axis(values, at[:, None], axis=1)[:, 0] >= values.max(axis=1) - _TIE).all())
+
+
+def behind(loaded: Any) -> Any:  # noqa: ANN401 - any library's model
+    """Fetch the model behind a pyfunc; None where MLflow hands none out."""
+    return _behind(loaded)[0]
 
 
 def _behind(loaded: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any library's model
@@ -263,7 +268,7 @@ def _frame_scorer(model: Model) -> Scorer | None:
 
 
 def _by_greatest(model: Model) -> str:
-    return f"The {model.side} returns probabilities: its label is the class with the greatest."
+    return f"The {model.told} returns probabilities: its label is the class with the greatest."
 
 
 def _attribute(raw: Any, name: str) -> Any:  # noqa: ANN401 - any library's model

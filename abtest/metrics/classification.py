@@ -38,14 +38,14 @@ class Totals:
         labels: What the indexes below mean.
         truth: Index of the truth by cell, shape (cells,).
         said: Index of the side's prediction by cell, shape (cells,).
-        weights: Rows by cell, shape (..., cells).
+        weights: Rows by cell, shape (..., cells); or shares of them.
         is_class: Whether the label occurs in the truth of the table resampled, shape (labels,).
     """
 
     labels: tuple[Label, ...]
     truth: Counts
     said: Counts
-    weights: Counts
+    weights: Counts | Floats
     is_class: npt.NDArray[np.bool_]
 
     @cached_property
@@ -111,7 +111,7 @@ class Metric:
     is_accuracy: bool = False
 
 
-def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | None = None) -> Totals:
+def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | Floats | None = None) -> Totals:
     """Sum a side's cells by label.
 
     Args:
@@ -232,7 +232,7 @@ def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
 
 
-def _sum_by(group: Counts, weights: Counts, size: int) -> Counts:
+def _sum_by(group: Counts, weights: Counts | Floats, size: int) -> Counts:
     """Sum weights, shape (..., cells), over the cells of each group, to shape (..., size)."""
     sums = np.zeros((*weights.shape[:-1], size), dtype=weights.dtype)
     if not len(group):

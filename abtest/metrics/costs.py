@@ -41,21 +41,10 @@ class CostMatrix:
 
     def per_row_of_class(self, of: Totals) -> Floats:
         """Mean cost over the rows of each label, shape (..., labels)."""
-        spent, truth = self._spent(of)
-        sums = np.zeros((*spent.shape[:-1], len(of.labels)))
-        starts = np.flatnonzero(np.diff(truth, prepend=-1))
-        sums[..., truth[starts]] = np.add.reduceat(spent, starts, axis=-1)
-        return ratio(sums, of.support)
+        return ratio(sums_by_truth(*self._spent(of), len(of.labels)), of.support)
 
     def _spent(self, of: Totals) -> tuple[Floats, Counts]:
-        """Cost by cell, shape (..., cells), and the cells' truth.
-
-        Cells are put in the order of truth and prediction: then rounding is the same whichever side is called champion.
-        Nothing is laid out by label and label for each resample, which at hundreds of labels would fill gigabytes.
-        """
-        order = np.lexsort((of.said, of.truth))
-        truth, said = of.truth[order], of.said[order]
-        return of.weights[..., order] * self.matrix(of.labels, of.is_class)[truth, said], truth
+        return spread(of, self.matrix(of.labels, of.is_class)[of.truth, of.said])
 
     def matrix(self, labels: tuple[Label, ...], is_class: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
         """Lay the costs out over labels: truth by row, prediction by column, shape (labels, labels).
@@ -110,3 +99,25 @@ class CostMatrix:
     def _misfit(what: str, name: str, known: Mapping[str, object]) -> InvalidInputError:
         hint = near(name, list(known)) or "list every mistake in [policy.costs]."
         return InvalidInputError(f"{what}.", hint=hint)
+
+
+def spread(of: Totals, losses: Floats) -> tuple[Floats, Counts]:
+    """Lay what each cell's rows lose out over the cells: sums of shape (..., cells), and the cells' truth.
+
+    Cells are put in the order of truth and prediction: then rounding is the same whichever side is called champion.
+    Nothing is laid out by label and label for each resample, which at hundreds of labels would fill gigabytes.
+
+    Args:
+        of: One side's totals.
+        losses: Of one row of each cell, shape (cells,).
+    """
+    order = np.lexsort((of.said, of.truth))
+    return of.weights[..., order] * losses[order], of.truth[order]
+
+
+def sums_by_truth(spent: Floats, truth: Counts, labels: int) -> Floats:
+    """Add up by label of the truth, shape (..., labels); what ``spread`` gives comes in its order."""
+    sums = np.zeros((*spent.shape[:-1], labels))
+    starts = np.flatnonzero(np.diff(truth, prepend=-1))
+    sums[..., truth[starts]] = np.add.reduceat(spent, starts, axis=-1)
+    return sums

@@ -128,7 +128,7 @@ def _draw_difference(record: ComparisonRecord) -> Canvas:
 
 def _draw_contingency(record: ComparisonRecord) -> Canvas:
     """Left: the four counts. Right: McNemar's question, whether the rows that differ split in halves."""
-    table, words = record.contingency, summarise(record)
+    table, words = views.contingency(record), summarise(record)
     canvas = Canvas(960, 226)
     x, y, width, height = 96.0, 52.0, 150.0, 84.0
     canvas.text(x, 16, short(words.sides[1], 36), role="challenger", bold=True)
@@ -158,7 +158,7 @@ def _draw_contingency(record: ComparisonRecord) -> Canvas:
 
 
 def _draw_split(canvas: Canvas, record: ComparisonRecord, left: float) -> None:
-    table, width, top = record.contingency, canvas.width - left, 108.0
+    table, width, top = views.contingency(record), canvas.width - left, 108.0
     if not table.discordant:
         canvas.text(left, top, "No row tells the two apart.", size=13, bold=True)
         return
@@ -172,12 +172,13 @@ def _draw_split(canvas: Canvas, record: ComparisonRecord, left: float) -> None:
     canvas.text(left, top - 14, f"champion {wording.whole(table.champion_only)}", role="champion", bold=True)
     challenger = f"challenger {wording.whole(table.challenger_only)}"
     canvas.text(left + width, top - 14, challenger, role="challenger", align="right", bold=True)
-    test = f"{capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
+    found = views.accuracy_test(record)
+    test = f"{capitalised(found.name)}: {wording.pvalue(found.pvalue)}"
     canvas.text(left, top + 82, test)
 
 
 def _alt_confusion(record: ComparisonRecord) -> str:
-    table, found = record.contingency, views.mistakes(record)
+    table, found = views.contingency(record), views.mistakes(record)
     right = (
         f"The champion is right on {wording.whole(table.both + table.champion_only)} of {wording.whole(table.n)} rows, "
         f"the challenger on {wording.whole(table.both + table.challenger_only)}."
@@ -203,7 +204,7 @@ def _alt_difference(record: ComparisonRecord) -> str:
 
 
 def _alt_contingency(record: ComparisonRecord) -> str:
-    table, test = record.contingency, record.mcnemar
+    table, test = views.contingency(record), views.accuracy_test(record)
     return (
         f"Both sides right on {wording.plural(table.both, 'row')}, only the champion on "
         f"{wording.whole(table.champion_only)}, only the challenger on {wording.whole(table.challenger_only)}, "
@@ -212,7 +213,11 @@ def _alt_contingency(record: ComparisonRecord) -> str:
 
 
 def _has_matrices(record: ComparisonRecord) -> bool:
-    return record.confusion is not None and len(record.outcomes.labels) <= MOST_CLASSES
+    return record.confusion is not None and record.outcomes is not None and len(record.outcomes.labels) <= MOST_CLASSES
+
+
+def _has_pairs(record: ComparisonRecord) -> bool:
+    return record.contingency is not None
 
 
 FIGURES = (
@@ -250,5 +255,6 @@ FIGURES = (
         ),
         alt=_alt_contingency,
         draw=_draw_contingency,
+        applies=_has_pairs,
     ),
 )

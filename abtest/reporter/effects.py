@@ -86,7 +86,7 @@ def _sides(canvas: Canvas, scale: Scale, y: float, row: MetricView) -> None:
 
 
 def _draw_change(record: ComparisonRecord) -> Canvas:
-    rows = sorted(views.metric_views(record), key=lambda row: -(row.percent.value or 0))
+    rows = views.change_views(record)
     pitch, top = 32.0, 14.0
     bottom = top + pitch * len(rows)
     canvas = Canvas(630, bottom + 26)
@@ -106,7 +106,15 @@ def _draw_segments(record: ComparisonRecord) -> Canvas:
     kinds = {row.segment for row in record.segments}
     header = short(shown(kinds.pop())) if len(kinds) == 1 else "segment"
     whole = views.whole_view(record)
-    return _draw_groups(views.segment_views(record), "segment", "segments", header=header, whole=whole, letters=26)
+    return _draw_groups(
+        views.segment_views(record),
+        "segment",
+        "segments",
+        header=header,
+        whole=whole,
+        letters=26,
+        shares=record.task == "classification",
+    )
 
 
 def _draw_groups(
@@ -117,6 +125,7 @@ def _draw_groups(
     header: str | None = None,
     whole: GroupView | None = None,
     letters: int = 18,
+    shares: bool = True,
 ) -> Canvas:
     """Small multiples, a metric each; of many groups the worst and the best, under all rows as a whole."""
     worst, best, left_out = views.ends(groups)
@@ -143,10 +152,13 @@ def _draw_groups(
     for i, name in enumerate(rows[0].effects):
         left = names + 84 + panel * i
         canvas.text(left, 20, name, size=13, bold=True)
-        unit = "points, sorted" if name == sorted_by else "points"
-        canvas.text(left + panel - 24, 20, unit, size=10, role="muted", align="right")
-        scale = Scale(ends, left, left + panel - 76, ticks=5)
-        _effects(canvas, scale, [(y, row.effects[name]) for y, row in placed], top, bottom)
+        told = [word for word, holds in (("points", shares), ("sorted", name == sorted_by)) if holds]
+        canvas.text(left + panel - 24, 20, ", ".join(told), size=10, role="muted", align="right")
+        # Points share one scale; other metrics have a unit each.
+        own = ends if shares else reach([row.effects[name] for row in rows if name in row.effects])
+        scale = Scale(own, left, left + panel - 76, ticks=5 if shares else 3)
+        drawn = [(y, row.effects[name]) for y, row in placed if name in row.effects]
+        _effects(canvas, scale, drawn, top, bottom)
     if left_out:
         y = places[skipped] + (8 if head else 0)
         canvas.boxes([(0, y - pitch / 2 + 2, canvas.width, pitch - 4)], fill="raised")
@@ -166,7 +178,7 @@ def _alt_metrics(record: ComparisonRecord) -> str:
 
 
 def _alt_change(record: ComparisonRecord) -> str:
-    rows = (f"{row.name} {row.relative}" for row in summarise(record).metrics)
+    rows = (f"{row.name} {row.percent.text}" for row in views.change_views(record))
     return "Change of each metric, in percent of the champion's value. " + "; ".join(rows) + "."
 
 
@@ -182,9 +194,13 @@ def _alt_groups(rows: Sequence[GroupView], one: str, many: str) -> str:
     ranking = [(row, row.effects[row.ranked_by]) for row in rows if row.ranked_by in row.effects]
     worse = [f"{row.label} ({row.ranked_by} {effect.text})" for row, effect in ranking if effect.tone == "worse"]
     named = ", ".join(worse[:5]) + (f" and {len(worse) - 5} more" if len(worse) > 5 else "")
-    return f"Effects in points on {wording.plural(len(rows), one, many)}. " + (
+    return f"Effects on {wording.plural(len(rows), one, many)}. " + (
         f"The challenger is worse on {named}." if worse else "It is worse on none."
     )
+
+
+def _has_shares(record: ComparisonRecord) -> bool:
+    return record.task == "classification"
 
 
 def _has_classes(record: ComparisonRecord) -> bool:
@@ -207,6 +223,7 @@ FIGURES = (
         ),
         alt=_alt_metrics,
         draw=_draw_metrics,
+        applies=_has_shares,
     ),
     Figure(
         name="change",
@@ -233,9 +250,9 @@ FIGURES = (
         topic="segments",
         title="In which segments is the challenger worse?",
         caption=(
-            "Effects by segment, in points, the worst first, under those on all rows: ▼ left of zero is worse, ▲ right "
-            "of it better. A filled mark is significant after allowing for the number of segments (Holm), as an "
-            "interval alone is not."
+            "Effects by segment, of shares in points, the worst first, under those on all rows: ▼ is worse, ▲ better; "
+            "of errors less is better. A filled mark is significant after allowing for the number of segments (Holm), "
+            "as an interval alone is not."
         ),
         alt=_alt_segments,
         draw=_draw_segments,

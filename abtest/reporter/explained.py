@@ -9,12 +9,13 @@ from abtest import wording
 from abtest.evaluator import FEW_ROWS
 from abtest.evaluator.scores import EVERY_CLASS
 from abtest.metrics.catalogue import in_text, title, unit
-from abtest.reporter import summary
+from abtest.reporter import summary, views
 from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from abtest.labels import Task
     from abtest.metrics.classification import Average
     from abtest.policy import Policy
     from abtest.record import ComparedModel, ComparisonRecord
@@ -33,6 +34,10 @@ _METHODS: dict[McNemarMethod, tuple[str, str]] = {
         "Its p-value is the chi-square approximation with continuity correction.",
         "McNemar (1947), Psychometrika 12:153. Edwards (1948), Psychometrika 13:185.",
     ),
+}
+_SAYS_NOTHING: dict[Task, str] = {
+    "classification": ("rows on which both are right, or both wrong, say nothing about which one is better"),
+    "regression": "what makes a row hard for both says nothing about which one is better",
 }
 _AVERAGES: dict[Average, str] = {
     "macro": "the plain mean over the classes of the truth: a rare class counts as much as a frequent one",
@@ -86,25 +91,92 @@ def provenance(record: ComparisonRecord) -> tuple[Fact, ...]:
 
 
 def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
-    settings, policy = record.settings, record.settings.policy
-    level = f"{100 * policy.confidence:g} %"
+    policy = record.settings.policy
     yield Paragraph(
         term="The same rows for both",
         text=(
             "Champion and challenger were asked about the same rows. Such a paired comparison is far sharper than two "
-            "separate tests: rows on which both are right, or both wrong, say nothing about which one is better. An "
-            "effect is challenger minus champion, in percentage points. " + _independent(record)
+            f"separate tests: {_SAYS_NOTHING[record.task]}. An "
+            f"effect is challenger minus champion{_in_points(record)}. " + _independent(record)
         ),
     )
+    yield from _of_errors(record) if record.task == "regression" else _of_classes(record)
+    if record.power is not None:
+        yield Paragraph(
+            term="Were these rows enough?",
+            text=(
+                f"{summary.enough(record)} This is reckoned from {_spread(record)}, and never from the difference that "
+                "was observed."
+            ),
+            references=""
+            if record.power.discordance is None
+            else "Connor (1987), Biometrics 43:207, refined by exact power.",
+        )
+    if record.segments:
+        yield Paragraph(
+            term="Segments",
+            text=(
+                f"Each segment's rows were evaluated like all rows{_own_classes(record)}. The adjusted p-values (Holm) "
+                "allow for all segments together, within each metric; the intervals do not. Numbers of many values "
+                "were cut at their quartiles."
+            ),
+            references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
+        )
+    if policy.costs:
+        yield Paragraph(
+            term="Cost per row",
+            text=(
+                "The mean of what each prediction costs by the policy's cost matrix, resampled as other metrics are."
+            ),
+        )
+    yield Paragraph(term="The verdict", text=_verdict(policy))
+    if policy.guardrails:
+        yield Paragraph(
+            term="Guardrails",
+            text=(
+                "A guardrail can only make the verdict less favourable. One that must be proved not worse holds when "
+                "the interval excludes a loss beyond its margin, and what is not proved fails; one that must not be "
+                "proved worse fails only on a loss beyond its margin that is proved. Since every guardrail has to "
+                "hold, none of their intervals is adjusted for their number. One that could not be evaluated fails."
+            ),
+            references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
+        )
+
+
+def _spread(record: ComparisonRecord) -> str:
+    if record.power is not None and record.power.discordance is None:
+        return "the width of the interval"
+    return "how many rows tell the two sides apart"
+
+
+def _of_errors(record: ComparisonRecord) -> Iterator[Paragraph]:
+    """How the errors of a regression were compared."""
+    yield _test_of_errors(record)
+    yield _errors(record)
+    if record.bayes is not None:
+        yield Paragraph(
+            term="What to believe of it",
+            text=(
+                "The probabilities that the challenger is better are the Bayesian bootstrap of the same rows: any "
+                "share of each is possible a priori. They stand beside the test and decide nothing."
+            ),
+            references="Rubin (1981), Annals of Statistics 9:130.",
+        )
+
+
+def _of_classes(record: ComparisonRecord) -> Iterator[Paragraph]:
+    """How classes were compared."""
+    settings, level = record.settings, f"{100 * record.settings.policy.confidence:g} %"
     yield _test(record)
     if record.bayes is not None:
+        exactly = "That it is better has exactly one minus the one-sided mid-p value for a probability. "
         yield Paragraph(
             term="What to believe of it",
             text=(
                 "The probabilities that the challenger is better are the Bayesian reading of the same table: every "
                 "share of the cells is possible a priori, with one row imagined on either side of the disagreement. "
-                "That it is better has exactly one minus the one-sided mid-p value for a probability. It stands "
-                "beside the test and decides nothing."
+                f"{exactly if record.settings.policy.decisive == 'accuracy' else ''}It stands beside the test and "
+                "decides nothing."
             ),
             references="Rubin (1981), Annals of Statistics 9:130. Altham (1969), J. R. Statist. Soc. B 31:261.",
         )
@@ -116,17 +188,6 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
                 f"Intervals made this way hold the true effect {level} of the time."
             ),
             references="Tango (1998), Statistics in Medicine 17:891.",
-        )
-    if record.power is not None:
-        yield Paragraph(
-            term="Were these rows enough?",
-            text=(
-                f"{summary.enough(record)} This is reckoned from how many rows tell the two sides apart, and never "
-                "from the difference that was observed."
-            ),
-            references=""
-            if record.power.discordance is None
-            else "Connor (1987), Biometrics 43:207, refined by exact power.",
         )
     if len(record.metrics) > 1:
         yield Paragraph(
@@ -165,35 +226,6 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
         )
-    if record.segments:
-        yield Paragraph(
-            term="Segments",
-            text=(
-                "Each segment's rows were evaluated like all rows, and averages run over the classes of the segment's "
-                "own truth. The adjusted p-values (Holm) allow for all segments together, within each metric; the "
-                "intervals do not. Numbers of many values were cut at their quartiles."
-            ),
-            references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
-        )
-    if policy.costs:
-        yield Paragraph(
-            term="Cost per row",
-            text=(
-                "The mean of what each prediction costs by the policy's cost matrix, resampled as other metrics are."
-            ),
-        )
-    yield Paragraph(term="The verdict", text=_verdict(policy))
-    if policy.guardrails:
-        yield Paragraph(
-            term="Guardrails",
-            text=(
-                "A guardrail can only make the verdict less favourable. One that must be proved not worse holds when "
-                "the interval excludes a loss beyond its margin, and what is not proved fails; one that must not be "
-                "proved worse fails only on a loss beyond its margin that is proved. Since every guardrail has to "
-                "hold, none of their intervals is adjusted for their number. One that could not be evaluated fails."
-            ),
-            references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
-        )
 
 
 def _drawn(record: ComparisonRecord) -> str:
@@ -206,26 +238,84 @@ def _independent(record: ComparisonRecord) -> str:
     return "Rows are taken to be independent." if record.data.unit is None else "Units are taken to be independent."
 
 
+def _in_points(record: ComparisonRecord) -> str:
+    return ", in percentage points" if record.task == "classification" else ""
+
+
+def _own_classes(record: ComparisonRecord) -> str:
+    if record.task == "regression":
+        return ""
+    return ", and averages run over the classes of the segment's own truth"
+
+
+def _test_of_errors(record: ComparisonRecord) -> Paragraph:
+    row = record.evaluation.tested
+    if record.data.unit is not None:
+        how = (
+            "Rows of one unit depend on each other, so the differences are summed by unit, and the spread between "
+            "units is what the test uses."
+        )
+    else:
+        how = (
+            "The paired t test asks whether their mean is zero: on every row one model's error stands beside the "
+            "other's."
+        )
+    found = "" if row.statistic is None else f" Here t is {row.statistic:.2f}."
+    return Paragraph(
+        term="Are the errors different?",
+        text=(
+            "RMSE is lower where the squared errors are smaller on average, so the differences of the squared errors "
+            f"are tested, row by row. {how}{found} It takes enough rows for a mean of squared errors to be normal: "
+            "more where a few errors are very large."
+        ),
+        references=(
+            "Student (1908), Biometrika 6:1. Diebold & Mariano (1995), Journal of Business & Economic Statistics "
+            "13:253."
+        ),
+    )
+
+
+def _errors(record: ComparisonRecord) -> Paragraph:
+    settings = record.settings
+    drawn = "whole units" if record.data.unit is not None else "the rows"
+    return Paragraph(
+        term="How large is the difference?",
+        text=(
+            "An error is prediction minus truth. MAE is the mean of its size, RMSE the root of its mean square, bias "
+            "its mean, and R² the share of the truth's variance that is explained. The interval of a mean is that of "
+            f"the paired t test; those of RMSE and R² come from a paired bootstrap: {drawn} were drawn anew "
+            f"{wording.whole(settings.resamples)} times, with replacement, both sides together. A bias improves as it "
+            "comes nearer to 0; its p-value is the larger of two, of equal and of opposite mean errors, as either "
+            "would make both biases of one size."
+        ),
+        references=(
+            "Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 13.3. Berger (1982), "
+            "Technometrics 24:295, for the bias."
+        ),
+    )
+
+
 def _test(record: ComparisonRecord) -> Paragraph:
-    if record.mcnemar.method == "by unit":
+    found = views.accuracy_test(record)
+    if found.method == "by unit":
         return Paragraph(
             term="Is the accuracy different?",
             text=(
                 "Rows of one unit depend on each other, so units are compared: each by the rows that only the "
                 "challenger gets right, less those that only the champion does. Were the two equally accurate, these "
-                f"differences would be zero on average. The chi-square is {record.mcnemar.statistic:.2f} (1 degree of "
+                f"differences would be zero on average. The chi-square is {found.statistic:.2f} (1 degree of "
                 "freedom); its interval uses the spread between units, and the bootstrap draws whole units."
             ),
             references="Eliasziw & Donner (1991), Statistics in Medicine 10:1981.",
         )
-    how, source = _METHODS[record.mcnemar.method]
+    how, source = _METHODS[found.method]
     return Paragraph(
         term="Is the accuracy different?",
         text=(
             "McNemar's test looks at the rows on which exactly one side is right. Were the two equally accurate, each "
             "would be the right one about half the time; p is the probability of a split at least as uneven as this "
             f"one. {how} The chi-square with continuity correction is "
-            f"{record.mcnemar.statistic:.2f} (1 degree of freedom)."
+            f"{found.statistic:.2f} (1 degree of freedom)."
         ),
         references=source,
     )
@@ -250,11 +340,13 @@ def _verdict(policy: Policy) -> str:
             f"Without a significant difference in {metric} (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE, "
             "with one PROMOTE if the challenger is better and KEEP_CHAMPION if it is worse."
         )
+    name = in_text(policy.decisive)
+    rose, not_rise = ("rose", "rise") if policy.task == "classification" else ("fell", "fall")
     return (
-        f"Without a significant difference in accuracy (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
-        f"With one it is PROMOTE if accuracy rose and at least {100 * policy.promote_share:g} % of the metrics "
+        f"Without a significant difference in {name} (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
+        f"With one it is PROMOTE if {name} {rose} and at least {100 * policy.promote_share:g} % of the metrics "
         f"improved, else CONDITIONAL if at least {100 * policy.conditional_share:g} % improved, else "
-        "KEEP_CHAMPION. CONDITIONAL is never carried out automatically where accuracy did not rise."
+        f"KEEP_CHAMPION. CONDITIONAL is never carried out automatically where {name} did not {not_rise}."
     )
 
 
@@ -289,13 +381,14 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield from _test_set(record)
     yield from _footprint(record)
     metrics = ", ".join(title(name) for name in settings.policy.metrics)
-    yield Fact(term="Metrics", text=f"{metrics}; {settings.average} averages{_positive(record)}")
+    averages = f"; {settings.average} averages{_positive(record)}" if record.task == "classification" else ""
+    yield Fact(term="Metrics", text=f"{metrics}{averages}")
     yield Fact(
         term="Policy",
         text=(
             f"{_rule(settings.policy)}; confidence {100 * settings.policy.confidence:g} %; "
             f"{wording.plural(len(settings.policy.guardrails), 'guardrail')}; "
-            f"McNemar {settings.policy.method}; digest {source.policy_digest}"
+            f"{_form(record)}digest {source.policy_digest}"
         ),
     )
     yield Fact(term="Resamples and seed", text=f"{wording.whole(settings.resamples)}, seed {settings.seed}")
@@ -333,6 +426,10 @@ def _test_set(record: ComparisonRecord) -> Iterator[Fact]:
         yield Fact(term="Packages that differ", text="; ".join(found_apart.packages) or "none")
 
 
+def _form(record: ComparisonRecord) -> str:
+    return f"McNemar {record.settings.policy.method}; " if record.task == "classification" else ""
+
+
 def _footprint(record: ComparisonRecord) -> Iterator[Fact]:
     for what, pair, write in (
         ("Prediction time per row", record.evaluation.latency, wording.duration),
@@ -355,7 +452,7 @@ def _model(model: ComparedModel) -> str:
 
 def _positive(record: ComparisonRecord) -> str:
     settings = record.settings
-    if settings.average != "binary":
+    if settings.average != "binary" or record.outcomes is None:
         return ""
     return (
         f", positive class {shown(max(record.outcomes.labels) if settings.pos_label is None else settings.pos_label)}"

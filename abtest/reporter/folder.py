@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import InvalidInputError
-from abtest.reporter import html, markdown
+from abtest.record import ComparisonsRecord
+from abtest.reporter import forest, html, markdown, sentences, several
 from abtest.reporter.summary import summarise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abtest.record import ComparisonRecord
     from abtest.reporter.figures import Drawn
+
+    Record: TypeAlias = ComparisonRecord | ComparisonsRecord
 
 
 def prepare(parent: Path) -> None:
@@ -32,11 +39,11 @@ def prepare(parent: Path) -> None:
         raise InvalidInputError(f"output {parent} cannot be written: permission denied.")
 
 
-def write(record: ComparisonRecord, parent: Path, *, figures: bool = True) -> Path:
+def write(record: Record, parent: Path, *, figures: bool = True) -> Path:
     """Write ``report.html``, ``comparison.json``, ``summary.md`` and ``figures/*.png`` to a new folder.
 
     Args:
-        record: What to report.
+        record: What to report: one comparison, or several, whose figures have a folder for each challenger.
         parent: The folder is made in here, named after the models and the time.
         figures: Draw them; without, the HTML has tables alone.
 
@@ -61,13 +68,13 @@ def write(record: ComparisonRecord, parent: Path, *, figures: bool = True) -> Pa
             shutil.rmtree(part, ignore_errors=True)
 
 
-def page(record: ComparisonRecord, path: Path | None, *, figures: bool = True) -> str:
+def page(record: Record, path: Path | None, *, figures: bool = True) -> str:
     """Render the HTML page, and write it whole if a path is given.
 
     Raises:
         InvalidInputError: The path cannot be written.
     """
-    text = html.render(record, figures=_drawn(record) if figures else ())
+    text = _page(record, _drawn(record) if figures else ())
     if path is not None:
         prepare(path.parent)
         part = path.with_name(f".{path.name}.part")
@@ -82,21 +89,54 @@ def page(record: ComparisonRecord, path: Path | None, *, figures: bool = True) -
     return text
 
 
-def _drawn(record: ComparisonRecord) -> tuple[Drawn, ...]:
+def _drawn(record: Record) -> tuple[tuple[Drawn, ...], ...]:
+    """Draw the figures of each comparison."""
     from abtest.reporter.figures import render  # noqa: PLC0415 - a report of tables does not pay for matplotlib
 
-    return render(record)
+    return tuple(render(one) for one in (record.comparisons if isinstance(record, ComparisonsRecord) else [record]))
 
 
-def _fill(folder: Path, record: ComparisonRecord, *, figures: bool) -> None:
+def _page(record: Record, drawn: Sequence[Sequence[Drawn]]) -> str:
+    if isinstance(record, ComparisonsRecord):
+        return html.render_several(record, figures=drawn)
+    return html.render(record, figures=drawn[0] if drawn else ())
+
+
+def _fill(folder: Path, record: Record, *, figures: bool) -> None:
     drawn = _drawn(record) if figures else ()
-    if drawn:
-        (folder / "figures").mkdir()
-        for figure in drawn:
-            (folder / "figures" / f"{figure.name}.png").write_bytes(figure.png)
-    (folder / "report.html").write_text(html.render(record, figures=drawn), encoding="utf-8")
+    if isinstance(record, ComparisonsRecord):
+        note = markdown.render_several(several.summarise(record))
+        if drawn:
+            _paint(folder / "figures", forest.drawn(record))
+            for name, own in zip(_folders(record), drawn, strict=True):
+                _paint(folder / "figures" / name, own)
+    else:
+        note = markdown.render(summarise(record))
+        if drawn:
+            _paint(folder / "figures", drawn[0])
+    (folder / "report.html").write_text(_page(record, drawn), encoding="utf-8")
     (folder / "comparison.json").write_text(record.to_json() + "\n", encoding="utf-8")
-    (folder / "summary.md").write_text(markdown.render(summarise(record)), encoding="utf-8")
+    (folder / "summary.md").write_text(note, encoding="utf-8")
+
+
+def _paint(folder: Path, drawn: Sequence[Drawn]) -> None:
+    folder.mkdir()
+    for figure in drawn:
+        (folder / f"{figure.name}.png").write_bytes(figure.png)
+
+
+def _folders(record: ComparisonsRecord) -> list[str]:
+    """Name a folder for each challenger after it: of a name, what means nothing in a path; each another, in any case.
+
+    Windows and macOS take "V2" and "v2" for one.
+    """
+    found: list[str] = []
+    for name in sentences.names_of(record):
+        plain = re.sub(r"[^\w.]+", "-", name)[-60:].strip("-.") or "challenger"
+        taken = {other.casefold() for other in found} | {f"{forest.NAME}.png"}
+        numbered = (plain if number == 1 else f"{plain}-{number}" for number in itertools.count(1))
+        found.append(next(one for one in numbered if one.casefold() not in taken))
+    return found
 
 
 def _rename(part: Path, parent: Path, name: str) -> Path:

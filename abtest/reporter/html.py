@@ -10,13 +10,13 @@ import jinja2
 from markupsafe import Markup
 
 from abtest import wording
-from abtest.reporter import explained, palette, views
+from abtest.reporter import explained, forest, palette, several, views
 from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, capitalised, cleaned, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.record import ComparisonRecord
+    from abtest.record import ComparisonRecord, ComparisonsRecord
     from abtest.reporter.figures import Drawn
 
 MOST_CLASSES_OPEN = 50  # a longer table waits folded
@@ -32,9 +32,52 @@ def render(record: ComparisonRecord, figures: Sequence[Drawn] = ()) -> str:
         record: What to tell.
         figures: What ``figures.render`` made of the same record; without any, the page has tables alone.
     """
-    mistakes = views.mistakes(record)
-    matrices = views.matrices(record) if len(record.outcomes.labels) <= MOST_CLASSES_IN_A_TABLE else None
     return _environment().get_template("report.html.j2").render(
+        summary=summarise(record),
+        record=record,
+        body=_body(record, figures),
+        abtest_version=record.provenance.abtest_version,
+    )  # fmt: skip
+
+
+def render_several(record: ComparisonsRecord, figures: Sequence[Sequence[Drawn]] = ()) -> str:
+    """Render one page of several challengers, each with its ordinary report.
+
+    Args:
+        record: What to tell.
+        figures: What ``figures.render`` made of each comparison; without any, the page has tables alone.
+    """
+    found = figures or [() for _ in record.comparisons]
+    return _environment().get_template("several.html.j2").render(
+        summary=several.summarise(record),
+        drawn=forest.drawn(record) if figures else (),
+        bodies=[
+            _body(one, drawn, within=f"challenger-{i}")
+            for i, (one, drawn) in enumerate(zip(record.comparisons, found, strict=True), start=1)
+        ],
+        abtest_version=record.comparisons[0].provenance.abtest_version,
+    )  # fmt: skip
+
+
+def fragment(record: ComparisonRecord) -> str:
+    """Render verdict, reasons and metrics for a notebook's cell, on whatever background it has."""
+    return _environment().get_template("fragment.html.j2").render(summary=summarise(record))
+
+
+def fragment_of_several(record: ComparisonsRecord) -> str:
+    """Render verdict, challengers and reasons for a notebook's cell, likewise."""
+    return _environment().get_template("fragment_several.html.j2").render(summary=several.summarise(record))
+
+
+def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") -> Markup:
+    """Render all that is said of one comparison; on a page of several, ``within`` begins its ids."""
+    mistakes = views.mistakes(record)
+    labels = record.outcomes.labels if record.outcomes is not None else ()
+    matrices = views.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
+    text = _environment().get_template("body.html.j2").render(
+        at=f"{within}-" if within else "",
+        within=f"{within}-name " if within else "",
+        level=3 if within else 2,
         summary=summarise(record),
         record=record,
         figures=figures,
@@ -44,13 +87,10 @@ def render(record: ComparisonRecord, figures: Sequence[Drawn] = ()) -> str:
         mistakes=mistakes[: views.MOST_MISTAKES],
         mistakes_left_out=max(0, len(mistakes) - views.MOST_MISTAKES),
         matrices=matrices,
-        folded=len(record.outcomes.labels) > MOST_CLASSES_OPEN,
+        folded=len(labels) > MOST_CLASSES_OPEN,
+        bands=views.band_views(record),
     )  # fmt: skip
-
-
-def fragment(record: ComparisonRecord) -> str:
-    """Render verdict, reasons and metrics for a notebook's cell, on whatever background it has."""
-    return _environment().get_template("fragment.html.j2").render(summary=summarise(record))
+    return Markup(text)  # noqa: S704 - a template of ours has escaped everything in it
 
 
 def aligned(numbers: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHARACTER = 6.6  # pixels, of a wide letter at size 11
 _NOISE = 1e-9
+_LEAST_WRITTEN, _MOST_WRITTEN = 0.001, 100_000  # beyond, ticks are powers of ten
 _PLACES = 24  # tried each way for a box
 _CLEAR = 16.0  # pixels, beyond which farther from a line is no better
 
@@ -56,6 +57,9 @@ def tick_texts(ticks: Sequence[float]) -> list[str]:
         >>> tick_texts([-2.5, 0.0, 2.5])
         ['−2.5', '0.0', '+2.5']
     """
+    most = max(map(abs, ticks), default=0.0)
+    if most and not _LEAST_WRITTEN <= most < _MOST_WRITTEN:
+        return [f"{tick:+.2g}".replace("-", wording.MINUS) if tick else "0" for tick in ticks]
     digits = next((d for d in range(4) if all(abs(tick - round(tick, d)) < _NOISE for tick in ticks)), 4)
     return [wording.signed(tick, digits) for tick in ticks]
 

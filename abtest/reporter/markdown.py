@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from abtest.reporter.several import SeveralSummary, WrittenChallenger
     from abtest.reporter.summary import Summary, WrittenGroup
 
 _SEGMENTS = 5  # of each kind
@@ -34,10 +35,48 @@ def render(summary: Summary) -> str:
     ]
     for name, groups in summary.segments.items():
         lines += ["", *_segments(name, groups, summary)]
-    notes = (*summary.notices, *summary.skipped)
-    if notes:
-        lines += ["", *(f"> {escaped(note)}  " for note in notes)]
+    lines += _quoted((*summary.notices, *summary.skipped))
     return "\n".join(lines) + "\n"
+
+
+def render_several(summary: SeveralSummary) -> str:
+    """Write verdict, a table of the challengers, what is to be said of all of them, and each one's reasons."""
+    sides = escaped(summary.metric), "verdict", escaped(summary.champion), "challenger"
+    headers = (*sides, summary.effect_header, "interval", "p", "held against")
+    lines = [
+        f"## {escaped(summary.title)}: {summary.verdict}",
+        "",
+        f"**{escaped(summary.headline)}** {escaped(summary.advice)}",
+        "",
+        f"| {' | '.join(headers)} |",
+        "|:--|:--|--:|--:|--:|--:|--:|--:|",
+        *(_challenger(row) for row in summary.rows),
+        "",
+        *(f"- {escaped(said)}" for said in (*summary.rivals, *summary.about_all)),
+        *_quoted(summary.notices),
+    ]
+    for row in summary.rows:
+        lines += ["", f"### {escaped(row.name)}: {row.part.verdict}", "", *_brief_reasons(row), *_quoted(row.notices)]
+    return "\n".join(lines) + "\n"
+
+
+def _challenger(row: WrittenChallenger) -> str:
+    name = f"**{escaped(row.name)}**, recommended" if row.recommended else escaped(row.name)
+    return (
+        f"| {name} | {row.part.verdict_mark} {row.part.verdict} | {row.champion} | {row.challenger} "
+        f"| {row.mark} {row.effect} | {row.interval} | {escaped(row.pvalue)} | {escaped(row.level)} |"
+    )
+
+
+def _brief_reasons(row: WrittenChallenger) -> list[str]:
+    """All reasons of the recommended challenger; of others, those that do not hold."""
+    unmet = [reason for reason in row.part.reasons if not reason.held]
+    told = row.part.reasons if row.recommended or not unmet else unmet
+    return [f"- {'✓' if reason.held else '✗'} {escaped(reason.text)}" for reason in told]
+
+
+def _quoted(notes: Sequence[str]) -> list[str]:
+    return ["", *(f"> {escaped(note)}  " for note in notes)] if notes else []
 
 
 def _segments(name: str, groups: Sequence[WrittenGroup], summary: Summary) -> Iterator[str]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abtest import tracking
-from abtest.reporter import folder, markdown
+from abtest.reporter import folder, markdown, several
 from abtest.reporter.summary import summarise
 
 if TYPE_CHECKING:
-    from abtest.record import ComparisonRecord
+    from abtest.record import ComparisonRecord, ComparisonsRecord
     from abtest.registry import Registry
 
 
@@ -33,18 +33,49 @@ def log(
     Raises:
         BackendError: MLflow does not take it.
     """
+    return _log(record, registry, experiment, report=report, figures=figures)
+
+
+def log_several(
+    record: ComparisonsRecord, registry: Registry, *, experiment: str, report: Path | None = None, figures: bool = True
+) -> tuple[str, tuple[str, ...]]:
+    """Log several challengers as one run with their report, and within it one run for each.
+
+    Returns:
+        The outer run's id, and each challenger's, in order.
+
+    Raises:
+        BackendError: MLflow does not take it.
+    """
+    note = markdown.render_several(several.summarise(record))
+    tags = {"abtest.kind": "comparisons", "abtest.verdict": str(record.verdict), "mlflow.note.content": note}
+    if record.model_name:
+        tags["abtest.model_name"] = record.model_name
+    with tracking.open_run(registry.client, experiment, record.name, tags) as run:
+        _artifacts(run, record, report, figures=figures)
+        own = tuple(_log(one, registry, experiment, within=run.run_id, figures=False) for one in record.comparisons)
+    return run.run_id, own
+
+
+def _log(
+    record: ComparisonRecord,
+    registry: Registry,
+    experiment: str,
+    *,
+    report: Path | None = None,
+    figures: bool = True,
+    within: str | None = None,
+) -> str:
     tags = {"abtest.kind": "comparison", **record.tags, "mlflow.note.content": markdown.render(summarise(record))}
+    if within is not None:
+        tags["mlflow.parentRunId"] = within
     with tracking.open_run(registry.client, experiment, record.name, tags) as run:
         run.metrics(_metrics(record))
         run.params(_params(record))
         if record.data.digest:
             name = Path(record.data.path).name
             run.dataset(tracking.LoggedDataset(name=name, digest=record.data.digest, source=record.data.path))
-        if report is not None:
-            run.artifacts(report)
-        else:
-            with tempfile.TemporaryDirectory() as scratch:
-                run.artifacts(folder.write(record, Path(scratch), figures=figures))
+        _artifacts(run, record, report, figures=figures)
     for role, side in (("champion", record.champion), ("challenger", record.challenger)):
         if side.version is not None and record.model_name is not None and side.is_version_of(record.model_name):
             told = {
@@ -56,8 +87,21 @@ def log(
     return run.run_id
 
 
+def _artifacts(
+    run: tracking.OpenRun, record: ComparisonRecord | ComparisonsRecord, report: Path | None, *, figures: bool
+) -> None:
+    """Log the report as it was written, or write one for it."""
+    if report is not None:
+        run.artifacts(report)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        run.artifacts(folder.write(record, Path(scratch), figures=figures))
+
+
 def _metrics(record: ComparisonRecord) -> dict[str, float]:
-    values = {"mcnemar.pvalue": record.mcnemar.pvalue, "mcnemar.statistic": record.mcnemar.statistic}
+    test, values = record.mcnemar, {}
+    if test is not None:
+        values = {"mcnemar.pvalue": test.pvalue, "mcnemar.statistic": test.statistic}
     for row in record.metrics:
         values[f"champion.{row.metric}"] = row.champion
         values[f"challenger.{row.metric}"] = row.challenger

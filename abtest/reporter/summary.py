@@ -14,7 +14,6 @@ from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
 from abtest.metrics.catalogue import in_text, title, unit
-from abtest.stats.resampling import NOISE
 from abtest.wording import Unit
 
 if TYPE_CHECKING:
@@ -135,7 +134,14 @@ class Summary:
     @property
     def effect_header(self) -> str:
         """What stands above the effects."""
-        return "effect, points" if all(row.unit == "share" for row in self.metrics) else "effect (of shares, in points)"
+        shares = [row.unit == "share" for row in self.metrics]
+        return "effect, points" if all(shares) else "effect (of shares, in points)" if any(shares) else "effect"
+
+    @property
+    def effects_are(self) -> str:
+        """What effects are, in a sentence."""
+        points = any(row.unit == "share" for row in self.metrics)
+        return f"Effects are challenger − champion{'; of shares, in percentage points' if points else ''}."
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -146,7 +152,6 @@ class Summary:
 
 def summarise(record: ComparisonRecord) -> Summary:
     """Put a comparison into words."""
-    accuracy = record.evaluation.metric("accuracy")
     return Summary(
         title=cleaned(
             f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}"
@@ -155,8 +160,8 @@ def summarise(record: ComparisonRecord) -> Summary:
         verdict_title=VERDICT_TITLES[record.decision.verdict],
         verdict_mark=VERDICT_MARKS[record.decision.verdict],
         headline=_headline(record),
-        advice=_advice(record, accuracy),
-        tone=_verdict_tone(record.decision.verdict),
+        advice=_advice(record),
+        tone=verdict_tone(record.decision.verdict),
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
         decisive=title(record.settings.policy.decisive),
@@ -197,7 +202,7 @@ def tone_of(row: MetricRow) -> Tone:
     """Whether the challenger is better; a difference that is only floating noise is none."""
     if row.improved:
         return "better"
-    return "worse" if row.improvement < -NOISE else "same"
+    return "worse" if row.worsened else "same"
 
 
 def shown(label: Label) -> str:
@@ -290,7 +295,8 @@ def _asked(record: ComparisonRecord) -> list[Reason]:
     return sorted(asked, key=lambda reason: reason.rule == "guardrail" and reason.held)  # what holds can wait
 
 
-def _verdict_tone(verdict: Verdict) -> Tone:
+def verdict_tone(verdict: Verdict) -> Tone:
+    """How a verdict looks on the challenger."""
     tones: dict[Verdict, Tone] = {Verdict.PROMOTE: "better", Verdict.KEEP_CHAMPION: "worse"}
     return tones.get(verdict, "same")
 
@@ -298,7 +304,7 @@ def _verdict_tone(verdict: Verdict) -> Tone:
 def _headline(record: ComparisonRecord) -> str:
     decision, policy = record.decision, record.settings.policy
     found = record.evaluation.find(policy.decisive)
-    row = found or record.evaluation.metric("accuracy")
+    row = found or record.evaluation.tested
     rates = _rates(row, wording.plural(record.data.n, "row"))
     verdict = decision.verdict
     if found is None:
@@ -318,7 +324,8 @@ def _headline(record: ComparisonRecord) -> str:
             else f"The champion should stay: {rates}."
         )
     if row.improvement < 0:
-        return f"The challenger is significantly worse on accuracy, though other metrics improved: {rates}."
+        name = in_text(row.metric)
+        return f"The challenger is significantly worse on {name}, though other metrics improved: {rates}."
     return f"The challenger is better on some metrics and not on others: {rates}."
 
 
@@ -338,17 +345,21 @@ def _rates(row: MetricRow, rows: str) -> str:
 
 
 def belief(record: ComparisonRecord) -> str:
-    """Say what to believe of the challenger's accuracy, where that is known."""
-    read = record.bayes
+    """Say what to believe of the metric that the verdict hangs on, where that is known."""
+    read, metric = record.bayes, record.settings.policy.decisive
     if read is None:
         return ""
-    margin = wording.size(read.margin, "share")
-    said = (
-        f"Given these rows, the challenger is more accurate with probability {wording.percent(read.better)}, and by "
-        f"more than {margin} with probability {wording.percent(read.better_by_margin)}. Should it be promoted, the "
-        f"accuracy to be lost is {wording.size(read.expected_loss, 'share')} on average."
+    kind, name = unit(metric), in_text(metric)
+    better = "is more accurate" if metric == "accuracy" else f"is better on {name}"
+    by_more = (
+        f"by more than {wording.size(read.margin, kind)} with probability {wording.percent(read.better_by_margin)}"
     )
-    if record.contingency.discordant < _FEW_DISCORDANT:
+    said = (
+        f"Given these rows, the challenger {better} with probability {wording.percent(read.better)}"
+        f"{f', and {by_more}' if read.margin else ''}. Should it be promoted, the {name} to be lost is "
+        f"{wording.size(read.expected_loss, kind)} on average."
+    )
+    if record.contingency is not None and record.contingency.discordant < _FEW_DISCORDANT:
         said += (
             f" With fewer than {_FEW_DISCORDANT} rows to tell the two apart, that is mostly what was assumed before."
         )
@@ -383,10 +394,10 @@ def enough(record: ComparisonRecord) -> str:
     )
 
 
-def _advice(record: ComparisonRecord, accuracy: MetricRow) -> str:
+def _advice(record: ComparisonRecord) -> str:
     verdict, guarded = record.decision.verdict, record.decision.verdict is not record.decision.by_rule
     if verdict is Verdict.CONDITIONAL:
-        if accuracy.improvement < 0:
+        if record.evaluation.tested.improvement < 0:
             return "It is never promoted automatically; somebody has to decide that this trade is wanted."
         what = "what the guardrail warns of can be lived with" if guarded else "what improved is worth what did not"
         return f"Somebody has to decide whether {what}."

@@ -11,15 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest import wording
-from abtest.evaluator import FEW_ROWS
+from abtest.errors import NotApplicableError
+from abtest.evaluator import FEW_ROWS, NOT_ESTIMABLE
 from abtest.metrics.catalogue import title, unit
-from abtest.reporter.summary import Tone, segments_of, shown, tone_of, write_row
+from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, Tone, segments_of, shown, tone_of, write_row
+from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.evaluator import MetricRow
+    from abtest.metrics.residuals import ErrorBand
+    from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.record import ComparisonRecord
+    from abtest.stats.mcnemar import McNemar
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 MOST_MISTAKES = 20
 MOST_CLASSES_DRAWN = 24
+_NEAR_ZERO = ("bias", "r2")
 _SORTED_BY = ("f1", "recall", "precision")  # of the metrics a class has, the first of these ranks it
 
 
@@ -61,7 +67,7 @@ class MetricView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A class or a segment with its effects by metric, in points."""
+    """A class or a segment with its effects by metric: of shares, in points."""
 
     label: str
     n: int
@@ -99,6 +105,31 @@ class Matrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BandView:
+    """Rows whose truth lies in one range, as they are printed: the mean absolute error of both sides on them."""
+
+    range: str
+    n: str
+    champion: str
+    challenger: str
+    effect: str
+    interval: str
+    pvalue: str
+    tone: Tone
+    sure: bool
+
+    @property
+    def mark(self) -> str:
+        """The tone as a shape, for readers without colour."""
+        return TONE_MARKS[self.tone]
+
+    @property
+    def word(self) -> str:
+        """The tone as a word, for readers who listen."""
+        return TONE_WORDS[self.tone]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
     """Rows of one class taken for another, by each side."""
 
@@ -126,6 +157,13 @@ def metric_views(record: ComparisonRecord, *, shares_only: bool = False) -> list
     kept = [row for row in record.metrics if not shares_only or unit(row.metric) == "share"]
     rows = sorted(kept, key=lambda row: -row.improvement)
     return [_metric_view(row, record.settings.policy.alpha) for row in rows]
+
+
+def change_views(record: ComparisonRecord) -> list[MetricView]:
+    """Lay out the metrics whose change in percent means something, the largest first: a bias or R² may be near 0."""
+    rows = [row for row in record.metrics if row.metric not in _NEAR_ZERO]
+    found = [_metric_view(row, record.settings.policy.alpha) for row in rows]
+    return sorted(found, key=lambda view: -(view.percent.value or 0))
 
 
 def class_views(record: ComparisonRecord) -> list[GroupView]:
@@ -161,13 +199,18 @@ def ends(classes: Sequence[GroupView]) -> tuple[Sequence[GroupView], Sequence[Gr
 
 
 def matrices(record: ComparisonRecord) -> Matrices:
-    """Lay out both confusion matrices; with hundreds of classes they are large."""
-    champion, challenger = record.outcomes.confusion("champion"), record.outcomes.confusion("challenger")
+    """Lay out both confusion matrices; with hundreds of classes they are large.
+
+    Raises:
+        NotApplicableError: It is a regression.
+    """
+    outcomes = _table(record)
+    champion, challenger = outcomes.confusion("champion"), outcomes.confusion("challenger")
     difference = challenger - champion
     signed = np.where(np.eye(len(champion), dtype=np.bool_), difference, -difference)
     rows = np.maximum(champion.sum(axis=1, keepdims=True), 1)  # both sides were asked about the same rows
     return Matrices(
-        labels=tuple(shown(label) for label in record.outcomes.labels),
+        labels=tuple(shown(label) for label in outcomes.labels),
         champion=champion,
         challenger=challenger,
         champion_shares=champion / rows,
@@ -180,7 +223,9 @@ def matrices(record: ComparisonRecord) -> Matrices:
 
 
 def mistakes(record: ComparisonRecord) -> list[Mistake]:
-    """List every pair of truth and wrong prediction, the most frequent first."""
+    """List every pair of truth and wrong prediction, the most frequent first; none of a regression."""
+    if record.outcomes is None:
+        return []
     by_champion: Counter[tuple[int, int]] = Counter()
     by_challenger: Counter[tuple[int, int]] = Counter()
     for truth, champion, challenger, count in record.outcomes.cells.tolist():
@@ -199,6 +244,67 @@ def mistakes(record: ComparisonRecord) -> list[Mistake]:
         if pair[0] != pair[1]
     ]
     return sorted(found, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
+
+
+def contingency(record: ComparisonRecord) -> Contingency:
+    """Who is right where.
+
+    Raises:
+        NotApplicableError: It is a regression.
+    """
+    if record.contingency is None:
+        raise NotApplicableError("A regression has no contingency.")
+    return record.contingency
+
+
+def accuracy_test(record: ComparisonRecord) -> McNemar:
+    """The test of equal accuracy.
+
+    Raises:
+        NotApplicableError: It is a regression.
+    """
+    if record.mcnemar is None:
+        raise NotApplicableError("A regression has no test of accuracy.")
+    return record.mcnemar
+
+
+def band_views(record: ComparisonRecord) -> list[BandView]:
+    """Write the bands of the truth of a regression; none of a classification."""
+    if record.errors is None:
+        return []
+    return [_band_view(band, record.settings.policy.alpha) for band in record.errors.bands]
+
+
+def _band_view(band: ErrorBand, alpha: float) -> BandView:
+    worse = band.effect > 0
+    known = band.ci_lower is not None and band.ci_upper is not None
+    return BandView(
+        range=band_range(band),
+        n=wording.whole(band.n),
+        champion=wording.value(band.champion, "number"),
+        challenger=wording.value(band.challenger, "number"),
+        effect=wording.effect(band.effect, "number"),
+        interval=wording.interval(band.ci_lower, band.ci_upper, "number") if known else NOT_ESTIMABLE,  # type: ignore[arg-type] # known
+        pvalue=wording.pvalue(band.pvalue).removeprefix("p = ").removeprefix("p "),
+        tone="same" if abs(band.effect) <= NOISE else "worse" if worse else "better",
+        sure=band.pvalue is not None and band.pvalue < alpha,
+    )
+
+
+def band_range(band: ErrorBand) -> str:
+    """Write where the truth of a band lies."""
+    if band.lower is None and band.upper is None:
+        return "every truth"
+    if band.lower is None or band.upper is None:
+        at = wording.value(band.upper if band.lower is None else band.lower, "number")
+        return f"below {at}" if band.lower is None else f"{at} and above"
+    return f"{wording.value(band.lower, 'number')} to below {wording.value(band.upper, 'number')}"
+
+
+def _table(record: ComparisonRecord) -> PairedOutcomes:
+    if record.outcomes is None:
+        raise NotApplicableError("A regression has no table of outcomes.")
+    return record.outcomes
 
 
 def _metric_view(row: MetricRow, alpha: float) -> MetricView:
@@ -230,7 +336,8 @@ def _likely(row: MetricRow) -> tuple[float, float] | None:
 
 
 def _group_view(label: str, rows: Sequence[MetricRow], sorted_by: Sequence[str], record: ComparisonRecord) -> GroupView:
-    by_metric = {row.metric: row for row in rows if unit(row.metric) == "share"}
+    is_drawn = [unit(row.metric) == "share" or record.task == "regression" for row in rows]
+    by_metric = {row.metric: row for row, drawn in zip(rows, is_drawn, strict=True) if drawn}
     ranked = next((by_metric[name] for name in sorted_by if name in by_metric), rows[0])
     alpha = record.settings.policy.alpha
     return GroupView(
@@ -244,11 +351,13 @@ def _group_view(label: str, rows: Sequence[MetricRow], sorted_by: Sequence[str],
 
 
 def _effect(row: MetricRow, alpha: float) -> Effect:
+    kind = unit(row.metric)
+    factor = 100 if kind == "share" else 1
     return Effect(
-        value=100 * row.effect,
-        lower=None if row.ci_lower is None else 100 * row.ci_lower,
-        upper=None if row.ci_upper is None else 100 * row.ci_upper,
-        text=wording.points(row.effect, unit=""),
+        value=factor * row.effect,
+        lower=None if row.ci_lower is None else factor * row.ci_lower,
+        upper=None if row.ci_upper is None else factor * row.ci_upper,
+        text=wording.effect(row.effect, kind, spell_unit=False),
         tone=tone_of(row),
         sure=row.is_sure(alpha),
     )

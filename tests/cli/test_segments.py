@@ -14,6 +14,7 @@ import abtest
 from abtest.errors import InvalidInputError
 from abtest.record import ComparisonRecord
 from tests import zoo
+from tests.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,8 +101,8 @@ def test_crossed_and_cut_segments(typed: Typed, command: tuple[str, ...]) -> Non
     """Columns cross, and a feature of many numbers is cut at its quartiles, on either command."""
     record = record_of(typed(*command, "--segments", "region*shelf,width", "--format", "json"))
     arrays = expected("region*shelf", "width")
-    crossed = {(s.name, s.value): s.cells.tolist() for s in arrays.outcomes.segments}
-    found = {(s.name, s.value): s.cells.tolist() for s in record.outcomes.segments}
+    crossed = {(s.name, s.value): s.cells.tolist() for s in known(arrays.outcomes).segments}
+    found = {(s.name, s.value): s.cells.tolist() for s in known(record.outcomes).segments}
     assert found == {key: cells for key, cells in crossed.items() if key[0] in ("region*shelf", "width")}
     assert len([key for key in found if key[0] == "region*shelf"]) == 9
     assert len([key for key in found if key[0] == "width"]) == 4

@@ -22,6 +22,7 @@ from abtest.policy import Policy
 from abtest.reuse import Look
 from abtest.stats.mcnemar import METHODS
 from abtest.stats.sequential import log_evidence
+from tests.known import known
 
 FAVOUR = [Verdict.KEEP_CHAMPION, Verdict.INSUFFICIENT_EVIDENCE, Verdict.CONDITIONAL, Verdict.PROMOTE]
 LOOK = Look(run_id="r", rows=100, rows_digest="d", data_digest="e", champion="1", challenger="2")
@@ -59,7 +60,10 @@ def grown(evaluation: Evaluation) -> Evaluation:
     """The same on rows of which a hundred were looked at before."""
     table = evaluation.contingency
     found, _ = judged(
-        (LOOK,), table.n, {"champion": "1", "challenger": "2"}, table.champion_only, table.challenger_only
+        (LOOK,),
+        known(table).n,
+        {"champion": "1", "challenger": "2"},
+        (known(table).champion_only, known(table).challenger_only),
     )
     assert found is not None
     return dataclasses.replace(evaluation, growth=found)

@@ -17,6 +17,7 @@ from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model
 from abtest.outcomes import PairedOutcomes
 from tests import zoo
+from tests.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,9 +154,9 @@ def test_labels_meet_on_one_type(truth: list[Any], labels: list[Any], classes: l
         return np.array(labels)[(features["height"] > features["width"]).astype(int)]
 
     scored = score(*both(rule, rule), open_data(name), target="kind")
-    assert scored.outcomes.contingency().both == 60
+    assert known(scored.outcomes).contingency().both == 60
     if ending != "csv":  # text has no types of its own: the predictions' are taken
-        assert [(type(x), x) for x in scored.outcomes.classes] in (
+        assert [(type(x), x) for x in known(scored.outcomes).classes] in (
             [(type(x), x) for x in classes],
             [(type(x), x) for x in labels],
         )
@@ -194,7 +195,7 @@ def test_blank_cells(ending: str) -> None:
     for column, kind in (("n", pa.float64()), ("s", pa.string())):
         sides = twice(missing, features=(column,), types={column: kind})
         scored = score(*sides, open_data(name), target="y")
-        assert scored.outcomes.contingency().n == 4
+        assert known(scored.outcomes).contingency().n == 4
     whole = twice(missing, features=("n",), types={"n": pa.int64()})
     for batch_rows, first in ((1, "champion"), (2, "challenger"), (50, "champion")):  # they go first in turn
         with pytest.raises(
@@ -215,7 +216,7 @@ def test_sides_may_want_different_types() -> None:
 
     champion = model("champion", number, features=("a",), types={"a": pa.int64()})
     challenger = model("challenger", text, features=("a",), types={"a": pa.string()})
-    assert score(champion, challenger, open_data("t.csv"), target="y").outcomes.contingency().both == 2
+    assert known(score(champion, challenger, open_data("t.csv"), target="y").outcomes).contingency().both == 2
 
 
 def test_a_tensor_model_reads_text_as_its_type() -> None:
@@ -228,7 +229,7 @@ def test_a_tensor_model_reads_text_as_its_type() -> None:
 
     sides = twice(fraction, features=None, types={}, tensor=(np.dtype("float64"), 2))
     scored = score(*sides, open_data("t.csv"), target="y")
-    assert scored.outcomes.contingency().both == 500_001
+    assert known(scored.outcomes).contingency().both == 500_001
 
 
 def test_columns_of_any_name() -> None:
@@ -241,7 +242,7 @@ def test_columns_of_any_name() -> None:
         return zoo.better(features.set_axis(zoo.FEATURES, axis=1))
 
     sides = twice(rule, features=names, types=dict.fromkeys(names, pa.float64()))
-    assert score(*sides, open_data("t.csv"), target="Wahrheit ist").outcomes.contingency().both == 60
+    assert known(score(*sides, open_data("t.csv"), target="Wahrheit ist").outcomes).contingency().both == 60
 
 
 def test_rows_without_a_label() -> None:
@@ -272,15 +273,15 @@ def test_the_baseline() -> None:
     majority = frame["kind"].mode()[0]
     assert scored.majority == majority
     right = int((frame["kind"] == majority).sum())
-    assert scored.outcomes.contingency().both == right
-    assert scored.outcomes.contingency().challenger_only == 59 - right
+    assert known(scored.outcomes).contingency().both == right
+    assert known(scored.outcomes).contingency().challenger_only == 59 - right
 
 
 def test_a_continuous_target_is_told_early() -> None:
     """A target of measurements is refused in the first batch, not after the last."""
     frame = pd.DataFrame({"width": 1.0, "height": np.arange(100_000) / 7, "y": np.arange(100_000) / 3})
     champion, challenger = both(zoo.numbers, zoo.numbers)
-    with pytest.raises(InvalidInputError, match=r"The target is continuous .* Hint: abtest compares classifiers"):
+    with pytest.raises(InvalidInputError, match=r"The target is continuous .* Hint: --task regression"):
         score(champion, challenger, open_data(frame), target="y", batch_rows=1000)
     assert champion.predictor.rows <= 1000  # type: ignore[attr-defined] # it is a Rule
     frame["y"] = np.arange(100_000)
@@ -352,7 +353,7 @@ def test_columns_that_do_not_fit(columns: tuple[Any, Any, Any], told: str) -> No
 def test_columns_of_any_kind() -> None:
     """Lists, arrays, Series and categories of the same labels give the same table."""
     tables = {
-        tally_columns(*columns).outcomes.to_dict().__repr__()
+        known(tally_columns(*columns).outcomes).to_dict().__repr__()
         for columns in (
             (["a", "b"], ["a", "a"], ["a", "b"]),
             (pd.Series(["a", "b"], index=[5, 6]), pd.Series(["a", "a"], dtype="category"), np.array(["a", "b"])),
@@ -378,5 +379,5 @@ def test_memory_is_flat_in_rows() -> None:
         scored = score(*sides, open_data("t.parquet"), target="kind", batch_rows=10_000, keep_rows=0)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert scored.outcomes.n == rows
+        assert known(scored.outcomes).n == rows
     assert peaks[1] < 1.5 * peaks[0], peaks

@@ -23,6 +23,7 @@ from abtest.loaders.models import Model
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation
 from abtest.outcomes import PairedOutcomes
 from tests import zoo
+from tests.known import known
 from tests.strategies import SEGMENTS, segmented_columns, tallied
 
 if TYPE_CHECKING:
@@ -231,8 +232,8 @@ def test_labels_meet_in_units_as_in_the_table(truth: list[Any], labels: list[Any
     region = np.where(np.arange(50) < 45, "EU", "US")
     found = tally_columns(y, a, b, unit=np.arange(50) // 4, segments={"region": region})
     tables = units_of(found)
-    assert found.outcomes.to_counts() == PairedOutcomes.from_predictions(y, a, b).to_counts()
-    cast = type(found.outcomes.labels[0])
+    assert known(found.outcomes).to_counts() == PairedOutcomes.from_predictions(y, a, b).to_counts()
+    cast = type(known(found.outcomes).labels[0])
     whole = by_hand((np.arange(50) // 4).tolist(), *([cast(x) for x in side] for side in codes.tolist()))
     assert spelled(tables.whole) == whole
     assert tables.segments["region", "US"].rows.sum() == 5

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -17,16 +19,20 @@ from scipy import stats
 import abtest
 from abtest.decision import decide
 from abtest.evaluator import evaluate
+from abtest.metrics.catalogue import in_text
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
 from abtest.record import ComparisonRecord
 from abtest.reporter.summary import belief
 from abtest.stats.bayes import Posterior, accuracy_posterior
+from tests.known import known
 from tests.strategies import contingencies, label_columns, paired_outcomes
 
 if TYPE_CHECKING:
     from abtest.comparison import Comparison
     from tests.strategies import Columns
+
+    Array = npt.NDArray[Any]
 
 FAST = 100
 PLAIN = Policy(metrics=("accuracy",))
@@ -69,8 +75,11 @@ def written(comparison: Comparison) -> str:
 @given(table=paired_outcomes().filter(lambda table: table.n > 0), policy=policies)
 @hypothesis_settings(max_examples=25)  # an example is a whole evaluation
 def test_is_the_posterior_of_the_table(table: PairedOutcomes, policy: Policy) -> None:
-    """The reading is that of the table's correctness, whatever the labels, with the policy's margin or one point."""
+    """Where accuracy decides, it is that of the table's correctness, with the policy's margin or one point."""
     reading = evaluate(table, policy, resamples=FAST).bayes
+    if policy.decisive != "accuracy":
+        assert (reading is None) == (len(table.labels) < 2)  # one label alone leaves nothing to be wrong about
+        return
     assert reading == accuracy_posterior(table.contingency(), margin=policy.margin or 0.01)
     assert reading is not None
     assert all(math.isfinite(number) for number in dataclasses.astuple(reading))
@@ -89,7 +98,7 @@ def test_better_is_one_minus_the_one_sided_mid_p(table: Contingency) -> None:
     m, c = table.discordant, table.challenger_only
     mid_p = stats.binom.sf(c, m, 0.5) + stats.binom.pmf(c, m, 0.5) / 2
     assert reading.better == pytest.approx(1 - mid_p, abs=1e-12)
-    two_sided = compared(table, policy=PLAIN).record.mcnemar.pvalue
+    two_sided = known(compared(table, policy=PLAIN).record.mcnemar).pvalue
     if table.effect:
         assert two_sided == pytest.approx(2 * min(reading.better, 1 - reading.better), abs=1e-12)
 
@@ -135,7 +144,6 @@ def test_sides_may_change_places(columns: Columns) -> None:
 def test_no_verdict_hangs_on_it(table: PairedOutcomes, policy: Policy, replaced: Posterior | None) -> None:
     """Any other belief, or none, gives the same decision with the same reasons."""
     evaluation = evaluate(table, policy, resamples=FAST)
-    assert evaluation.bayes is not None
     assert decide(dataclasses.replace(evaluation, bayes=replaced), policy) == decide(evaluation, policy)
 
 
@@ -179,11 +187,77 @@ def test_is_on_record_and_comes_back(margin: float | None) -> None:
     assert ComparisonRecord.from_dict(record.to_dict()).bayes == record.bayes
 
 
-def test_a_margin_of_another_unit_is_none_of_its() -> None:
-    """A margin in money says nothing about accuracy: there, better by the margin means by one point."""
-    costs = {"1": {"0": 250.0}, "0": {"1": 10.0}}
+def test_a_margin_is_in_the_unit_of_what_decides() -> None:
+    """Where cost decides, the reading is of cost: of mistakes that all cost the same it is accuracy's, in money."""
+    costs = {"1": {"0": 50.0}, "0": {"1": 50.0}}
     policy = Policy(rule="primary", primary="cost", margin=3.0, costs=costs)
-    table = PairedOutcomes.from_predictions([0, 1] * 30, [0, 1, 1, 1] * 15, [0, 1] * 30)
+    table = PairedOutcomes.from_predictions([0, 1] * 30, [0, 1, 1, 1] * 15, [0, 1, 0, 1, 0, 0] * 10)
     reading = evaluate(table, policy, resamples=FAST).bayes
     assert reading is not None
-    assert reading.margin == 0.01
+    exact = accuracy_posterior(table.contingency(), margin=3.0 / 50)
+    assert reading.margin == 3.0
+    assert reading.better == pytest.approx(exact.better, abs=5 * 0.5 / math.sqrt(4_000))
+    assert reading.better_by_margin == pytest.approx(exact.better_by_margin, abs=5 * 0.5 / math.sqrt(4_000))
+    assert reading.expected_loss == pytest.approx(50 * exact.expected_loss, abs=5 * reading.expected_loss_error)
+
+
+def weighted_f1(cells: Array, weights: Array, column: int) -> Array:
+    """Macro F1 of one side from the definition, by loops over classes; weights of shape (draws, cells)."""
+    y, said = cells[:, 0], cells[:, column]
+    found = []
+    for k in np.unique(y):
+        hit, claimed, there = (weights[:, rows].sum(axis=1) for rows in ((y == k) & (said == k), said == k, y == k))
+        found.append(2 * hit / (claimed + there))
+    return np.asarray(np.mean(found, axis=0))
+
+
+@pytest.mark.parametrize("lone", [False, True])
+def test_of_f1_it_is_drawn_from_the_smoothed_table(*, lone: bool) -> None:
+    """Where F1 decides: NumPy's Dirichlet over the cells, one pseudo-row on either side spread over its cells."""
+    counts: Counter[Any] = Counter(
+        {(0, 0, 0): 40, (0, 1, 0): 5, (1, 1, 1): 30, (1, 1, 0): 3, (1, 0, 1): 9, (0, 0, 1): 2, (1, 0, 0): 4}
+    )
+    if lone:  # only the challenger is ever right alone
+        counts = Counter({cell: n for cell, n in counts.items() if cell not in {(1, 1, 0), (0, 0, 1)}})
+    table = PairedOutcomes.from_counts(counts)
+    reading = evaluate(table, Policy(rule="primary", primary="f1", margin=0.02), resamples=FAST).bayes
+    assert reading is not None
+    pseudo = {(1, 1, 0): 0, (0, 0, 1): 0, **counts}
+    cells = np.array(list(pseudo))
+    rows = np.array(list(pseudo.values()), dtype=float)
+    first, second = cells[:, 1] == cells[:, 0], cells[:, 2] == cells[:, 0]
+    for side in (first & ~second, second & ~first):
+        rows[side] += rows[side] / rows[side].sum() if rows[side].any() else 1 / side.sum()
+    shares = np.random.default_rng(5).dirichlet(rows, 200_000)
+    effect = weighted_f1(cells, shares, 2) - weighted_f1(cells, shares, 1)
+    for found, drawn in (
+        (reading.better, effect > 0),
+        (reading.better_by_margin, effect > 0.02),
+        (reading.rope, np.abs(effect) <= 0.02),
+    ):
+        assert found == pytest.approx(drawn.mean(), abs=5 * 0.5 / math.sqrt(4_000))
+    loss = np.maximum(-effect, 0)
+    assert reading.expected_loss == pytest.approx(loss.mean(), abs=5 * loss.std() / math.sqrt(4_000))
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae", "bias"])
+def test_of_a_regression_it_is_the_bayesian_bootstrap(metric: str) -> None:
+    """Where errors decide: weights of the rows drawn from a flat Dirichlet, less being better."""
+    rng = np.random.default_rng(7)
+    y = rng.normal(size=80)
+    a, b = y + 0.2 + rng.normal(size=80), y + 0.1 + 0.9 * rng.normal(size=80)
+    policy = Policy(rule="primary", primary=metric, margin=0.05)
+    record = abtest.compare_predictions(y, a, b, resamples=FAST, policy=policy).record
+    reading = record.bayes
+    assert reading is not None
+    shares = rng.dirichlet(np.ones(80), 100_000)
+    values = []
+    for errors in (a - y, b - y):
+        of = {"rmse": np.sqrt(shares @ errors**2), "mae": shares @ np.abs(errors), "bias": np.abs(shares @ errors)}
+        values.append(of[metric])
+    gain = values[0] - values[1]
+    assert reading.better == pytest.approx((gain > 0).mean(), abs=5 * 0.5 / math.sqrt(4_000))
+    assert reading.better_by_margin == pytest.approx((gain > 0.05).mean(), abs=5 * 0.5 / math.sqrt(4_000))
+    loss = np.maximum(-gain, 0)
+    assert reading.expected_loss == pytest.approx(loss.mean(), abs=5 * loss.std() / math.sqrt(4_000))
+    assert f"better on {in_text(metric)} with probability {100 * reading.better:.1f} %" in belief(record)

@@ -22,6 +22,7 @@ from abtest.engines.local import tally_columns
 from abtest.evaluator import NOT_ESTIMABLE, Evaluation, MetricRow, evaluate
 from abtest.policy import Policy
 from abtest.stats.clusters import UnitTally, cluster_test
+from tests.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ def scored(rows: Iterable[Row]) -> Scored:
 def evaluated(rows: Iterable[Row], *, policy: Policy | None = None, resamples: int = FAST, seed: int = 0) -> Evaluation:
     """The evaluation of rows in units."""
     found = scored(rows)
-    return evaluate(found.outcomes, policy or Policy(), units=found.units, resamples=resamples, seed=seed)
+    return evaluate(known(found.outcomes), policy or Policy(), units=found.units, resamples=resamples, seed=seed)
 
 
 def by_hand(rows: list[Row], level: float = 0.95) -> tuple[float, float, tuple[float, float] | None]:
@@ -101,8 +102,8 @@ def test_every_proportion_is_tested_on_its_own_units(rows: list[Row], level: flo
     evaluation = evaluated(rows, policy=Policy(confidence=level))
     accuracy = evaluation.metric("accuracy")
     is_that_of(accuracy, rows, level)
-    assert (evaluation.mcnemar.method, evaluation.mcnemar.pvalue) == ("by unit", accuracy.pvalue)
-    assert evaluation.mcnemar.statistic == accuracy.statistic
+    assert (known(evaluation.mcnemar).method, known(evaluation.mcnemar).pvalue) == ("by unit", accuracy.pvalue)
+    assert known(evaluation.mcnemar).statistic == accuracy.statistic
     for recall in (row for row in evaluation.per_class if row.metric == "recall" and row.n):
         is_that_of(recall, [row for row in rows if row[1] == recall.class_], level)
     for segment in (row for row in evaluation.segments if row.metric == "accuracy"):
@@ -129,13 +130,13 @@ def test_accuracy_is_the_test_of_clusters_on_the_rows(rows: list[Row]) -> None:
 def test_one_row_a_unit_is_uncorrected_mcnemar(rows: list[Row]) -> None:
     """With one row a unit, z² is statsmodels' uncorrected chi-square, and every value and effect is that of rows."""
     evaluation, found = evaluated(rows), scored(rows)
-    plain = evaluate(found.outcomes, Policy(), resamples=FAST)
+    plain = evaluate(known(found.outcomes), Policy(), resamples=FAST)
     table = evaluation.contingency
-    if table.discordant:
-        square = [[table.both, table.champion_only], [table.challenger_only, table.neither]]
+    if known(table).discordant:
+        square = [[known(table).both, known(table).champion_only], [known(table).challenger_only, known(table).neither]]
         theirs = mcnemar(square, exact=False, correction=False)
-        assert evaluation.mcnemar.statistic == pytest.approx(theirs.statistic, rel=1e-12)
-        assert evaluation.mcnemar.pvalue == pytest.approx(theirs.pvalue, rel=1e-9)
+        assert known(evaluation.mcnemar).statistic == pytest.approx(theirs.statistic, rel=1e-12)
+        assert known(evaluation.mcnemar).pvalue == pytest.approx(theirs.pvalue, rel=1e-9)
     for ours, other in zip(all_rows(evaluation), all_rows(plain), strict=True):
         assert (ours.metric, ours.n, ours.champion, ours.challenger) == (
             other.metric, other.n, other.champion, other.challenger,
@@ -159,8 +160,8 @@ def test_one_row_a_unit_gives_nearly_the_intervals_of_rows() -> None:
     """With one row a unit, resampled intervals are those of rows up to the draws, Tango's and the units' nearly so."""
     rows = [(i, *row[1:]) for i, row in enumerate(dependent(300, 4))]
     found = scored(rows)
-    ours = evaluate(found.outcomes, Policy(), units=found.units, resamples=4000)
-    theirs = evaluate(found.outcomes, Policy(), resamples=4000)
+    ours = evaluate(known(found.outcomes), Policy(), units=found.units, resamples=4000)
+    theirs = evaluate(known(found.outcomes), Policy(), resamples=4000)
     for row, other in zip(all_rows(ours), all_rows(theirs), strict=True):
         if row.ci_lower is None or row.ci_upper is None or other.ci_lower is None or other.ci_upper is None:
             assert row.ci_lower == other.ci_lower
@@ -203,7 +204,7 @@ def test_other_metrics_are_resampled_by_unit() -> None:
     ours = evaluated(rows, resamples=6000).metric("f1")
     assert ours.test == "paired bootstrap"
     assert (ours.ci_lower, ours.ci_upper) == pytest.approx((lower, upper), abs=0.06 * (upper - lower))
-    plain = evaluate(scored(rows).outcomes, Policy(), resamples=6000).metric("f1")
+    plain = evaluate(known(scored(rows).outcomes), Policy(), resamples=6000).metric("f1")
     assert plain.ci_lower is not None
     assert plain.ci_upper is not None
     assert upper - lower > 1.25 * (plain.ci_upper - plain.ci_lower)
@@ -217,9 +218,9 @@ def test_swapping_the_sides_negates_every_effect(rows: list[Row], seed: int) -> 
     Tables that are their own mirror image are left out: there the orientation that is drawn on is not settled.
     """
     ours, theirs = scored(rows), scored([(u, y, b, a, region) for u, y, a, b, region in rows])
-    parts = [ours.outcomes, *(ours.outcomes.of(segment) for segment in ours.outcomes.segments)]
-    assume(not any(np.array_equal(part.cells, part.swapped().cells) for part in parts))
-    one, two = (evaluate(x.outcomes, Policy(), units=x.units, resamples=FAST, seed=seed) for x in (ours, theirs))
+    parts = [ours.outcomes, *(known(ours.outcomes).of(segment) for segment in known(ours.outcomes).segments)]
+    assume(not any(np.array_equal(known(part).cells, known(part).swapped().cells) for part in parts))
+    one, two = (evaluate(known(x.outcomes), Policy(), units=x.units, resamples=FAST, seed=seed) for x in (ours, theirs))
     assert one.mcnemar == two.mcnemar
     for row, other in zip(all_rows(one), all_rows(two), strict=True):
         assert (row.champion, row.challenger, row.effect) == (other.challenger, other.champion, -other.effect)
@@ -249,7 +250,7 @@ def test_names_of_units_and_order_of_rows_are_irrelevant(rows: list[Row], seed: 
     unit, y, a, b, region = columns([rows[i] for i in order])
     named = np.array([f"user {9 - u}" for u in unit.tolist()], dtype=object)
     found = tally_columns(y, a, b, segments={"region": region}, unit=named)
-    assert evaluate(found.outcomes, Policy(), units=found.units, resamples=FAST) == evaluated(rows)
+    assert evaluate(known(found.outcomes), Policy(), units=found.units, resamples=FAST) == evaluated(rows)
 
 
 @given(rows=unit_rows())
@@ -278,7 +279,7 @@ def test_power_is_read_off_the_width_of_the_units_interval() -> None:
         assert reading.margin == (policy.margin or 0.01)
         assert reading.rows_needed == math.ceil(400 * (reach / reading.margin) ** 2)
         assert reading.discordance is None
-        plain = evaluate(scored(rows).outcomes, policy, resamples=FAST).power
+        plain = evaluate(known(scored(rows).outcomes), policy, resamples=FAST).power
         assert plain is not None
         assert plain.rows_needed is not None
         assert reading.rows_needed > plain.rows_needed  # dependent rows are worth less
@@ -297,12 +298,12 @@ def test_dependent_rows_are_not_taken_for_evidence() -> None:
     rows = [(i, 1, int(i % 10 not in (0, 1)), int(i % 10 != 2), "EU") for i in range(60)]
     tenfold = [row for row in rows for _ in range(10)]
     once, often = evaluated(rows), evaluated(tenfold)
-    plain = evaluate(scored(tenfold).outcomes, Policy(), resamples=FAST)
-    assert often.mcnemar.pvalue == pytest.approx(once.mcnemar.pvalue, rel=1e-12)
+    plain = evaluate(known(scored(tenfold).outcomes), Policy(), resamples=FAST)
+    assert known(often.mcnemar).pvalue == pytest.approx(known(once.mcnemar).pvalue, rel=1e-12)
     assert often.metric("f1").pvalue == once.metric("f1").pvalue
     assert once.metric("accuracy").ci_lower == pytest.approx(often.metric("accuracy").ci_lower, rel=1e-12)
-    assert plain.mcnemar.pvalue < 0.001
-    assert often.mcnemar.pvalue > 0.05
+    assert known(plain.mcnemar).pvalue < 0.001
+    assert known(often.mcnemar).pvalue > 0.05
     assert often.bayes is None
 
 
@@ -312,7 +313,7 @@ def test_the_python_door_takes_units() -> None:
     unit, y, a, b, region = columns(rows)
     comparison = abtest.compare_predictions(y, a, b, unit=unit, segments={"region": region}, resamples=FAST)
     found = evaluated(rows)
-    assert comparison.metrics.loc["accuracy", "pvalue"] == found.mcnemar.pvalue
+    assert comparison.metrics.loc["accuracy", "pvalue"] == known(found.mcnemar).pvalue
     assert comparison.segments.loc[("region", "EU", "accuracy"), "test"] == "by unit"
     assert comparison.per_class.loc[(1, "recall"), "ci_method"] == "by unit"
     page = " ".join(comparison.to_html(figures=False).split())

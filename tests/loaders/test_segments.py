@@ -22,6 +22,7 @@ from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model, from_object
 from abtest.loaders.segments import MISSING, NO_SEGMENTS, check_columns, columns_of, find_segments
 from tests import zoo
+from tests.known import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -176,12 +177,12 @@ def test_every_format_has_the_same_segments(write: Callable[[pd.DataFrame], str 
     )  # fmt: skip
     expected = counted.outcomes
     assert counted.notices == ()
-    found = {name: [s.value for s in expected.segments if s.name == name] for name in COLUMNS}
+    found = {name: [s.value for s in known(expected).segments if s.name == name] for name in COLUMNS}
     assert found == EXPECTED
     for rows, batch in ((frame, 50_000), (frame, 7), (frame, 1), (frame.sample(frac=1, random_state=3), 7)):
         scored = tally_file(open_data(write(rows)), **SIDES, segments=names, batch_rows=batch)
         assert scored.outcomes == expected
-        assert [s.key for s in scored.outcomes.segments] == [s.key for s in expected.segments]
+        assert [s.key for s in known(scored.outcomes).segments] == [s.key for s in known(expected).segments]
 
 
 def test_segments_are_what_pandas_groups_by() -> None:
@@ -194,7 +195,7 @@ def test_segments_are_what_pandas_groups_by() -> None:
         for key, own in text.groupby(columns):
             cells = own.groupby(["y", "a", "b"]).size()
             theirs["*".join(columns), " × ".join(map(str, key))] = dict(cells.to_dict())
-    assert tables(outcomes.outcomes) == theirs
+    assert tables(known(outcomes.outcomes)) == theirs
     assert len(theirs) == 4 + 8 + 8  # a year's rows have two of the regions
 
 
@@ -297,7 +298,7 @@ def test_values_are_written_as_one_reads_them(values: Any, expected: list[str]) 
     """A row's value is what a reader of the column would call it, and no two values of one column share a name."""
     assert values_of(values) == expected
     codes = tally_columns(*[[0] * len(expected)] * 3, segments={"s": values}).outcomes
-    counts = {s.value: int(s.cells[:, 3].sum()) for s in codes.segments}
+    counts = {s.value: int(s.cells[:, 3].sum()) for s in known(codes).segments}
     assert counts == {value: expected.count(value) for value in expected}
 
 
@@ -459,7 +460,7 @@ def test_columns_of_any_kind() -> None:
     )  # fmt: skip
     found = [tally_columns([0, 1, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0], segments={"s": kind}).outcomes for kind in kinds]
     assert all(outcomes == found[0] for outcomes in found)
-    assert [s.value for s in found[0].segments] == ["a", "b", MISSING]
+    assert [s.value for s in known(found[0]).segments] == ["a", "b", MISSING]
 
 
 # What models are given
@@ -505,7 +506,7 @@ def test_a_segment_may_be_a_feature(write: Callable[[pd.DataFrame], str | pd.Dat
         segments={"width": frame["width"], "region": frame["region"]}, crossings=["region*width"],
     ).outcomes  # fmt: skip
     assert scored.outcomes == expected
-    assert len(expected.segments) == 4 + 2 + 8
+    assert len(known(expected).segments) == 4 + 2 + 8
 
 
 @pytest.mark.parametrize("write", [csv, parquet, itself])
@@ -517,7 +518,7 @@ def test_a_model_without_signature_gets_no_segments(write: Callable[[pd.DataFram
     for side in (champion, challenger):
         assert isinstance(side.predictor, Seen)
         assert side.predictor.columns == ["width", "height"]
-    assert [s.key for s in scored.outcomes.segments] == [
+    assert [s.key for s in known(scored.outcomes).segments] == [
         ("region*device", "EU × desk"), ("region*device", "EU × phone"),
     ]  # fmt: skip
 
@@ -531,8 +532,8 @@ def test_a_fitted_estimator_gets_numbers_of_a_segment() -> None:
         side = from_object("challenger", predictor)
         scored = score(None, side, open_data(source), target="kind", segments=["tier", "width"])
         assert predictor.kinds == {"width": "f", "height": "f", "tier": "i"}
-        assert [s.value for s in scored.outcomes.segments][:3] == ["1", "2", "3"]
-        assert len(scored.outcomes.segments) == 3 + 4
+        assert [s.value for s in known(scored.outcomes).segments][:3] == ["1", "2", "3"]
+        assert len(known(scored.outcomes).segments) == 3 + 4
 
 
 def test_unlabelled_rows_are_in_no_segment() -> None:
@@ -550,9 +551,9 @@ def test_unlabelled_rows_are_in_no_segment() -> None:
             champion, challenger, open_data(frame), target="kind", segments=["region"],
             drop_unlabelled=True, batch_rows=batch,
         )  # fmt: skip
-        assert (scored.unlabelled, scored.outcomes.n) == (3, 57)
+        assert (scored.unlabelled, known(scored.outcomes).n) == (3, 57)
         assert scored.outcomes == expected
-        assert [(s.value, int(s.cells[:, 3].sum())) for s in scored.outcomes.segments] == regions
+        assert [(s.value, int(s.cells[:, 3].sum())) for s in known(scored.outcomes).segments] == regions
 
 
 def test_the_majority_champion_by_segment() -> None:
@@ -562,7 +563,7 @@ def test_the_majority_champion_by_segment() -> None:
     _, challenger = models(features=("width", "height"))
     scored = score(None, challenger, open_data(frame), target="kind", segments=["region"])
     assert scored.majority == "pear"
-    assert tables(scored.outcomes)["region", "US"] == {
+    assert tables(known(scored.outcomes))["region", "US"] == {
         ("pear", "pear", "pear"): 1,
         ("apple", "pear", "apple"): 3,
     }
@@ -576,7 +577,7 @@ def test_crossed_segments_part_their_columns(codes: list[tuple[str, str]]) -> No
     outcomes = tally_columns(
         *[[0] * len(codes)] * 3, segments={"left": left, "right": right}, crossings=["left*right"]
     ).outcomes
-    counts = {segment.key: int(segment.cells[:, 3].sum()) for segment in outcomes.segments}
+    counts = {segment.key: int(segment.cells[:, 3].sum()) for segment in known(outcomes).segments}
     for value in set(left):
         assert counts["left", value] == sum(counts.get(("left*right", f"{value} × {r}"), 0) for r in "pq")
     for value in set(right):

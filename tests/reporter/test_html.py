@@ -132,10 +132,11 @@ def test_without_figures_there_are_tables(situation: str) -> None:
     assert "<svg" not in text
     assert "<figure" not in text
     record = SITUATIONS[situation]()
-    classes = len(record.outcomes.labels) if record.per_class else 0
-    assert text.count('<th scope="rowgroup"') == classes + len(record.outcomes.segments)
+    classes = len({(type(row.class_), row.class_) for row in record.per_class})
+    segments = len({(row.segment, row.value) for row in record.segments})
+    assert text.count('<th scope="rowgroup"') == classes + segments
     assert 'id="metrics-table"' in text
-    assert 'id="contingency-table"' in text
+    assert ('id="bands-table"' if record.task == "regression" else 'id="contingency-table"') in text
 
 
 def test_tables_alone_do_not_pay_for_figures() -> None:
@@ -227,9 +228,14 @@ def browser() -> Iterator[Any]:
 
 
 def opened(browser: Any, folder: Path, situation: str, *, width: int = 1280, scheme: str = "light") -> Any:
-    """A tab with a situation's page; it must fetch nothing but the page and say nothing on the console."""
+    """A tab with a situation's page."""
+    return show(browser, folder, page(situation), width=width, scheme=scheme)
+
+
+def show(browser: Any, folder: Path, text: str, *, width: int = 1280, scheme: str = "light") -> Any:
+    """A tab with a page; it must fetch nothing but the page and say nothing on the console."""
     path = folder / "report.html"
-    path.write_text(page(situation), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
     tab = context.new_page()
     tab.said, tab.asked = [], []

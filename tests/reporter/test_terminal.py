@@ -36,7 +36,8 @@ def test_the_terminal_tells_it_without_colour(situation: str) -> None:
     holding = [reason for reason in summary.reasons if reason.rule == "guardrail" and reason.held]
     assert text.count("✓") + text.count("✗") == len(summary.reasons) - len(holding) + bool(holding)
     if holding:
-        assert f"✓ {len(holding)} guardrails hold." in text
+        hold = "1 guardrail holds" if len(holding) == 1 else f"{len(holding)} guardrails hold"
+        assert f"✓ {hold}." in text
 
 
 def test_users_texts_are_no_markup() -> None:

@@ -1,19 +1,25 @@
-"""Holm's method against its definition and against statsmodels."""
+"""Holm's method, as adjusted p-values and as levels, against its definition and against statsmodels."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from scipy import special
 from statsmodels.stats.multitest import multipletests
 
 from abtest.errors import InvalidInputError
-from abtest.stats.multiplicity import holm
+from abtest.stats.multiplicity import holm, holm_levels
 
 PVALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), max_size=25)
+# Multiplied by a number of tests these stay exact, and are often equal to alpha.
+EXACT = st.lists(st.integers(0, 40).map(lambda x: x / 1024) | st.sampled_from([0.0, 1.0]), min_size=1, max_size=6)
+EXACT_ALPHA = st.integers(1, 120).map(lambda x: x / 1024)
 
 
 @settings(max_examples=25)  # statsmodels takes its time
@@ -56,3 +62,105 @@ def test_no_pvalue(wrong: float) -> None:
     """What is no p-value is refused by value."""
     with pytest.raises(InvalidInputError, match=rf"^pvalues must be in \[0, 1\], got {wrong}\.$"):
         holm([0.5, wrong])
+
+
+def rejected_by_closure(pvalues: list[float], alpha: float) -> list[bool]:
+    """Reject a test where every set of tests it is in has a smallest p below Bonferroni's level for that set."""
+    tests = range(len(pvalues))
+    sets = [chosen for size in tests for chosen in itertools.combinations(tests, size + 1)]
+    low = {chosen: min(pvalues[i] for i in chosen) < Fraction(alpha) / len(chosen) for chosen in sets}
+    return [all(low[chosen] for chosen in sets if i in chosen) for i in tests]
+
+
+@given(EXACT, EXACT_ALPHA)
+@example([0.015625, 0.015625], 0.03125)
+def test_levels_close_bonferroni(pvalues: list[float], alpha: float) -> None:
+    """Rejecting below the levels is the closure of Bonferroni's test, over all sets of tests."""
+    levels = holm_levels(pvalues, alpha)
+    assert [p < level for p, level in zip(pvalues, levels, strict=True)] == rejected_by_closure(pvalues, alpha)
+
+
+@given(
+    st.one_of(
+        st.tuples(PVALUES, st.floats(0, 1, exclude_min=True, exclude_max=True)),
+        st.tuples(EXACT, EXACT_ALPHA),
+        # Within rounding of the edge, for every number of tests there is.
+        st.floats(1e-3, 0.5).flatmap(
+            lambda alpha: st.tuples(st.lists(st.integers(1, 30).map(lambda m: alpha / m), max_size=30), st.just(alpha))
+        ),
+    )
+)
+@example(([0.05 / 19] * 19, 0.05))
+@example(([math.nextafter(0.05 / 29, 0)] * 29, 0.05))
+@example(([5e-324, 0.0, 1.0], 5e-324))
+def test_levels_reject_what_holm_does(drawn: tuple[list[float], float]) -> None:
+    """A p-value is below its level exactly where its adjusted p-value is below alpha, ties, zeros and edges too."""
+    pvalues, alpha = drawn
+    levels = holm_levels(pvalues, alpha)
+    assert [p < level for p, level in zip(pvalues, levels, strict=True)] == (holm(pvalues) < alpha).tolist()
+
+
+def test_rounding_matters() -> None:
+    """Plain division would not reject what ``holm`` rejects, nor keep what it keeps."""
+    assert (0.05 / 19) * 19 < 0.05
+    assert math.nextafter(0.05 / 29, 0) * 29 >= 0.05
+
+
+@given(PVALUES, st.floats(0.001, 0.999))
+def test_levels_step_down(pvalues: list[float], alpha: float) -> None:
+    """The j-th smallest has alpha / (K - j), and from the first that is not rejected on all have its level."""
+    levels, k = holm_levels(pvalues, alpha), len(pvalues)
+    smallest_first = sorted(range(k), key=lambda i: pvalues[i])
+    rejected = sum(p < level for p, level in zip(pvalues, levels, strict=True))
+    expected = [alpha / (k - min(j, rejected)) for j in range(k)]
+    assert [levels[i] for i in smallest_first] == pytest.approx(expected, rel=1e-15)
+    assert len({levels[i] for i in smallest_first[rejected:]}) <= 1
+    assert all(alpha / k * (1 - 1e-15) <= level <= alpha for level in levels)
+
+
+@given(PVALUES.filter(len), st.floats(0.001, 0.999))
+@settings(max_examples=25)  # statsmodels takes its time
+def test_levels_agree_with_statsmodels(pvalues: list[float], alpha: float) -> None:
+    """Off the edge the same tests are rejected as by statsmodels, which rejects on the edge too."""
+    edges = [alpha / m for m in range(1, len(pvalues) + 1)]
+    assume(all(abs(p - edge) > 1e-12 for p in pvalues for edge in edges))
+    levels = holm_levels(pvalues, alpha)
+    theirs = multipletests(pvalues, alpha=alpha, method="holm")[0].tolist()
+    assert [p < level for p, level in zip(pvalues, levels, strict=True)] == theirs
+
+
+@given(PVALUES.flatmap(lambda p: st.tuples(st.just(p), st.permutations(range(len(p))))), st.floats(0.001, 0.999))
+def test_levels_keep_order(drawn: tuple[list[float], list[int]], alpha: float) -> None:
+    """Shuffling tests whose p-values differ shuffles their levels."""
+    pvalues, order = drawn
+    assume(len(set(pvalues)) == len(pvalues))
+    levels = holm_levels(pvalues, alpha)
+    assert holm_levels([pvalues[i] for i in order], alpha) == [levels[i] for i in order]
+
+
+def test_levels_of_none_and_one() -> None:
+    """No tests have no levels; one test has alpha, whatever its p-value."""
+    assert holm_levels([], 0.05) == []
+    for p in (0.0, 0.01, 0.05, 1.0):
+        assert holm_levels([p], 0.05) == [0.05]
+
+
+def test_intervals_at_these_levels() -> None:
+    """Of three effects beyond doubt, intervals at these levels miss one or more in 8.9 %, to four standard errors."""
+    effects, runs = np.array([30.0, 22.0, 14.0]), 20_000
+    noise = np.random.default_rng(3).standard_normal((runs, 3))
+    pvalues = (2 * special.ndtr(-np.abs(effects + noise))).tolist()
+    half_widths = -special.ndtri(np.array([holm_levels(p, 0.05) for p in pvalues]) / 2)
+    missed = float((np.abs(noise) > half_widths).any(axis=1).mean())
+    expected = 1 - (1 - 0.05 / 3) * (1 - 0.05 / 2) * (1 - 0.05)
+    assert round(expected, 3) == 0.089
+    assert missed == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / runs))
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.0, -0.05, 1.5, math.nan])
+def test_no_level(wrong: float) -> None:
+    """A level outside (0, 1) is refused by value, and so is what is no p-value."""
+    with pytest.raises(InvalidInputError, match=rf"^alpha must be in \(0, 1\), got {wrong}\. Hint: try 0\.05\.$"):
+        holm_levels([0.5], wrong)
+    with pytest.raises(InvalidInputError, match=r"^pvalues must be in \[0, 1\], got nan\.$"):
+        holm_levels([0.5, math.nan], 0.05)

@@ -1,0 +1,41 @@
+"""Everything a comparison found, as one plain record: what ``comparison.json`` spells.
+
+Reports are drawn from this record and promotions are planned from it; since it holds the table of outcomes itself, a
+decision can be taken again, and a report drawn again, without scoring a row.
+"""
+
+from abtest.record.parts import (
+    ComparedData,
+    ComparedModel,
+    ComparisonSettings,
+    Confusion,
+    Differences,
+    OutcomesTable,
+    Provenance,
+    SegmentTable,
+    TrainingData,
+)
+from abtest.record.schema import SCHEMA_FILE, json_schema, schema_text
+from abtest.record.several import Adjustment, Between, ComparisonsRecord, best_of
+from abtest.record.whole import SCHEMA_VERSION, ComparisonRecord
+
+__all__ = [
+    "SCHEMA_FILE",
+    "SCHEMA_VERSION",
+    "Adjustment",
+    "Between",
+    "ComparedData",
+    "ComparedModel",
+    "ComparisonRecord",
+    "ComparisonSettings",
+    "ComparisonsRecord",
+    "Confusion",
+    "Differences",
+    "OutcomesTable",
+    "Provenance",
+    "SegmentTable",
+    "TrainingData",
+    "best_of",
+    "json_schema",
+    "schema_text",
+]

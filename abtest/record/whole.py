@@ -1,0 +1,273 @@
+"""One comparison as one record."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import GetPydanticSchema, PlainSerializer, TypeAdapter, ValidationError
+from pydantic_core import core_schema
+
+from abtest.decision import Decision
+from abtest.errors import InvalidInputError
+from abtest.evaluator import (
+    ClassRow,
+    Confirmation,
+    Evaluation,
+    Growth,
+    MetricRow,
+    PowerReading,
+    SegmentRow,
+    Skipped,
+    both_sides,
+)
+from abtest.labels import Task
+from abtest.metrics.residuals import ErrorReading
+from abtest.outcomes import Contingency, PairedOutcomes
+from abtest.record.parts import (
+    ComparedData,
+    ComparedModel,
+    ComparisonSettings,
+    Confusion,
+    Differences,
+    Matrix,
+    OutcomesTable,
+    Provenance,
+)
+from abtest.scores import ScoreReading
+from abtest.stats.bayes import Posterior
+from abtest.stats.mcnemar import McNemar
+
+SCHEMA_VERSION: Final = "1.0"
+_MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow the table they are made from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRecord:
+    """A whole comparison as data. ``from_dict(to_dict(x)) == x``.
+
+    Attributes:
+        schema_version: Changes when a reader would have to.
+        created_at: In UTC.
+        task: What the models do.
+        model_name: The registered model; null where no registry was asked.
+        champion: The serving side.
+        challenger: The other side.
+        data: The rows compared on.
+        settings: How it was computed.
+        metrics: One row a metric, over all rows.
+        per_class: One row a class and metric; a label that is only ever predicted has n = 0.
+        segments: One row a segment and metric.
+        contingency: Who was right where; null of a regression.
+        mcnemar: The test of equal accuracy; null of a regression.
+        power: What these rows could have shown, and how many would settle the question.
+        bayes: What to believe of the metric that the verdict hangs on, beside the test; null where that is not known.
+        growth: Where the data extend those of an earlier look at the same two models.
+        confirmation: Where a locked test set was opened.
+        differences: What else differs between the two models; null where that is not known.
+        scores: What both sides' scores look like; null where they were not asked for.
+        errors: What both sides' errors look like, and their sums; null of a classification.
+        confusion: Both confusion matrices; null where there are too many classes, and of a regression.
+        outcomes: The table everything was computed from; null of a regression.
+        decision: The verdict and its reasons.
+        counted: The metrics that count towards the share improved.
+        skipped: What was not computed, and why.
+        notices: What a reader has to know about the numbers.
+        provenance: Where, when and by what it was made.
+    """
+
+    # It holds for every record within, too.
+    __pydantic_config__: ClassVar[Any] = {
+        "alias_generator": lambda name: name.rstrip("_"),  # class_ is "class" in JSON
+        "allow_inf_nan": False,
+        "extra": "forbid",
+    }
+
+    schema_version: Literal["1.0"]
+    created_at: datetime
+    task: Task
+    model_name: str | None
+    champion: ComparedModel
+    challenger: ComparedModel
+    data: ComparedData
+    settings: ComparisonSettings
+    metrics: tuple[MetricRow, ...]
+    per_class: tuple[ClassRow, ...]
+    segments: tuple[SegmentRow, ...]
+    contingency: Contingency | None
+    mcnemar: McNemar | None
+    power: PowerReading | None
+    bayes: Posterior | None
+    growth: Growth | None
+    confirmation: Confirmation | None
+    differences: Differences | None
+    scores: ScoreReading | None
+    errors: ErrorReading | None
+    confusion: Confusion | None
+    outcomes: (
+        Annotated[
+            PairedOutcomes,
+            GetPydanticSchema(
+                lambda _, handler: core_schema.no_info_after_validator_function(
+                    OutcomesTable.outcomes, handler(OutcomesTable)
+                )
+            ),
+            PlainSerializer(OutcomesTable.of),
+        ]
+        | None
+    )
+    decision: Decision
+    counted: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    notices: tuple[str, ...]
+    provenance: Provenance
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        model_name: str | None,
+        champion: ComparedModel,
+        challenger: ComparedModel,
+        data: ComparedData,
+        settings: ComparisonSettings,
+        outcomes: PairedOutcomes | None,
+        evaluation: Evaluation,
+        decision: Decision,
+        provenance: Provenance,
+        differences: Differences | None = None,
+        notices: tuple[str, ...] = (),
+        created_at: datetime | None = None,
+    ) -> ComparisonRecord:
+        """Put the parts together; ``notices`` come before the evaluation's own."""
+        skipped, confusion = evaluation.skipped, None
+        if outcomes is not None and len(outcomes.labels) <= _MOST_CLASSES_SHOWN:
+            confusion = Confusion(champion=_matrix(outcomes, "champion"), challenger=_matrix(outcomes, "challenger"))
+        elif outcomes is not None:
+            why = f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
+            skipped = (*skipped, Skipped(what="confusion matrices", why=why))
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            created_at=(created_at or datetime.now(UTC)).replace(microsecond=0),
+            task=settings.policy.task,
+            model_name=model_name,
+            champion=champion,
+            challenger=challenger,
+            data=data,
+            settings=settings,
+            metrics=evaluation.metrics,
+            per_class=evaluation.per_class,
+            segments=evaluation.segments,
+            contingency=evaluation.contingency,
+            mcnemar=evaluation.mcnemar,
+            power=evaluation.power,
+            bayes=evaluation.bayes,
+            growth=evaluation.growth,
+            confirmation=evaluation.confirmation,
+            differences=differences,
+            scores=evaluation.scores,
+            errors=evaluation.errors,
+            confusion=confusion,
+            outcomes=outcomes,
+            decision=decision,
+            counted=evaluation.counted,
+            skipped=skipped,
+            notices=(*notices, *evaluation.notices),
+            provenance=provenance,
+        )
+
+    @classmethod
+    def from_dict(cls, data: object) -> ComparisonRecord:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            InvalidInputError: It is no comparison, or one of another version; the message names the first field.
+        """
+        found = data.get("schema_version") if isinstance(data, Mapping) else None
+        if found != SCHEMA_VERSION:
+            raise InvalidInputError(f"schema_version must be {SCHEMA_VERSION}, got {found!r}.")
+        try:
+            return _adapter().validate_python(data)
+        except ValidationError as error:
+            raise first_error("comparison", error) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell the record as plain data for JSON: None for what is missing, never NaN."""
+        plain: dict[str, Any] = _adapter().dump_python(self, mode="json", by_alias=True)
+        return plain
+
+    def to_json(self) -> str:
+        """Spell the record as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation within."""
+        return Evaluation(
+            metrics=self.metrics,
+            per_class=self.per_class,
+            segments=self.segments,
+            contingency=self.contingency,
+            mcnemar=self.mcnemar,
+            power=self.power,
+            bayes=self.bayes,
+            growth=self.growth,
+            scores=self.scores,
+            errors=self.errors,
+            confirmation=self.confirmation,
+            counted=self.counted,
+            skipped=self.skipped,
+            notices=self.notices,
+            latency=both_sides(self.champion.latency, self.challenger.latency),
+            size=both_sides(self.champion.size, self.challenger.size),
+        )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What MLflow runs about this comparison are found by."""
+        tags = {
+            "abtest.verdict": str(self.decision.verdict),
+            "abtest.model_name": self.model_name,
+            "abtest.champion_version": self.champion.told,
+            "abtest.challenger_version": self.challenger.told,
+            "abtest.data_digest": self.data.digest,
+            "abtest.policy_digest": self.provenance.policy_digest,
+            "abtest.rows": None if self.data.rows_digest is None else str(self.data.rows),
+            "abtest.rows_digest": self.data.rows_digest,
+            "abtest.confirm_digest": self.confirmation.digest if self.confirmation else None,
+        }
+        return {key: value for key, value in tags.items() if value}
+
+    @property
+    def name(self) -> str:
+        """What the comparison is called in file and run names."""
+        return (
+            f"{_slug(self.model_name or 'comparison')}-{_slug(self.champion.short)}-vs-{_slug(self.challenger.short)}"
+        )
+
+
+def first_error(what: str, error: ValidationError) -> InvalidInputError:
+    """Say which field of a record cannot be read first, and why."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    why = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return InvalidInputError(f"The {what}'s {where} cannot be read: {why}.")
+
+
+@cache
+def _adapter() -> TypeAdapter[ComparisonRecord]:
+    return TypeAdapter(ComparisonRecord)
+
+
+def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used
+    return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
+
+
+def _slug(name: str) -> str:
+    """Keep of a name what means nothing in a path; of a long one, its end."""
+    return re.sub(r"[^\w.]+", "-", name)[-60:].strip("-.") or "model"

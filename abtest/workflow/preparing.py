@@ -1,0 +1,85 @@
+"""What is found out before an hour of scoring, and not after; and what is delivered at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from abtest import honesty
+from abtest.errors import InvalidInputError
+from abtest.loaders.datasets import Dataset, open_data
+from abtest.loaders.segments import columns_of
+from abtest.metrics.catalogue import resolve
+from abtest.metrics.errors import custom_losses
+from abtest.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from abtest.comparison import Comparison, Comparisons
+    from abtest.loaders.models import Model
+    from abtest.registry import Registry
+
+Delivered = TypeVar("Delivered", "Comparison", "Comparisons")
+
+
+def prepare(output: str | Path | None, policy: Policy) -> None:
+    """Find out that a metric is not there or that a report cannot be written."""
+    if policy.task == "regression":
+        custom_losses(policy.metrics)
+    else:
+        resolve(policy.metrics, policy.costs)
+    if output is not None:
+        if not str(output):
+            raise InvalidInputError("output must name a folder, got ''.")
+        from abtest.reporter import folder  # noqa: PLC0415 - only who asks for a report pays
+
+        folder.prepare(Path(output))
+
+
+def asked_segments(asked: Sequence[str], policy: Policy | None) -> tuple[str, ...]:
+    """The segmentations asked for, and those that guardrails need."""
+    if isinstance(asked, str):
+        raise InvalidInputError(f"segments must be a list of names, got {asked!r}.", hint=f"[{asked!r}]")
+    return tuple(dict.fromkeys([*asked, *(policy.segments if isinstance(policy, Policy) else ())]))
+
+
+def training_source(
+    given: str | Path | pd.DataFrame | None, registry: Registry | None, run_id: str | None
+) -> str | Path | pd.DataFrame | None:
+    """Find the training data."""
+    if isinstance(given, str) and given == honesty.RUN:
+        return honesty.logged_training(registry, run_id)
+    if given is not None:
+        open_data(given, "train-data")
+    return given
+
+
+def check_columns_of(
+    data: Dataset, models: Iterable[Model], target: str, segments: Sequence[str], unit: str | None
+) -> None:
+    """Find out that other data lack a column, before PROMOTE is known."""
+    if target not in data.columns:
+        raise data.missing(target, "target column")
+    aside = (*columns_of(segments, data.columns), *([unit] if unit else []))
+    for model in models:
+        model.columns(data.columns, target, aside)
+
+
+def locked(source: str | Path | pd.DataFrame, digest: str) -> tuple[Dataset, str]:
+    """Find the locked test set and take its digest; its rows stay unread."""
+    data = open_data(source, "confirm-data")
+    found = data.digest()
+    if found == digest:
+        raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")
+    return data, found
+
+
+def delivered(comparison: Delivered, output: str | Path | None, *, log: bool, figures: bool) -> Delivered:
+    """Write and log what was asked for."""
+    result: Any = comparison
+    if output is not None:
+        result = result.save(output, figures=figures)
+    return result.log(figures=figures) if log else result  # type: ignore[no-any-return] # each gives its own kind
