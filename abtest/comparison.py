@@ -257,8 +257,8 @@ class Comparisons:
     def metrics(self) -> pd.DataFrame:
         """One row a challenger and metric, indexed by them."""
         rows = [
-            {"challenger": record.challenger.short, **row}
-            for record in self.record.comparisons
+            {"challenger": name, **row}
+            for name, record in zip(self.record.names, self.record.comparisons, strict=True)
             for row in record.to_dict()["metrics"]
         ]
         return _frame(rows, ["challenger", "metric"])

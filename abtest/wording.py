@@ -40,12 +40,13 @@ def value(number: float | None, unit: Unit) -> str:
     """Write a metric's value: a share as a percentage, a score with three decimals, a number with four digits.
 
     Example:
-        >>> value(0.1234, "share"), value(1234.5678, "number"), value(0.0123456, "number")
-        ('12.3 %', '1,235', '0.01235')
+        >>> value(0.1234, "share"), value(1234.5678, "number"), value(-0.0123456, "number")
+        ('12.3 %', '1,235', '−0.01235')
     """
     if unit == "share" or number is None:
         return percent(number)
-    return f"{_round(number, 3):.3f}" if unit == "score" else _plain(number)
+    written = f"{_round(number, 3):.3f}" if unit == "score" else _plain(number)
+    return written.replace("-", MINUS)
 
 
 def effect(difference: float | None, unit: Unit, *, spell_unit: bool = True) -> str:
@@ -105,6 +106,17 @@ def size_on_disk(count: float) -> str:
         return f"{count:.0f} bytes"
     power = min(3, int(math.log10(count)) // 3)
     return f"{count / 1000**power:.3g} {('', 'kB', 'MB', 'GB')[power]}"
+
+
+def confidence(level: float) -> str:
+    """Write a confidence level; however high, it is not 100 %.
+
+    Example:
+        >>> confidence(0.95), confidence(1 - 0.05 / 3), confidence(0.9998), confidence(0.625)
+        ('95 %', '98.3 %', '99.98 %', '62.5 %')
+    """
+    left = 100 * (1 - level)
+    return f"{100 - float(f'{left:.{2 if left < 10 else 3}g}'):g} %"
 
 
 def signed(value: float, digits: int = 1) -> str:

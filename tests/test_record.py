@@ -46,7 +46,7 @@ KEYS = (
     "provenance"
 )
 SEVERAL_KEYS = (
-    "schema_version created_at task model_name champion data verdict best adjustment cochran between comparisons"
+    "schema_version created_at task model_name champion data verdict best confidence adjustment cochran between comparisons"
 )
 ROW_KEYS = (
     "metric champion challenger effect rel_effect improvement ci_lower ci_upper ci_method test statistic pvalue "

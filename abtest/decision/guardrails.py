@@ -274,4 +274,5 @@ def _evidence(row: MetricRow, policy: Policy) -> str:
     found = f"improvement {wording.effect(row.improvement, kind)}"
     if likely is None:
         return f"{found}, {row.ci_method}"
-    return f"{found}, {100 * policy.confidence:g} % interval {wording.interval(likely.lower, likely.upper, kind)}"
+    level, interval = wording.confidence(policy.confidence), wording.interval(likely.lower, likely.upper, kind)
+    return f"{found}, {level} interval {interval}"

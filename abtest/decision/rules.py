@@ -70,10 +70,12 @@ def primary(evaluation: Evaluation, policy: Policy) -> Ruling:
     held = pvalue < policy.alpha
     found = f"{wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
     if not held:
-        text = f"No difference in {in_text(row.metric)} is shown: {found}not below {policy.alpha:g}."
+        text = f"No difference in {in_text(row.metric)} is shown: {found}not below {policy.alpha:.3g}."
         return Verdict.INSUFFICIENT_EVIDENCE, (_reason("primary", row, pvalue, "<", policy.alpha, text=text),)
     how = "better" if row.improved else "worse"
-    text = f"The challenger is significantly {how} on {in_text(row.metric)} ({change}): {found}below {policy.alpha:g}."
+    text = (
+        f"The challenger is significantly {how} on {in_text(row.metric)} ({change}): {found}below {policy.alpha:.3g}."
+    )
     reason = _reason("primary", row, pvalue, "<", policy.alpha, held=True, text=text)
     return (Verdict.PROMOTE if row.improved else Verdict.KEEP_CHAMPION), (reason,)
 
@@ -104,7 +106,7 @@ def _against(row: MetricRow, bound: float, policy: Policy, rule: Rule) -> Ruling
     above, below = ("not ", "") if bound < 0 else ("", "not ")
     where = (
         f"improvement {wording.effect(row.improvement, kind)}, "
-        f"{100 * policy.confidence:g} % interval {wording.interval(likely.lower, likely.upper, kind)}"
+        f"{wording.confidence(policy.confidence)} interval {wording.interval(likely.lower, likely.upper, kind)}"
     )
     if likely.lower > bound:
         text = f"{name} is {above}{asked}: {where}."
@@ -126,9 +128,9 @@ def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
         found = f"{test} gives {wording.pvalue(pvalue)}, {_just(pvalue, policy.alpha)}"
         if held:
             how = "better" if row.improved else "worse"
-            text = f"The challenger is significantly {how} on {name}: {found}below {policy.alpha:g}."
+            text = f"The challenger is significantly {how} on {name}: {found}below {policy.alpha:.3g}."
         else:
-            text = f"No difference in {name} is shown: {found}not below {policy.alpha:g}. {_ruled_out(row, policy)}"
+            text = f"No difference in {name} is shown: {found}not below {policy.alpha:.3g}. {_ruled_out(row, policy)}"
     return _reason("significance", row, pvalue, "<", policy.alpha, held=held, text=text)
 
 
@@ -155,7 +157,7 @@ def _ruled_out(row: MetricRow, policy: Policy) -> str:
         return "Nothing tells the two sides apart, so there is no interval either."
     gain = f"a gain of more than {wording.size(likely.upper, kind)}" if likely.upper > 0 else "any gain"
     loss = f"a loss of more than {wording.size(likely.lower, kind)}" if likely.lower < 0 else "any loss"
-    return f"With {100 * policy.confidence:g} % confidence the data rule out {gain} and {loss}."
+    return f"With {wording.confidence(policy.confidence)} confidence the data rule out {gain} and {loss}."
 
 
 def _accuracy(row: MetricRow) -> Reason:

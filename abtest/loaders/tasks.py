@@ -37,12 +37,16 @@ def find_task(models: Sequence[Model], data: Dataset, target: str) -> tuple[Task
     Raises:
         InvalidInputError: Some models are classifiers and some regressors.
     """
-    kinds = {model.told: kind for model in models if (kind := task_of_model(model)) is not None}
-    if len(set(kinds.values())) > 1:
-        told = " and ".join(f"the {side} predicts {'classes' if k == 'classification' else 'numbers'}"
-                            for side, k in kinds.items())  # fmt: skip
+    kinds: dict[Task, str] = {}
+    for model in models:
+        if (own := task_of_model(model)) is not None:
+            kinds.setdefault(own, model.told)
+    if len(kinds) > 1:
+        told = " and ".join(
+            f"the {name} predicts {'classes' if own == 'classification' else 'numbers'}" for own, name in kinds.items()
+        )
         raise InvalidInputError(f"{told[:1].upper()}{told[1:]}.", hint="compare models of one task.")
-    kind = next(iter(kinds.values()), None)
+    kind = next(iter(kinds), None)
     truth = look_at_truth(data, target)
     if kind != "classification" and truth == "continuous":
         return "regression", said_of(f"the target '{target}' is continuous")
@@ -62,12 +66,12 @@ def said_of(why: str) -> str:
 def task_of_model(model: Model) -> Task | None:
     """What a model says of itself, as scikit-learn's estimators and their like do; None where it does not."""
     predictor: Any = model.predictor
-    raw = behind(predictor) if hasattr(predictor, "unwrap_python_model") else predictor
-    if raw is None or "sklearn" not in sys.modules:  # whoever holds such an estimator has imported it
-        return None
-    from sklearn.base import is_classifier, is_regressor  # noqa: PLC0415 - see above
-
     try:
+        raw = behind(predictor) if hasattr(predictor, "unwrap_python_model") else predictor
+        if raw is None or "sklearn" not in sys.modules:  # whoever holds such an estimator has imported it
+            return None
+        from sklearn.base import is_classifier, is_regressor  # noqa: PLC0415 - see above
+
         if is_classifier(raw):
             return "classification"
         return "regression" if is_regressor(raw) else None

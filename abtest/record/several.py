@@ -56,8 +56,9 @@ class ComparisonsRecord:
         model_name: The registered model; null where no registry was asked.
         champion: The serving side.
         data: The rows that all were compared on.
-        verdict: On the best challenger; where none may serve, the most favourable of all.
+        verdict: On the best challenger; where none may serve, the most favourable of all that admits none.
         best: The best admissible challenger, as an index into ``comparisons``; null where none is.
+        confidence: Of all challengers together, as the policy asks for it.
         adjustment: How each pair's level allows for the others: "holm" on the tests of equal accuracy, "bonferroni"
             where intervals decide, "spend" where the policy spends a level on each use of the test set.
         cochran: Cochran's Q over all models, for information; null of a regression, and where rows come in units.
@@ -80,6 +81,7 @@ class ComparisonsRecord:
     data: ComparedData
     verdict: Verdict
     best: int | None
+    confidence: float
     adjustment: Adjustment
     cochran: CochranQ | None
     between: tuple[Between, ...]
@@ -90,6 +92,7 @@ class ComparisonsRecord:
         cls,
         comparisons: Sequence[ComparisonRecord],
         *,
+        confidence: float,
         adjustment: Adjustment,
         between: Mapping[tuple[int, int], Contingency],
         method: McNemarMethod,
@@ -100,6 +103,7 @@ class ComparisonsRecord:
 
         Args:
             comparisons: All of the same rows.
+            confidence: Of all together.
             adjustment: How their levels allow for each other.
             between: Who is right where of any two challengers; none of a regression.
             method: McNemar's, between challengers.
@@ -120,6 +124,7 @@ class ComparisonsRecord:
             data=first.data,
             verdict=_overall([record.decision.verdict for record in comparisons], best),
             best=best,
+            confidence=confidence,
             adjustment=adjustment,
             cochran=cochran_q(whole) if between else None,
             between=tuple(
@@ -157,6 +162,14 @@ class ComparisonsRecord:
     def recommended(self) -> ComparisonRecord | None:
         """The comparison with the best admissible challenger."""
         return None if self.best is None else self.comparisons[self.best]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells the challengers apart: those of one name are numbered."""
+        known = [one.challenger.short for one in self.comparisons]
+        return tuple(
+            f"{name} ({known[: i + 1].count(name)})" if known.count(name) > 1 else name for i, name in enumerate(known)
+        )
 
     @property
     def name(self) -> str:

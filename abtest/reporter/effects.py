@@ -30,7 +30,9 @@ def _grid(canvas: Canvas, scale: Scale, top: float, bottom: float, texts: Sequen
         canvas.text(scale(tick), bottom + 13, text, size=11, role="muted", align="center")
 
 
-def _effects(canvas: Canvas, scale: Scale, placed: Sequence[tuple[float, Effect]], top: float, bottom: float) -> None:
+def draw_effects(
+    canvas: Canvas, scale: Scale, placed: Sequence[tuple[float, Effect]], top: float, bottom: float
+) -> None:
     """Draw effects around zero: a mark with its interval, hollow where no difference is shown, written at the end."""
     _grid(canvas, scale, top, bottom, tick_texts(scale.ticks))
     canvas.line((scale(0), top - 4), (scale(0), bottom), role="ink", width=1.2)
@@ -66,7 +68,7 @@ def _draw_metrics(record: ComparisonRecord) -> Canvas:
         canvas.text(0, y, row.name, size=13, bold=True)
         _sides(canvas, values, y, row)
     effects = Scale(reach([row.points for row in rows]), 575, 890)
-    _effects(canvas, effects, [(y, row.points) for y, row in placed], top, bottom)
+    draw_effects(canvas, effects, [(y, row.points) for y, row in placed], top, bottom)
     return canvas
 
 
@@ -94,7 +96,7 @@ def _draw_change(record: ComparisonRecord) -> Canvas:
     placed = [(top + pitch * (i + 0.5), row) for i, row in enumerate(rows)]
     for y, row in placed:
         canvas.text(0, y, row.name, size=13, bold=True)
-    _effects(canvas, scale, [(y, row.percent) for y, row in placed], top, bottom)
+    draw_effects(canvas, scale, [(y, row.percent) for y, row in placed], top, bottom)
     return canvas
 
 
@@ -158,7 +160,7 @@ def _draw_groups(
         own = ends if shares else reach([row.effects[name] for row in rows if name in row.effects])
         scale = Scale(own, left, left + panel - 76, ticks=5 if shares else 3)
         drawn = [(y, row.effects[name]) for y, row in placed if name in row.effects]
-        _effects(canvas, scale, drawn, top, bottom)
+        draw_effects(canvas, scale, drawn, top, bottom)
     if left_out:
         y = places[skipped] + (8 if head else 0)
         canvas.boxes([(0, y - pitch / 2 + 2, canvas.width, pitch - 4)], fill="raised")

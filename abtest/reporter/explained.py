@@ -166,7 +166,7 @@ def _of_errors(record: ComparisonRecord) -> Iterator[Paragraph]:
 
 def _of_classes(record: ComparisonRecord) -> Iterator[Paragraph]:
     """How classes were compared."""
-    settings, level = record.settings, f"{100 * record.settings.policy.confidence:g} %"
+    settings, level = record.settings, wording.confidence(record.settings.policy.confidence)
     yield _test(record)
     if record.bayes is not None:
         exactly = "That it is better has exactly one minus the one-sided mid-p value for a probability. "
@@ -337,13 +337,13 @@ def _verdict(policy: Policy) -> str:
         )
     if policy.rule == "primary":
         return (
-            f"Without a significant difference in {metric} (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE, "
+            f"Without a significant difference in {metric} (p below {policy.alpha:.3g}) it is INSUFFICIENT_EVIDENCE, "
             "with one PROMOTE if the challenger is better and KEEP_CHAMPION if it is worse."
         )
     name = in_text(policy.decisive)
     rose, not_rise = ("rose", "rise") if policy.task == "classification" else ("fell", "fall")
     return (
-        f"Without a significant difference in {name} (p below {policy.alpha:g}) it is INSUFFICIENT_EVIDENCE. "
+        f"Without a significant difference in {name} (p below {policy.alpha:.3g}) it is INSUFFICIENT_EVIDENCE. "
         f"With one it is PROMOTE if {name} {rose} and at least {100 * policy.promote_share:g} % of the metrics "
         f"improved, else CONDITIONAL if at least {100 * policy.conditional_share:g} % improved, else "
         f"KEEP_CHAMPION. CONDITIONAL is never carried out automatically where {name} did not {not_rise}."
@@ -386,7 +386,7 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield Fact(
         term="Policy",
         text=(
-            f"{_rule(settings.policy)}; confidence {100 * settings.policy.confidence:g} %; "
+            f"{_rule(settings.policy)}; confidence {wording.confidence(settings.policy.confidence)}; "
             f"{wording.plural(len(settings.policy.guardrails), 'guardrail')}; "
             f"{_form(record)}digest {source.policy_digest}"
         ),

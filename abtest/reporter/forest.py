@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from abtest.metrics.catalogue import in_text, title, unit
 from abtest.reporter import sentences, several, views
 from abtest.reporter.canvas import DIAMOND, Canvas, Figure
-from abtest.reporter.effects import _effects
+from abtest.reporter.effects import draw_effects
 from abtest.reporter.layout import Scale, label_width, reach
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _draw(record: ComparisonsRecord, words: SeveralSummary, *, greater_is_better
         _name(canvas, y, row, names)
     scale = Scale(reach([effect for _, effect in effects]), names + _VERDICT, canvas.width - _WRITTEN, ticks=5)
     _directions(canvas, scale(0), ("champion better", "challenger better")[:: 1 if greater_is_better else -1])
-    _effects(canvas, scale, effects, _TOP, bottom)
+    draw_effects(canvas, scale, effects, _TOP, bottom)
     return canvas
 
 

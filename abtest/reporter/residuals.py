@@ -478,7 +478,7 @@ FIGURES = (
     Figure(
         name="bands",
         topic="errors",
-        title="Where is the challenger worse?",
+        title="At which size of the truth is the challenger worse?",
         caption=(
             "Effects on the mean absolute error by the size of the truth, with their intervals: ▲ left of zero is "
             "better, ▼ right of it worse. A filled mark is significant after allowing for the number of ranges (Holm), "

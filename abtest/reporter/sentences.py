@@ -22,11 +22,8 @@ _LONGEST_NAME = 36  # letters, in a sentence
 
 
 def names_of(record: ComparisonsRecord) -> tuple[str, ...]:
-    """Name the challengers so that they can be told apart: those of one name are numbered."""
-    known = [shown(one.challenger.short) for one in record.comparisons]
-    return tuple(
-        f"{name} ({known[: i + 1].count(name)})" if known.count(name) > 1 else name for i, name in enumerate(known)
-    )
+    """Name the challengers as a page can show them."""
+    return tuple(shown(name) for name in record.names)
 
 
 def ranking(record: ComparisonsRecord) -> list[int]:
@@ -67,17 +64,13 @@ def more_accurate(it: Between) -> int:
 def level(policy: Policy) -> str:
     """What a challenger is held against: a level, or an interval's confidence where that decides."""
     if policy.rule == "non-inferior" or (policy.rule == "primary" and policy.margin is not None):
-        return f"{_confidence(policy.alpha)} interval"
+        return f"{wording.confidence(policy.confidence)} interval"
     return f"p < {policy.alpha:.3g}"
 
 
 def level_of_all(record: ComparisonsRecord) -> float:
-    """The level of all challengers together; where each use of the test set has its own, the smallest of them.
-
-    Of K challengers, Holm's smallest level is a K-th of it, and so is each of Bonferroni's.
-    """
-    least = min(one.settings.policy.alpha for one in record.comparisons)
-    return least if record.adjustment == "spend" else round(len(record.comparisons) * least, 9)
+    """The level of all challengers together."""
+    return round(1 - record.confidence, 12)
 
 
 def brief(name: str, most: int = _LONGEST_NAME) -> str:
@@ -132,6 +125,16 @@ def advice(record: ComparisonsRecord, of_first: str) -> str:
     return of_first
 
 
+def advice_on(record: ComparisonsRecord, index: int, own: str) -> str:
+    """What to do about one challenger: its own advice, unless another is recommended or none may serve."""
+    if index == record.best or record.comparisons[index].decision.verdict not in _MAY:
+        return own
+    if record.best is None:
+        return "That is the verdict on it alone; no challenger may replace the champion."
+    best = brief(names_of(record)[record.best])
+    return f"That is the verdict on it alone; of those that may serve, challenger {best} is recommended."
+
+
 def adjustment(record: ComparisonsRecord) -> str:
     """Say how each challenger's level allows for the others."""
     count, alpha = len(record.comparisons), level_of_all(record)
@@ -141,8 +144,8 @@ def adjustment(record: ComparisonsRecord) -> str:
     if record.adjustment == "bonferroni":
         return (
             f"{beginning} is held to an equal part of the level (Bonferroni), an interval of "
-            f"{_confidence(alpha / count)} confidence: the chance that any of these intervals misses stays below "
-            f"{100 * alpha:g} %."
+            f"{wording.confidence(1 - alpha / count)} confidence: the chance that any of these intervals misses stays "
+            f"below {100 * alpha:g} %."
         )
     return (
         f"{beginning} is tested at a level that allows for the others (Holm): the chance of finding any difference "
@@ -231,13 +234,3 @@ def _rates(row: MetricRow, rows: str) -> str:
     if row.metric == "accuracy":
         return f"on the same {rows} it is right {challenger} of the time, the champion {champion}"
     return f"on the same {rows} its {in_text(row.metric)} is {challenger}, the champion's {champion}"
-
-
-def _confidence(alpha: float) -> str:
-    """One minus a level, which is never 100 %.
-
-    Example:
-        >>> _confidence(0.05 / 3), _confidence(0.0002)
-        ('98.3 %', '99.98 %')
-    """
-    return f"{100 - float(f'{100 * alpha:.2g}'):g} %"

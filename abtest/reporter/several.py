@@ -40,6 +40,7 @@ class WrittenChallenger:
         index: Which of the comparisons it is.
         name: Its own among the challengers.
         part: Its own summary.
+        advice: What to do about it, given the others.
         champion: The champion's value.
         challenger: Its value.
         effect: Between the two.
@@ -56,6 +57,7 @@ class WrittenChallenger:
     index: int
     name: str
     part: Summary
+    advice: str
     champion: str
     challenger: str
     effect: str
@@ -190,6 +192,7 @@ def _row(record: ComparisonsRecord, index: int, name: str, part: Summary, shared
         index=index,
         name=name,
         part=part,
+        advice=sentences.advice_on(record, index, part.advice),
         champion=written.champion if written else missing,
         challenger=written.challenger if written else missing,
         effect=written.effect if written else missing,

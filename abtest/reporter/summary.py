@@ -165,7 +165,7 @@ def summarise(record: ComparisonRecord) -> Summary:
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
         decisive=title(record.settings.policy.decisive),
-        confidence=f"{100 * record.settings.policy.confidence:g} %",
+        confidence=wording.confidence(record.settings.policy.confidence),
         metrics=tuple(write_row(row, title(row.metric), record.settings.policy.alpha) for row in record.metrics),
         classes=tuple(_classes(record)),
         segments=_segments(record),

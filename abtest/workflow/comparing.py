@@ -234,7 +234,12 @@ def compare(
     if not isinstance(challenger, list | tuple):
         return delivered(comparisons[0], output, log=log is True, figures=save_plot)
     record = ComparisonsRecord.of(
-        records, adjustment=adjustment, between=several.between, method=settings.policy.method, best=best
+        records,
+        confidence=settings.policy.confidence,
+        adjustment=adjustment,
+        between=several.between,
+        method=settings.policy.method,
+        best=best,
     )
     together = Comparisons(record, comparisons, models.registry, experiment_name=experiment)
     return delivered(together, output, log=log is True, figures=save_plot)

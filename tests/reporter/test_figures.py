@@ -25,8 +25,10 @@ every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 @every_situation
 def test_every_figure_is_drawn(situation: str) -> None:
     """Whatever was compared, every figure that applies is drawn, whole and on its canvas."""
-    drawn = figures.render(SITUATIONS[situation]())
-    assert {figure.name for figure in drawn} >= {"metrics", "change", "contingency"}
+    record = SITUATIONS[situation]()
+    drawn = figures.render(record)
+    always = {"metrics", "contingency"} if record.task == "classification" else {"predicted", "errors", "bands"}
+    assert {figure.name for figure in drawn} >= {"change", *always}
     for figure in drawn:
         for it in figure.canvas.drawn:
             points = [(it.x, it.y)] if isinstance(it, Words) else [point for shape in it.shapes for point in shape]

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from abtest import wording
 from abtest.decision import Verdict, decide
-from abtest.evaluator import Confirmation
+from abtest.evaluator import Confirmation, Growth
 from abtest.guardrail import Guardrail
 from abtest.metrics.catalogue import unit
 from abtest.outcomes import PairedOutcomes
@@ -90,7 +90,9 @@ def made(
         (i, j): PairedOutcomes.from_predictions(truth, said[1 + i], said[1 + j]).contingency()
         for i, j in combinations(range(len(challengers)), 2)
     }
-    return ComparisonsRecord.of(found, adjustment=adjustment, between=between, method="mid-p", best=best)
+    return ComparisonsRecord.of(
+        found, confidence=0.95, adjustment=adjustment, between=between, method="mid-p", best=best
+    )
 
 
 def regression() -> ComparisonsRecord:
@@ -215,6 +217,9 @@ def test_the_best_comes_first(case: str) -> None:
         assert gain is not None
         ranks.append((list(Verdict).index(one.decision.verdict), -gain.improvement))
     assert ranks == sorted(ranks)
+    other = several.summarise(replace(found, best=rows[-1].index))
+    assert [row.recommended for row in other.rows] == [True] + [False] * (len(rows) - 1)
+    assert other.rows[0].index == rows[-1].index
 
 
 @pytest.mark.parametrize(
@@ -270,6 +275,20 @@ def test_a_failed_confirmation_is_never_a_promotion() -> None:
     assert words.headline.startswith("The locked test set does not confirm challenger v3")
     assert words.advice.startswith("Keep the champion.")
     assert words.rivals == ()
+
+
+@every_case
+def test_one_challenger_at_most_is_to_be_promoted(case: str) -> None:
+    """Of several that may serve the page says "Promote it." of the recommended alone; others point to that one."""
+    found = CASES[case]()
+    words = several.summarise(found)
+    for row in words.rows:
+        may = row.part.verdict in {Verdict.PROMOTE, Verdict.CONDITIONAL}
+        alone = row.advice.startswith("That is the verdict on it alone")
+        assert alone == (may and not row.recommended)
+        assert not alone or words.recommended is None or sentences.brief(words.recommended.name) in row.advice
+    promoted = found.best is not None and words.verdict is Verdict.PROMOTE
+    assert Outline(page(case)).text.count("Promote it.") == 2 * promoted, "above, and in its own report"
 
 
 def test_the_only_one_is_not_the_best_of_several() -> None:
@@ -382,6 +401,17 @@ def test_notices_are_said_once() -> None:
     assert file.getvalue().count("Rows repeat.") == 1
     assert file.getvalue().count("Second use.") == 1, "v3 is recommended"
     assert "First use." not in file.getvalue()
+    assert "… and 1 note on one challenger or another, in the report" in file.getvalue()
+    assert markdown.render_several(words).count("First use.") == 1
+
+
+def test_a_grown_test_set_shows_the_p_value_that_decides() -> None:
+    """Where rows were looked at before, the p-value shown is the one that stays valid, and decides what is sure."""
+    found = CASES["best"]()
+    growth = Growth(rows=100, run_id="r", log_evidence=0.0, pvalue=0.321)
+    grown = replace(found, comparisons=tuple(replace(one, growth=growth) for one in found.comparisons))
+    assert {(row.pvalue, row.sure) for row in several.summarise(grown).rows} == {("0.321", False)}
+    assert {row.sure for row in several.summarise(found).rows} == {True}
 
 
 def test_what_could_not_be_computed_is_told() -> None:
@@ -428,6 +458,9 @@ def test_the_page_is_sound(case: str, drawn: bool) -> None:  # noqa: FBT001 - a 
         name for tag, attributes in outline.elements if tag == "section" and (name := attributes["aria-labelledby"])
     ]
     assert len(labels) == len(set(labels))
+    nested = [label.split() for label in labels if label.startswith("challenger-")]
+    assert nested
+    assert all(part[1].startswith(part[0].removesuffix("name")) for part in nested), "each names its challenger too"
 
 
 @every_case
