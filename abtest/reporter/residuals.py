@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from abtest import wording
 from abtest.evaluator import FEW_ROWS
+from abtest.reporter.axis import Axis, end_texts, number_text, power_of, unit_of, width_of
 from abtest.reporter.canvas import DIAMOND, SQUARE, TRIANGLE_DOWN, TRIANGLE_UP, Canvas, Figure, Outline
 from abtest.reporter.layout import Scale, Trace, reach, short
 from abtest.reporter.summary import TONE_WORDS, shown
@@ -36,115 +37,20 @@ _GAP = 0.06  # of a square, left free around it: seams of neighbours would show
 _PANEL, _TOP = 400.0, 56.0
 _HEIGHT = 240.0  # of a histogram
 _CLEAR = 22.0  # pixels above the fullest bin, for a word
-_MOST_DECIMALS = 12
-_NOTHING = 1e-300  # numbers this small have no power of ten of their own
-_BROAD = frozenset("MWmw@%")
-_EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class _Axis:
-    """Numbers to pixels, with as many round ticks as there is room to write.
-
-    Numbers of many digits are written in a power of ten, which ``unit`` names.
-    """
-
-    def __init__(
-        self, values: Sequence[float], left: float, right: float, *, signed: bool = False, power: int | None = None
-    ) -> None:
-        low, high = min(values), max(values)
-        size = max(abs(low), abs(high))
-        if high - low <= max(NOISE * size, _NOTHING):
-            room = 0.1 * size if size > _NOTHING else 1.0
-            low, high = low - room, high + room  # any width will do
-        self._one = 10.0 ** math.floor(math.log10(high - low))  # a scale takes numbers around 1
-        self.power = _power(max(abs(low), abs(high))) if power is None else power
-        for most in (6, 5, 4, 3, 2):
-            self._scale = Scale([low / self._one, high / self._one], left, right, ticks=most)
-            self.ticks = [tick * self._one for tick in self._scale.ticks]
-            self.texts = _texts(self.ticks, self.power, signed=signed)
-            apart = abs(right - left) * min((b - a for a, b in pairwise(self.ticks)), default=math.inf) / (high - low)
-            if max(map(_wide, self.texts)) + 12 <= apart:
-                break
-
-    def __call__(self, value: float) -> float:
-        return self._scale(value / self._one)
-
-    @property
-    def unit(self) -> str:
-        """What stands behind the axis's name."""
-        return _unit(self.power)
-
-
-def _power(size: float) -> int:
-    """The power of ten in which numbers up to this size have few digits: 0 where they have so anyway."""
-    return 3 * math.floor(math.log10(size) / 3) if size > _NOTHING and not 1e-3 <= size < 1e7 else 0
-
-
-def _unit(power: int) -> str:
-    return f", in {_ten(power)}" if power else ""
-
-
-def _ten(power: int) -> str:
-    return f"10{str(power).translate(_EXPONENTS)}"
-
-
-def _texts(ticks: Sequence[float], power: int, *, signed: bool = False) -> list[str]:
-    """Write ticks with as many decimals as all of them need."""
-    scaled, exact = _scaled(ticks, power, 1e-6)
-    digits = max(_decimals(it, exact) for it in scaled)
-    return [_written(it, digits, plus="+" if signed else "") for it in scaled]
-
-
-def _ends(cuts: Sequence[float], power: int) -> dict[float, str]:
-    """Write where ranges meet, each with as few decimals as tell it from its neighbours."""
-    scaled, exact = _scaled(cuts, power, 0.02)
-    return {cut: _written(it, _decimals(it, exact)) for cut, it in zip(cuts, scaled, strict=True)}
-
-
-def _scaled(values: Sequence[float], power: int, share: float) -> tuple[list[float], float]:
-    """Give ascending numbers in a power of ten, and this share of the least distance between them."""
-    scaled = [value / 10.0**power for value in values]
-    return scaled, share * min((b - a for a, b in pairwise(scaled)), default=max(map(abs, scaled), default=0.0))
-
-
-def _decimals(value: float, exact: float) -> int:
-    """How many it takes to come so near to a number; none but 0 is written as 0."""
-    near = (
-        d for d in range(_MOST_DECIMALS) if abs(round(value, d) - value) <= exact and (round(value, d) or not value)
-    )
-    return next(near, _MOST_DECIMALS)
-
-
-def _written(value: float, digits: int, *, plus: str = "") -> str:
-    rounded = round(value, digits)
-    return f"{plus if rounded > 0 else wording.MINUS}{abs(rounded):,.{digits}f}" if rounded else "0"
-
-
-def _told(number: float, *, signed: bool = False) -> str:
-    """Write a number as tables do, or in a power of ten where it would be long."""
-    power = math.floor(math.log10(abs(number))) if number and not 1e-5 <= abs(number) < 1e9 else 0
-    write = wording.effect if signed else wording.value
-    written = write(number / 10.0**power, "number").replace("-", wording.MINUS)
-    return written + (f" × {_ten(power)}" if power else "")
-
-
-def _wide(text: str, size: float = 11) -> float:
-    """Find the room that a text may need: a name may be of the widest letters."""
-    return size * sum(1.1 if letter in _BROAD else 0.68 for letter in text)
 
 
 def _draw_predicted(record: ComparisonRecord) -> Canvas:
     """Draw a panel a side, on one scale, the darker the more rows."""
     reading = _reading(record)
     edges, most = reading.plane.edges, max(cell[-1] for side in _SIDES for cell in _cells(reading, side))
-    widest = max(map(_wide, _Axis(edges, 0, _PANEL).texts))
+    widest = max(map(width_of, Axis(edges, 0, _PANEL).texts))
     margin, away = 34 + widest, _PANEL + max(36.0, widest + 8)
     canvas = Canvas(margin + away + _PANEL + widest / 2, _TOP + _PANEL + 70)
     for number, side in enumerate(_SIDES):
         left = margin + number * away
-        x, y = _Axis(edges, left, left + _PANEL), _Axis(edges, _TOP + _PANEL, _TOP)
+        x, y = Axis(edges, left, left + _PANEL), Axis(edges, _TOP + _PANEL, _TOP)
         _heading(canvas, record, side, left)
-        canvas.text(left + 18, 38, f"RMSE {_told(reading.sums.value('rmse', side))}", role="muted")
+        canvas.text(left + 18, 38, f"RMSE {number_text(reading.sums.value('rmse', side))}", role="muted")
         _square_grid(canvas, x, y, left, numbered=not number)
         for level, boxes in sorted(_levels(reading, side, x, y, most).items()):
             canvas.boxes(boxes, fill=side, opacity=_opacity(level))
@@ -162,7 +68,7 @@ def _draw_predicted(record: ComparisonRecord) -> Canvas:
     return canvas
 
 
-def _square_grid(canvas: Canvas, x: _Axis, y: _Axis, left: float, *, numbered: bool) -> None:
+def _square_grid(canvas: Canvas, x: Axis, y: Axis, left: float, *, numbered: bool) -> None:
     bottom = _TOP + _PANEL
     for tick, text in zip(x.ticks, x.texts, strict=True):
         canvas.line((x(tick), _TOP), (x(tick), bottom))
@@ -174,7 +80,7 @@ def _square_grid(canvas: Canvas, x: _Axis, y: _Axis, left: float, *, numbered: b
     canvas.boxes([(left, _TOP, _PANEL, _PANEL)], stroke="rule")
 
 
-def _levels(reading: ErrorReading, side: Side, x: _Axis, y: _Axis, most: int) -> dict[int, list[Box]]:
+def _levels(reading: ErrorReading, side: Side, x: Axis, y: Axis, most: int) -> dict[int, list[Box]]:
     """Lay out a side's squares by how dark they are."""
     edges = reading.plane.edges
     levels: dict[int, list[Box]] = {}
@@ -201,7 +107,7 @@ def _density(canvas: Canvas, most: int, at: Point) -> None:
     right, y = at
     for count in sorted({1, round(math.sqrt(most)), most}, reverse=True):
         text = wording.plural(count, "row") if count == most else wording.whole(count)
-        right -= _wide(text)
+        right -= width_of(text)
         canvas.text(right, y, text, size=11, role="muted")
         canvas.boxes([(right - 18, y - 6, 12, 12)], fill="muted", opacity=_opacity(_level(count, most)))
         right -= 30
@@ -212,9 +118,9 @@ def _draw_errors(record: ComparisonRecord) -> Canvas:
     reading = _reading(record)
     found = reading.histogram
     most, bottom = max(1, *found.champion, *found.challenger), _TOP + _HEIGHT
-    margin, right = 26 + max(44, _wide(wording.whole(most))), 900.0
+    margin, right = 26 + max(44, width_of(wording.whole(most))), 900.0
     canvas = Canvas(right + 40, bottom + 86)
-    x = _Axis([*found.edges, 0.0], margin, right, signed=True)
+    x = Axis([*found.edges, 0.0], margin, right, signed=True)
     y = Scale([0, most], bottom, _TOP + _CLEAR, ticks=4)
     _histogram_grid(canvas, x, y, margin, right)
     outlines = {side: _steps(reading, side, x, y) for side in _SIDES}
@@ -234,7 +140,7 @@ def _draw_errors(record: ComparisonRecord) -> Canvas:
     return canvas
 
 
-def _histogram_grid(canvas: Canvas, x: _Axis, y: Scale, left: float, right: float) -> None:
+def _histogram_grid(canvas: Canvas, x: Axis, y: Scale, left: float, right: float) -> None:
     """Draw both axes; between the lower one and its numbers there is room for the biases."""
     bottom = y(0)
     for tick in (tick for tick in y.ticks if tick == round(tick)):
@@ -260,7 +166,7 @@ def _shape(
     canvas.drawn.append(Outline(shapes=shapes, fill=fill, stroke=stroke, width=2.0, opacity=opacity))
 
 
-def _steps(reading: ErrorReading, side: Side, x: _Axis, y: Scale) -> list[Point]:
+def _steps(reading: ErrorReading, side: Side, x: Axis, y: Scale) -> list[Point]:
     """Go along the tops of a side's bins, from the axis and back to it."""
     found = reading.histogram
     counts = found.champion if side == "champion" else found.challenger
@@ -273,10 +179,10 @@ def _directions(canvas: Canvas, zero: float, left: float, right: float) -> None:
     """Say what an error on either side of zero means, in short where there is little room."""
     if zero > left + 1:
         text = "← predicts too little"
-        canvas.text(zero - 8, _TOP - 12, text if _wide(text, 12) < zero - 8 else "← too little", align="right")
+        canvas.text(zero - 8, _TOP - 12, text if width_of(text, 12) < zero - 8 else "← too little", align="right")
     if zero < right - 1:
         text = "predicts too much →"
-        canvas.text(zero + 8, _TOP - 12, text if _wide(text, 12) < canvas.width - zero - 8 else "too much →")
+        canvas.text(zero + 8, _TOP - 12, text if width_of(text, 12) < canvas.width - zero - 8 else "too much →")
 
 
 def _beyond(canvas: Canvas, reading: ErrorReading, outlines: dict[Side, list[Point]]) -> None:
@@ -288,19 +194,19 @@ def _beyond(canvas: Canvas, reading: ErrorReading, outlines: dict[Side, list[Poi
     for text, bin_, align in ends:
         if not (found.champion[bin_] or found.challenger[bin_]):
             continue
-        wide = _wide(text, 10)
+        wide = width_of(text, 10)
         at, start = (left, left) if align == "left" else (right, right - wide)
         above = min(y for x, y in tops if start - 1 <= x <= start + wide + 1) - 10
         canvas.boxes([(start, above - 6, wide, 12)], fill="surface")
         canvas.text(at, above, text, size=10, role="muted", align=align)
 
 
-def _bias(canvas: Canvas, reading: ErrorReading, side: Side, x: _Axis, y: float) -> None:
+def _bias(canvas: Canvas, reading: ErrorReading, side: Side, x: Axis, y: float) -> None:
     bias, edges = reading.sums.value("bias", side), (*reading.histogram.edges, 0.0)
     at = x(min(max(bias, min(edges)), max(edges)))
     canvas.mark((at, y), _MARKS[side], side, size=5)
-    text = "0" if abs(bias) <= NOISE * max(map(abs, edges)) else _told(bias / 10.0**x.power, signed=True)
-    wide = _wide(text)
+    text = "0" if abs(bias) <= NOISE * max(map(abs, edges)) else number_text(bias / 10.0**x.power, signed=True)
+    wide = width_of(text)
     before = bias < 0 if wide < at - 11 < canvas.width - wide - 22 else bias >= 0
     canvas.boxes([(at - 11 - wide if before else at + 11, y - 7, wide, 14)], fill="surface")
     canvas.text(at + (-11 if before else 11), y, text, size=11, role=side, align="right" if before else "left")
@@ -315,10 +221,10 @@ def _draw_bands(record: ComparisonRecord) -> Canvas:
     bottom = top + pitch * len(bands)
     header = f"{_target(record, 'true', 'truth')}{unit}"
     counts = [wording.whole(it.n) + (" few" if it.n < FEW_ROWS else "") for it in bands]
-    rows = max(_wide(text, 12) for text in (header, *labels)) + 24 + max(map(_wide, ("rows", *counts)))
+    rows = max(width_of(text, 12) for text in (header, *labels)) + 24 + max(map(width_of, ("rows", *counts)))
     left, right = rows + 34, 820.0
-    canvas = Canvas(right + 24 + max(_wide(it.text, 13) for it in effects), bottom + 30)
-    x = _Axis(reach(effects), left, right, signed=True, power=power)
+    canvas = Canvas(right + 24 + max(width_of(it.text, 13) for it in effects), bottom + 30)
+    x = Axis(reach(effects), left, right, signed=True, power=power)
     canvas.text(0, 14, header, size=11, role="muted")
     canvas.text(rows, 14, "rows", size=11, role="muted", align="right")
     canvas.text(left, 14, f"effect on MAE, challenger {wording.MINUS} champion (left is better){x.unit}", bold=True)
@@ -334,7 +240,7 @@ def _draw_bands(record: ComparisonRecord) -> Canvas:
     return canvas
 
 
-def _effect(canvas: Canvas, x: _Axis, effect: Effect, y: float) -> None:
+def _effect(canvas: Canvas, x: Axis, effect: Effect, y: float) -> None:
     """Draw a mark with its interval, hollow where no difference is shown."""
     role: Role = "muted" if effect.tone == "same" else effect.tone
     if effect.lower is not None and effect.upper is not None:
@@ -347,7 +253,7 @@ def _effects(record: ComparisonRecord) -> tuple[list[Effect], int]:
     """Lay out the effects of the bands, and the power of ten they are written in: less error is better."""
     alpha, bands = record.settings.policy.alpha, _reading(record).bands
     ends = [end for it in bands for end in (it.effect, it.ci_lower, it.ci_upper) if end is not None]
-    power = _power(max(map(abs, ends)))
+    power = power_of(max(map(abs, ends)))
     effects = [
         Effect(
             value=it.effect,
@@ -371,20 +277,20 @@ def _tone(band: ErrorBand) -> Tone:
 def _labels(bands: Sequence[ErrorBand]) -> tuple[list[str], str]:
     """Write the range of each band, and the power of ten they are in."""
     ends = sorted({end for it in bands for end in (it.lower, it.upper) if end is not None})
-    power = _power(max(map(abs, ends), default=0.0))
-    texts = _ends(ends, power)
+    power = power_of(max(map(abs, ends), default=0.0))
+    texts = end_texts(ends, power)
 
     def label(it: ErrorBand) -> str:
         if it.lower is None:
             return "every truth" if it.upper is None else f"below {texts[it.upper]}"
         return f"{texts[it.lower]} and above" if it.upper is None else f"{texts[it.lower]} to {texts[it.upper]}"
 
-    return [label(it) for it in bands], _unit(power)
+    return [label(it) for it in bands], unit_of(power)
 
 
 def _alt_predicted(record: ComparisonRecord) -> str:
     reading = _reading(record)
-    ends = _told(reading.plane.edges[0]), _told(reading.plane.edges[-1])
+    ends = number_text(reading.plane.edges[0]), number_text(reading.plane.edges[-1])
     return (
         f"Predictions against the truth, from {ends[0]} to {ends[1]}, on {_about(reading)}. "
         f"RMSE: {_both(reading, 'rmse')}."
@@ -409,12 +315,14 @@ def _alt_bands(record: ComparisonRecord) -> str:
     worse = sum(effect.tone == "worse" for effect in effects)
     return (
         f"The challenger's mean absolute error is larger in {worse} of {wording.plural(len(effects), 'range')} of the "
-        f"truth{unit}. Effect by range{_unit(power)}: {told}."
+        f"truth{unit}. Effect by range{unit_of(power)}: {told}."
     )
 
 
 def _both(reading: ErrorReading, metric: RegressionMetric) -> str:
-    return ", ".join(f"{side} {_told(reading.sums.value(metric, side), signed=metric == 'bias')}" for side in _SIDES)
+    return ", ".join(
+        f"{side} {number_text(reading.sums.value(metric, side), signed=metric == 'bias')}" for side in _SIDES
+    )
 
 
 def _heading(canvas: Canvas, record: ComparisonRecord, side: Side, x: float) -> float:
@@ -423,7 +331,7 @@ def _heading(canvas: Canvas, record: ComparisonRecord, side: Side, x: float) -> 
     canvas.mark((x + 6, 14), _MARKS[side], side, size=5.5)
     text = short(side if name == side else f"{side} {name}", 26)
     canvas.text(x + 18, 14, text, size=13, role=side, bold=True)
-    return x + 18 + _wide(text, 14)
+    return x + 18 + width_of(text, 14)
 
 
 def _target(record: ComparisonRecord, kind: str, alone: str) -> str:

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from abtest.metrics.regression import RegressionOutcomes
 from abtest.metrics.residuals import ErrorBand, ErrorHistogram, ErrorReading, Plane
 from abtest.reporter import residuals, svg
+from abtest.reporter.axis import Axis, end_texts, power_of
 from abtest.reporter.canvas import Canvas, Figure, Outline, Point, Words
 from abtest.reporter.figures import _png
 from abtest.reporter.layout import Trace
-from abtest.reporter.residuals import _Axis, _ends, _labels, _power
+from abtest.reporter.residuals import _labels
 from tests.examples import HOSTILE
 from tests.reporter.test_curves import box, overlap, words
 
@@ -563,8 +564,8 @@ def test_written_ends_keep_their_order(ends: list[float]) -> None:
     ends = sorted(ends)
     gap, size = min(b - a for a, b in pairwise(ends)), max(map(abs, ends))
     assume(min(gap, *(abs(it) for it in ends if it)) > 1e-8 * size)
-    power = _power(size)
-    written = _ends(ends, power)
+    power = power_of(size)
+    written = end_texts(ends, power)
     texts = [number(text) for text in written.values()]
     assert list(written) == ends
     assert texts == sorted(set(texts))
@@ -577,7 +578,7 @@ def test_an_axis_fits_any_numbers(low: float, high: float, wide: float, signed: 
     """In any unit an axis has ticks within it, each at its place, written as what it is, and clear of the next."""
     low, high = min(low, high), max(low, high)
     assume(high - low > 1e-7 * max(abs(low), abs(high)))
-    axis = _Axis([low, high], 0.0, wide, signed=signed)
+    axis = Axis([low, high], 0.0, wide, signed=signed)
     assert axis(low) == pytest.approx(0, abs=1e-6 * wide)
     assert axis(high) == pytest.approx(wide)
     assert 1 <= len(axis.ticks) <= 14
@@ -594,8 +595,8 @@ def test_an_axis_fits_any_numbers(low: float, high: float, wide: float, signed: 
 
 def test_the_smallest_of_numbers_has_an_axis() -> None:
     """Where numbers end, an axis does not."""
-    assert 0 < _Axis([0.0, 5e-324], 0.0, 400.0)(0.0) < 400
-    assert _power(5e-324) == 0
+    assert 0 < Axis([0.0, 5e-324], 0.0, 400.0)(0.0) < 400
+    assert power_of(5e-324) == 0
 
 
 def by_hand() -> Any:
