@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ from abtest.errors import PolicyError
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy
 from tests.decision import policies
+from tests.known import known
 
 
 def test_the_default() -> None:
@@ -206,3 +208,107 @@ def test_goes_through_json_unchanged(policy: Policy) -> None:
     again = adapter.validate_json(adapter.dump_json(policy))
     assert again == policy
     assert again.digest == policy.digest
+
+
+ERRORS = ("rmse", "mae", "r2", "bias")
+
+
+def test_the_default_of_a_regression() -> None:
+    """Asked for by its decisive metric, a regression has its own four, and RMSE decides."""
+    policy = Policy(primary="rmse")
+    assert (policy.metrics, policy.primary, policy.decisive, policy.task) == (ERRORS, "rmse", "rmse", "regression")
+    assert Policy(metrics=("rmse",)).primary == "rmse"
+    assert Policy(rule="non-inferior", primary="mae", margin=2.5).metrics == ERRORS
+    assert (Policy().decisive, Policy().task) == ("accuracy", "classification")
+
+
+@pytest.mark.parametrize(
+    ("values", "decisive"),
+    [
+        ({}, "accuracy"),
+        ({"rule": "primary", "primary": "f1"}, "f1"),
+        ({"rule": "share", "primary": "f1"}, "accuracy"),
+        ({"rule": "primary", "primary": "mae"}, "mae"),
+        ({"metrics": ("mae", "rmse")}, "rmse"),
+        ({"rule": "non-inferior", "primary": "bias", "margin": 1}, "bias"),
+    ],
+)
+def test_what_a_verdict_hangs_on_first(values: Any, decisive: str) -> None:
+    """The share rule hangs on accuracy or RMSE whatever is primary, the other rules on their primary metric."""
+    assert Policy(**values).decisive == decisive
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"metrics": ["rmse", "f1"]}, "metrics must be of one task, got rmse (regression) and f1 (classification). Hi"),
+        ({"metrics": ["mae"]}, "metrics must contain rmse, on which the test is. Hint: add 'rmse' to metrics."),
+        ({"metrics": ["own:loss"]}, "metrics must contain accuracy, on which the test is."),
+        ({"metrics": ["rmse"], "rule": "primary", "primary": "mae"}, "(rmse), got 'mae'. Hint: add it to metrics."),
+        ({"metrics": ["rmse"], "rule": "primary", "primary": "accuracy"}, "(rmse), got 'accuracy'."),
+        ({"rule": "non-inferior", "primary": "rmse"}, NEEDS),
+        ({"rule": "non-inferior", "primary": "r2", "margin": float("inf")}, "margin must be a number, got inf."),
+        ({"metrics": ["rmse"], "costs": COSTS}, "metrics must be of one task, got rmse (regression) and cost (class"),
+        ({"metrics": ["rmse"], "guardrails": [{"metric": "accuracy", "margin": 0.1}]}, "accuracy is not among the po"),
+        (
+            {"metrics": ["rmse"], "guardrails": [{"metric": "rows", "class": "*", "minimum": 9}]},
+            "no metric of the policy has classes, so their rows are not counted.",
+        ),
+    ],
+)  # fmt: skip
+def test_refuses_what_makes_no_sense_of_a_regression(values: Any, told: str) -> None:
+    """Metrics of two tasks, or a rule on a metric that is not among them, are told with the key and a hint."""
+    with pytest.raises(PolicyError) as error:
+        Policy.from_mapping(values, source="p.toml")
+    assert str(error.value).startswith("p.toml")
+    assert told in str(error.value)
+
+
+def test_a_margin_of_an_error_is_in_its_unit() -> None:
+    """A margin of any size is one of an error; what matters of a share is no matter of an error, nor the other way."""
+    policy = Policy(rule="non-inferior", primary="mae", margin=250)
+    assert (policy.margin, policy.margin_that_matters("rmse"), policy.margin_that_matters("r2")) == (250.0, 250.0, None)
+    assert Policy(primary="rmse").margin_that_matters("rmse") is None
+    assert Policy().margin_that_matters("accuracy") == 0.01
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"confidence": 0.9, "promote_share": 0.8, "reuse": "spend"},
+        {"rule": "non-inferior", "margin": 0.5},
+        {"rule": "primary"},
+        {"guardrails": (Guardrail(metric="rows", minimum=9), Guardrail(metric="size", margin=1.0))},
+    ],
+    ids=str,
+)
+def test_a_policy_without_metrics_of_its_own_fits_both_tasks(values: Any) -> None:
+    """For a regression it has that one's metrics, and is otherwise as it was; for its own task it is itself."""
+    policy = Policy(**values)
+    assert policy.for_task("classification") is policy
+    fitted = policy.for_task("regression")
+    assert (fitted.task, fitted.metrics, fitted.primary) == ("regression", ERRORS, "rmse")
+    assert replace(fitted, metrics=policy.metrics, primary="") == policy
+    assert fitted.for_task("regression") is fitted
+
+
+@pytest.mark.parametrize(
+    ("policy", "task"),
+    [
+        (Policy(metrics=("accuracy", "f1")), "regression"),
+        (Policy(costs=COSTS), "regression"),
+        (Policy(rule="primary", primary="f1"), "regression"),
+        (Policy(guardrails=(Guardrail(metric="recall", margin=0.1),)), "regression"),
+        (Policy(metrics=("accuracy", "own:loss")), "regression"),
+        (Policy(primary="rmse"), "classification"),
+        (Policy(metrics=("rmse", "own:loss")), "classification"),
+    ],
+)
+def test_a_policy_of_one_task_is_none_of_the_other(policy: Policy, task: Any) -> None:
+    """One that names metrics is refused for the other task, with metrics that would do: these are a policy of it."""
+    with pytest.raises(PolicyError) as error:
+        policy.for_task(task)
+    assert error.value.message.endswith(f"are of {policy.task}, and this is {task}.")
+    hinted = tomllib.loads(known(error.value.hint))
+    assert Policy.from_mapping(hinted).task == task

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -53,6 +54,7 @@ def value_of(evaluation: Evaluation) -> float | None:
     return evaluation.tested.pvalue
 
 
+@hypothesis_settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), units=st.booleans(), method=st.sampled_from(METHODS))
 def test_of_classes_it_is_the_test_of_accuracy(seed: int, method: Any, *, units: bool) -> None:
     """It is McNemar's in the form asked for, or that of units, to the last bit the one in the evaluation."""
