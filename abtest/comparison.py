@@ -255,13 +255,13 @@ class Comparisons:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """One row a challenger and metric, indexed by them."""
+        """One row a challenger and metric, indexed by the challenger's name ("model") and the metric."""
         rows = [
-            {"challenger": name, **row}
+            {"model": name, **row}
             for name, record in zip(self.record.names, self.record.comparisons, strict=True)
             for row in record.to_dict()["metrics"]
         ]
-        return _frame(rows, ["challenger", "metric"])
+        return _frame(rows, ["model", "metric"])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain data for JSON."""
@@ -328,9 +328,9 @@ class Comparisons:
             raise RefusedError(f"The verdict is {self.verdict}: no challenger may replace the champion.")
         if dry_run or best.run_id:
             return best.promote(promote_on=promote_on, experiment=experiment, dry_run=dry_run)
-        from abtest import promoter  # noqa: PLC0415 - only who asks for it pays
-
-        promoter.check_verdict(best.record, promote_on)
+        plan = best.promote(promote_on=promote_on, dry_run=True)  # refuses before anything is logged
+        if not plan.transitions:
+            return plan
         return self.log(experiment=experiment).promote(promote_on=promote_on, experiment=experiment)
 
     def unfinished_promotions(self) -> tuple[str, ...]:

@@ -90,8 +90,6 @@ class Guardrail:
             raise PolicyError(f"{self.metric} is measured over all rows: it has no class or segment.")
         if self.metric == "accuracy" and self.class_ is not None:
             raise PolicyError("accuracy has no class.", hint="the accuracy on a class's rows is its recall.")
-        if ":" in self.metric and self.class_ is not None:
-            raise PolicyError(f"{self.metric} has no value by class.")
 
     def _check_rows(self) -> None:
         if self.margin is not None or self.mode is not None:

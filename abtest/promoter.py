@@ -82,9 +82,8 @@ def check_verdict(record: ComparisonRecord, promote_on: PromoteOn = "promote") -
     if verdict is not Verdict.CONDITIONAL or promote_on != "conditional":
         raise RefusedError(f"The verdict is {verdict}, which promotes nothing.")
     if not record.evaluation.tested.improved:
-        raise RefusedError(
-            "The verdict is CONDITIONAL and accuracy did not rise, which is never promoted automatically."
-        )
+        what = "accuracy did not rise" if record.task == "classification" else "the squared errors did not fall"
+        raise RefusedError(f"The verdict is CONDITIONAL and {what}, which is never promoted automatically.")
 
 
 def plan(challenger: int, champion: int | None, versions: Sequence[ModelVersion]) -> tuple[Transition, ...]:

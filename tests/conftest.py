@@ -48,10 +48,12 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     yield
     if "mlflow" in sys.modules:
         import mlflow
+        from mlflow.tracking import fluent
 
+        fluent._active_experiment_id = None  # noqa: SLF001 - there is no public way to forget an experiment
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type] # None is how MLflow forgets one
         mlflow.set_registry_uri("")
-        for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"):
             os.environ.pop(variable, None)
 
 

@@ -76,7 +76,6 @@ ROWS = {"metric": "rows", "minimum": 10}
         ({**QUALITY, "segment": "region="}, "segment must be 'column' or 'column=value', got 'region='."),
         ({**QUALITY, "segment": "region", "class": "a"}, "class and segment cannot be joined in one guardrail."),
         ({"metric": "accuracy", "class": "a", "margin": 0.1}, "accuracy has no class. Hint: the accuracy on a class's"),
-        ({"metric": "own:metric", "class": "a", "margin": 0.1}, "own:metric has no value by class."),
         ({"metric": "latency", "class": "a", "margin": 0.1}, "latency is measured over all rows: it has no class or s"),
         ({"metric": "size", "segment": "a", "margin": 0.1}, "size is measured over all rows: it has no class or segme"),
         ({"metric": "size", "mode": "improved", "margin": 0.1}, "mode means nothing for size, which is held to its ma"),

@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 
 # INTERFACES.md, "Output"; `counted` says which metrics the share was taken of.
 KEYS = (
-    "schema_version created_at task model_name champion challenger data settings metrics per_class segments contingency "
-    "mcnemar power bayes growth confirmation differences scores errors confusion outcomes decision counted skipped notices "
-    "provenance"
+    "schema_version created_at task model_name champion challenger data settings metrics per_class segments "
+    "contingency mcnemar power bayes growth confirmation differences scores errors confusion outcomes decision counted "
+    "skipped notices provenance"
 )
 SEVERAL_KEYS = (
-    "schema_version created_at task model_name champion data verdict best confidence adjustment cochran between comparisons"
+    "schema_version created_at task model_name champion data verdict best confidence adjustment cochran between "
+    "comparisons"
 )
 ROW_KEYS = (
     "metric champion challenger effect rel_effect improvement ci_lower ci_upper ci_method test statistic pvalue "
@@ -173,7 +174,9 @@ def test_what_was_written_is_read(record: ComparisonRecord) -> None:
     for again in (record.to_dict(), json.loads(record.to_json())):
         read = ComparisonRecord.from_dict(again)
         assert read == record
-        assert [(type(x), x) for x in known(read.outcomes).labels] == [(type(x), x) for x in known(record.outcomes).labels]
+        assert [(type(x), x) for x in known(read.outcomes).labels] == [
+            (type(x), x) for x in known(record.outcomes).labels
+        ]
         assert [type(row.class_) for row in read.per_class] == [type(row.class_) for row in record.per_class]
         assert type(read.settings.pos_label) is type(record.settings.pos_label)
         assert read.to_json() == record.to_json()

@@ -82,7 +82,9 @@ def compare(
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
     chosen["segments"] = common.segments(segments, settings)
     champion = champion or _from_settings("champion", settings)
-    challengers = challengers or [_from_settings("challenger", settings)]
+    if not challengers:
+        _from_settings("challenger", settings)  # refuses two kinds of reference
+        challengers = _challengers(dict(settings.compare)) or [None]
     _check_usage(given, chosen, [champion, *challengers])
     passes = common.accepted(accept, gate=gate)
     compared: Any = workflow.compare  # whichever of its forms
@@ -183,6 +185,7 @@ def _challengers(options: dict[str, Any]) -> list[Reference | None]:
         given = options.get(f"challenger_{kind}")
         if given is None:
             continue
+        given = [given] if isinstance(given, str) else given
         values = tuple(given) if kind == "uri" else common.listed(given)  # a URI may hold commas
         if not values:
             raise typer.BadParameter("must name a model.", param_hint=f"--challenger-{kind}")

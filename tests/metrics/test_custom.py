@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, zero_one_loss
 
 from abtest.decision import Verdict, decide
-from abtest.errors import InvalidInputError, PolicyError
+from abtest.errors import InvalidInputError
 from abtest.evaluator import Evaluation, evaluate
 from abtest.guardrail import Guardrail
 from abtest.metrics.custom import CustomLoss, custom_loss, custom_metric, is_by_row, is_custom
@@ -225,5 +225,16 @@ def test_what_is_no_name_of_a_function(module: Module) -> None:
     ]  # fmt: skip
     with pytest.raises(InvalidInputError, match=r"has no function 'wrnog'\. Hint: did you mean 'wrong'\?$"):
         custom_loss(f"{module(OWN)}:wrnog")
-    with pytest.raises(PolicyError, match="has no value by class"):
-        Guardrail(metric="own:loss", margin=0.1, class_="a")
+
+
+def test_a_guardrail_may_stand_on_a_class(module: Module) -> None:
+    """A loss of rows has a value by class, which a guardrail can hold; a function of tables has none, and fails it."""
+    body = OWN + "\n    def of_tables(confusion, labels):\n        return np.trace(confusion, axis1=-2, axis2=-1)\n"
+    name = module(body)
+    y, better = np.repeat([0, 1], 200), np.repeat([0, 1, 1, 0], 100)
+    for own, verdict in (("wrong", "PROMOTE"), ("of_tables", "INSUFFICIENT_EVIDENCE")):
+        metric = f"{name}:{own}"
+        rails = (Guardrail(metric=metric, margin=0.1, class_="1"),)
+        policy = Policy(rule="primary", metrics=("accuracy", metric), guardrails=rails)
+        found = compare_predictions(y, better[::-1], y, policy=policy, resamples=200)
+        assert found.verdict == verdict

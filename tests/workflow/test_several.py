@@ -145,7 +145,6 @@ def test_the_best_is_recommended() -> None:
     assert (together.verdict, together.record.best, together.best) == (Verdict.PROMOTE, 1, together.comparisons[1])
 
 
-@pytest.mark.xfail(reason="the metric row's own value of the challenger takes the place of its name")
 def test_metrics_name_each_challenger(stocked: Registry) -> None:
     """The frame of metrics has a row for each challenger and metric, by the challenger's name, with its value."""
     numbers = [Reference(kind="version", value=value) for value in ("2", "10")]
