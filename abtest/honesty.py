@@ -68,6 +68,7 @@ def counted_use(
     challenger: str,
     logged: bool,
     alongside: tuple[str, ...] = (),
+    together: tuple[str, ...] = (),
 ) -> Use:
     """Count this use of a test set, and find the level that is left for it.
 
@@ -79,6 +80,8 @@ def counted_use(
         challenger: Its version or reference.
         logged: Whether this comparison will be there to be counted.
         alongside: Challengers before it in this very comparison, each of which spends its own part of the level.
+        together: All challengers of this comparison, where they are several: a level that allows for the others is then
+            found for each, and what there is to say is of earlier ones.
 
     Raises:
         InvalidInputError: The policy counts uses, and there is nowhere to; or it refuses this one.
@@ -93,12 +96,24 @@ def counted_use(
         )
     if registry is None:
         return Use(number=None, policy=policy)
-    before = alongside if policy.reuse == "spend" else ()
-    number = reuse.uses(registry.client, *digests).number(model_name, challenger, alongside=before)
+    uses = reuse.uses(registry.client, *digests)
+    number = uses.number(model_name, challenger, alongside=alongside if policy.reuse == "spend" else ())
     judgement = reuse.check(policy.reuse, number, policy.alpha)
-    spent = replace(policy, confidence=1 - judgement.level) if policy.reuse == "spend" else policy
-    quiet = policy.reuse != "spend" and number == 1
-    return Use(number=number, policy=spent, notice=None if quiet else judgement.sentence)
+    if policy.reuse == "spend":
+        return Use(number=number, policy=replace(policy, confidence=1 - judgement.level), notice=judgement.sentence)
+    level = uses.level(model_name, challenger)
+    if level is not None and level < policy.alpha:
+        # Tried again alone, a challenger would be held to less than it was beside the others.
+        notice = f"Compared on these rows before, beside others, at the level {level:.3g}: it is held to that again."
+        return Use(number=number, policy=replace(policy, confidence=1 - level), notice=None if together else notice)
+    if together:
+        others = uses.beside(model_name, together)
+        notice = (
+            f"These rows were used for {wording.plural(others, 'other challenger')} before; the level below allows for "
+            "those of this comparison alone."
+        )
+        return Use(number=number, policy=policy, notice=notice if others else None)
+    return Use(number=number, policy=policy, notice=None if number == 1 else judgement.sentence)
 
 
 def extended(looks: tuple[Look, ...], rows: Fingerprints | None) -> tuple[Look, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, PolicyError, near
 from abtest.guardrail import ROWS, Guardrail, is_number
-from abtest.metrics.catalogue import ALIASES, DECISIVE, DEFAULTS, metric_names, task_of, unit
+from abtest.metrics.catalogue import ALIASES, DECISIVE, DEFAULTS, in_text, metric_names, task_of, unit
 from abtest.metrics.classification import CATALOGUE
 from abtest.metrics.costs import COST
 from abtest.metrics.regression import METRICS
@@ -100,13 +100,17 @@ class Policy:
         object.__setattr__(self, "costs", _read_costs(self.costs))
         object.__setattr__(self, "metrics", self._spelled_metrics())
         object.__setattr__(self, "guardrails", self._read_guardrails())
+        if self.task == "regression" and self.method != "mid-p":
+            raise PolicyError(f"method is McNemar's, and means nothing in a regression, got {self.method!r}.")
         self._check_primary()
 
     def _spelled_metrics(self) -> tuple[str, ...]:
         given: Any = self.metrics  # from TOML it may be anything
         if not isinstance(given, tuple | list) or not all(isinstance(name, str) for name in given):
             raise PolicyError(f"metrics must be a list of names, got {given!r}.")
-        names = _names(self.metrics or DEFAULTS["regression" if self.primary in METRICS else "classification"])
+        named = [self.primary, *(_metric_of(rail) for rail in self._listed_guardrails())]
+        of_errors = any(name in METRICS for name in named)
+        names = _names(self.metrics or DEFAULTS["regression" if of_errors else "classification"])
         if COST in names and not self.costs:
             raise PolicyError("metrics has cost, but the policy has no costs.", hint="list them in [policy.costs].")
         names = tuple(dict.fromkeys([*names, COST])) if self.costs else names
@@ -115,10 +119,15 @@ class Policy:
         except InvalidInputError as error:
             raise PolicyError(error.message, hint=error.hint) from None
         if decisive not in names:
+            other = "" if task_of(names) else ", or rmse of a regression"
             raise PolicyError(
-                f"metrics must contain {decisive}, on which the test is.", hint=f"add '{decisive}' to metrics."
+                f"metrics must contain {decisive}{other}, on which the test is.", hint=f"add '{decisive}' to metrics."
             )
         return names
+
+    def _listed_guardrails(self) -> tuple[Any, ...]:
+        given: Any = self.guardrails  # from TOML it may be anything
+        return tuple(given) if isinstance(given, tuple | list) else ()
 
     def _read_guardrails(self) -> tuple[Guardrail, ...]:
         given: Any = self.guardrails
@@ -161,17 +170,22 @@ class Policy:
             if self.rule == "non-inferior":
                 raise PolicyError(
                     "rule non-inferior needs a margin: how much worse may the challenger be?",
-                    hint="margin = 0.01 tolerates a loss of 1 point.",
+                    hint="margin = 0.01 tolerates a loss of 1 point."
+                    if unit(primary) == "share"
+                    else f"it is in the unit of {in_text(primary)}.",
                 )
             return
         if not is_number(margin):
             raise PolicyError(f"margin must be a number, got {margin!r}.")
         object.__setattr__(self, "margin", float(margin))
         if margin <= 0:
-            raise PolicyError(f"margin must be above 0, got {margin:g}.", hint="0.01 is 1 point, up or down.")
+            in_unit = f"it is a size, in the unit of {in_text(primary)}."
+            hint = "0.01 is 1 point, up or down." if unit(primary) == "share" else in_unit
+            raise PolicyError(f"margin must be above 0, got {margin:g}.", hint=hint)
         if margin >= 1 and unit(primary) == "share":
             raise PolicyError(
-                f"margin must be below 1, got {margin:g}.", hint=f"{margin / 100:g} is {margin:g} points."
+                f"margin must be below 1, got {margin:g}.",
+                hint=f"{margin / 100:g} is {margin:g} point{'' if margin == 1 else 's'}.",
             )
 
     @property
@@ -210,6 +224,11 @@ class Policy:
         names_none = self.metrics == DEFAULTS["classification"] and not any(
             rail.is_about_quality for rail in self.guardrails
         )
+        if names_none and self.margin is not None:  # which has the unit of its metric
+            raise PolicyError(
+                f"The policy's margin is one of {in_text(self.primary)}, and this is {task}.",
+                hint=f"primary = '{DECISIVE[task]}', and a margin in its unit.",
+            )
         if not names_none or self.primary != DECISIVE["classification"]:
             raise PolicyError(
                 f"The policy's metrics ({', '.join(self.metrics)}) are of {self.task}, and this is {task}.",
@@ -268,6 +287,10 @@ class Policy:
             return cls(**values)
         except PolicyError as error:
             raise PolicyError(f"{source}: {error.message}", hint=error.hint) from None
+
+
+def _metric_of(rail: object) -> object:
+    return rail.get("metric") if isinstance(rail, Mapping) else getattr(rail, "metric", None)
 
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:

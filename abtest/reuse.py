@@ -7,6 +7,7 @@ Comparisons that were not logged are not known.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Reuse: TypeAlias = Literal["warn", "spend", "refuse"]
 DATA_DIGEST, CONFIRM_DIGEST = "abtest.data_digest", "abtest.confirm_digest"
 ROWS, ROWS_DIGEST = "abtest.rows", "abtest.rows_digest"
+LEVEL = "abtest.level"  # at which a challenger was held to the policy beside others
 REUSES: tuple[Reuse, ...] = get_args(Reuse)
 
 
@@ -34,11 +36,13 @@ class Use:
         model_name: The registered model; None where no registry was asked.
         challenger: Its version, or its reference where it has none.
         first_at: When it was first compared, in UTC.
+        level: The strictest level it was held to beside other challengers; None where it was compared alone.
     """
 
     model_name: str | None
     challenger: str
     first_at: datetime
+    level: float | None = None
 
     def __str__(self) -> str:
         if not self.challenger.isdecimal():
@@ -73,6 +77,17 @@ class Uses:
     def earliest(self) -> datetime | None:
         """When the test set was first used; None where it never was."""
         return self.challengers[0].first_at if self.challengers else None
+
+    def level(self, model_name: str | None, challenger: str) -> float | None:
+        """The strictest level a challenger was held to here beside others: tried again alone, it keeps it."""
+        return next(
+            (it.level for it in self.challengers if (it.model_name, it.challenger) == (model_name, challenger)), None
+        )
+
+    def beside(self, model_name: str | None, challengers: Iterable[str]) -> int:
+        """How many other challengers were compared here."""
+        batch = {(model_name, challenger) for challenger in challengers}
+        return sum((it.model_name, it.challenger) not in batch for it in self.challengers)
 
     def number(self, model_name: str | None, challenger: str, *, alongside: Iterable[str] = ()) -> int:
         """Say which use of the test set comparing this challenger is, from 1: a known one keeps its number.
@@ -156,15 +171,23 @@ def uses(client: MlflowClient, *digests: str) -> Uses:
         BackendError: MLflow does not answer.
     """
     first: dict[tuple[str | None, str], int] = {}
+    levels: dict[tuple[str | None, str], float] = {}
     for digest in dict.fromkeys(digests):
         for tag in (DATA_DIGEST, CONFIRM_DIGEST):
             for run in _comparisons(client, {tag: digest}):
                 key = _challenger(run)
                 first[key] = min(run.info.start_time, first.get(key, run.info.start_time))
+                with contextlib.suppress(KeyError, ValueError):  # most were compared alone
+                    levels[key] = min(float(run.data.tags[LEVEL]), levels.get(key, 1.0))
     in_order = sorted(first.items(), key=lambda item: (item[1], str(item[0])))
     return Uses(
         challengers=tuple(
-            Use(model_name=model, challenger=challenger, first_at=datetime.fromtimestamp(at / 1000, tz=UTC))
+            Use(
+                model_name=model,
+                challenger=challenger,
+                first_at=datetime.fromtimestamp(at / 1000, tz=UTC),
+                level=levels.get((model, challenger)),
+            )
             for (model, challenger), at in in_order
         )
     )

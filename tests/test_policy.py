@@ -243,10 +243,11 @@ def test_what_a_verdict_hangs_on_first(values: Any, decisive: str) -> None:
     [
         ({"metrics": ["rmse", "f1"]}, "metrics must be of one task, got rmse (regression) and f1 (classification). Hi"),
         ({"metrics": ["mae"]}, "metrics must contain rmse, on which the test is. Hint: add 'rmse' to metrics."),
-        ({"metrics": ["own:loss"]}, "metrics must contain accuracy, on which the test is."),
+        ({"metrics": ["own:loss"]}, "must contain accuracy, or rmse of a regression, on which the test is."),
+        ({"metrics": ["rmse"], "method": "exact"}, "method is McNemar's, and means nothing in a regress"),
         ({"metrics": ["rmse"], "rule": "primary", "primary": "mae"}, "(rmse), got 'mae'. Hint: add it to metrics."),
         ({"metrics": ["rmse"], "rule": "primary", "primary": "accuracy"}, "(rmse), got 'accuracy'."),
-        ({"rule": "non-inferior", "primary": "rmse"}, NEEDS),
+        ({"rule": "non-inferior", "primary": "rmse"}, "may the challenger be? Hint: it is in the unit of RMSE."),
         ({"rule": "non-inferior", "primary": "r2", "margin": float("inf")}, "margin must be a number, got inf."),
         ({"metrics": ["rmse"], "costs": COSTS}, "metrics must be of one task, got rmse (regression) and cost (class"),
         ({"metrics": ["rmse"], "guardrails": [{"metric": "accuracy", "margin": 0.1}]}, "accuracy is not among the po"),
@@ -277,7 +278,6 @@ def test_a_margin_of_an_error_is_in_its_unit() -> None:
     [
         {},
         {"confidence": 0.9, "promote_share": 0.8, "reuse": "spend"},
-        {"rule": "non-inferior", "margin": 0.5},
         {"rule": "primary"},
         {"guardrails": (Guardrail(metric="rows", minimum=9), Guardrail(metric="size", margin=1.0))},
     ],
@@ -291,6 +291,19 @@ def test_a_policy_without_metrics_of_its_own_fits_both_tasks(values: Any) -> Non
     assert (fitted.task, fitted.metrics, fitted.primary) == ("regression", ERRORS, "rmse")
     assert replace(fitted, metrics=policy.metrics, primary="") == policy
     assert fitted.for_task("regression") is fitted
+
+
+@pytest.mark.parametrize("rule", ["share", "non-inferior", "primary"])
+def test_a_margin_is_never_read_in_another_unit(rule: Any) -> None:
+    """A margin of accuracy is none of RMSE: the policy has to name the metric that it is of."""
+    with pytest.raises(PolicyError, match=r"^The policy's margin is one of accuracy, and this is regression\."):
+        Policy(rule=rule, margin=0.01).for_task("regression")
+
+
+def test_a_guardrail_tells_the_task() -> None:
+    """A guardrail on an error makes the policy one of a regression, with that one's metrics."""
+    rails = [{"metric": "bias", "margin": 1.0}]
+    assert Policy.from_mapping({"guardrails": rails}).metrics == ERRORS
 
 
 @pytest.mark.parametrize(

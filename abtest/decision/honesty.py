@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 def honest(evaluation: Evaluation, policy: Policy) -> Iterator[Finding]:
     """Judge how the test set was used."""
     growth, confirmation = evaluation.growth, evaluation.confirmation
-    if growth is not None and not _stays_valid(policy):  # no mergeable test of errors stays valid either
+    if growth is not None and not _stays_valid(policy):
+        what = f"the rule {policy.rule} has no interval" if policy.task == "classification" else "errors have no test"
         text = (
-            f"These rows extend {growth.rows:,} on which the same two models were compared before, and the rule "
-            f"{policy.rule} has no interval here that stays valid at a second look: compare on fresh rows."
+            f"These rows extend {growth.rows:,} on which the same two models were compared before, and {what} here "
+            "that stays valid at a second look: compare on fresh rows."
         )
         reason = Reason(rule="growth", value=float(growth.rows), operator="<=", bound=0.0, held=False, text=text)
         yield Finding(reason=reason, at_best=Verdict.INSUFFICIENT_EVIDENCE)
@@ -32,4 +33,6 @@ def honest(evaluation: Evaluation, policy: Policy) -> Iterator[Finding]:
 
 def _stays_valid(policy: Policy) -> bool:
     """Whether the rule hangs on the test of equal accuracy alone, for which there is one that is valid at any look."""
+    if policy.task == "regression":
+        return False
     return policy.rule == "share" or (policy.rule == "primary" and policy.primary == "accuracy" and not policy.margin)

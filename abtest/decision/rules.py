@@ -136,7 +136,7 @@ def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
 
 def _tested(evaluation: Evaluation) -> tuple[float | None, str]:
     """The p-value of no difference, and its test: on rows that were looked at before, one valid at any look."""
-    if evaluation.growth is not None:
+    if evaluation.growth is not None and evaluation.mcnemar is not None:
         return evaluation.growth.pvalue, "the test that stays valid while a test set grows"
     if evaluation.mcnemar is not None:
         return evaluation.mcnemar.pvalue, evaluation.mcnemar.name

@@ -32,7 +32,6 @@ MOST_BLOCKS = 10_000  # of rows that come in no units: up to here each row is a 
 MOST_DRAWN = 10_000  # rows of the sample
 _SAMPLE = 1 << 16  # of a longer target its deciles are those of so many of its rows, within half a percent
 _DECILES = np.arange(1, 10) / 10
-_HINT = "leave the row out, or mend it; --task classification compares classes."
 _MOST = MOST_ERROR / 10  # numbers up to here have differences whose squares add up
 
 
@@ -297,7 +296,12 @@ def _as_numpy(column: pa.Array) -> Array:
 
 
 def _truth_of(target: str, values: Array, rows: Codes) -> Floats:
-    return _numbers(values, rows, lambda rule, got, row: f"Target '{target}' must be {rule}, got {got} in row {row}.")
+    return _numbers(
+        values,
+        rows,
+        lambda rule, got, row: f"Target '{target}' must be {rule}, got {got} in row {row}.",
+        hint="mend it, or leave the row out; --task classification compares classes.",
+    )
 
 
 def _predicted(side: str, values: Array, rows: Codes) -> Floats:
@@ -308,22 +312,25 @@ def _predicted(side: str, values: Array, rows: Codes) -> Floats:
             hint="log a model of one output.",
         )
     return _numbers(
-        values, rows, lambda rule, got, row: f"The {side} predicts {got} in row {row}; a regression needs {rule}."
+        values,
+        rows,
+        lambda rule, got, row: f"The {side} predicts {got} in row {row}; a regression needs {rule}.",
+        hint="mend the model; --task classification compares classes.",
     )
 
 
-def _numbers(values: Array, rows: Codes, complain: Callable[[str, str, str], str]) -> Floats:
+def _numbers(values: Array, rows: Codes, complain: Callable[[str, str, str], str], *, hint: str) -> Floats:
     """Read numbers, or text that holds them; the first that is none, or too large, is named with its row."""
     numbers = _as_floats(values)
     if numbers is None:
         at = next((i for i, value in enumerate(values) if not _reads(value)), 0)
         got = repr(str(values[at])) if isinstance(values[at], str) else str(values[at])
-        raise InvalidInputError(complain("a number", got, _row(rows, at)), hint=_HINT)
+        raise InvalidInputError(complain("a number", got, _row(rows, at)), hint=hint)
     wrong = np.flatnonzero(~(np.abs(numbers) <= _MOST))  # NaN too
     if wrong.size:
         number = float(numbers[wrong[0]])
         rule = f"a number of at most {_MOST:g} in size" if math.isfinite(number) else "a finite number"
-        raise InvalidInputError(complain(rule, f"{number:g}", _row(rows, int(wrong[0]))), hint=_HINT)
+        raise InvalidInputError(complain(rule, f"{number:g}", _row(rows, int(wrong[0]))), hint=hint)
     return numbers
 
 

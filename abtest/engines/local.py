@@ -132,7 +132,7 @@ def score_several(
     ]
     readers = [Fingerprinter(hasher, marks=marks, keep=keep_rows) for hasher in _distinct(hashers)]
     read = _Reading(_seen(data.batches(wanted, types, rows=batch_rows), readers), target, segmentation,
-                    unit=unit, drop=drop_unlabelled, progress=progress)  # fmt: skip
+                    unit=unit, drop=drop_unlabelled, progress=progress, numbers=task == "regression")  # fmt: skip
     for batch, numbers in read:
         ours, theirs = predictions.predict(batch, numbers)
         rows = read.rows(batch, numbers)
@@ -229,16 +229,27 @@ def tally_file(
     for what, name in columns.items():
         if name not in data.columns:
             raise data.missing(name, f"{what} column")
+    _refuse_one_column(columns, unit)
     segmentation = find_segments(data, segments, target=target)
     wanted = [*columns.values(), *segmentation.columns, *([unit] if unit else [])]
     types = dict.fromkeys(wanted, pa.string()) if data.is_text else {}
     pair = _pair(task, _look(data, target), segmentation, unit=unit, losses=losses, seed=seed, with_champion=True)
     batches = data.batches(wanted, types, rows=batch_rows)
-    read = _Reading(batches, target, segmentation, unit=unit, drop=drop_unlabelled, progress=progress)
+    read = _Reading(
+        batches,
+        target,
+        segmentation,
+        unit=unit,
+        drop=drop_unlabelled,
+        progress=progress,
+        numbers=task == "regression",
+    )
     for batch, numbers in read:
         for name in (champion, challenger):
             _refuse_unpredicted(batch.column(name), name, numbers)
-        ours, theirs = (label_array(batch.column(name), name) for name in (champion, challenger))
+        ours, theirs = (
+            label_array(batch.column(name), name, numbers=task == "regression") for name in (champion, challenger)
+        )
         pair.add(read.rows(batch, numbers), ours, theirs)
     read.refuse_nothing(data)
     if isinstance(pair, ErrorPair):
@@ -342,6 +353,7 @@ class _Reading:
         unit: The column that says which rows belong together.
         drop: Leave out rows without a label instead of refusing.
         progress: Called with the number of rows done after each batch.
+        numbers: The truth is numbers, not labels.
     """
 
     def __init__(
@@ -353,7 +365,9 @@ class _Reading:
         unit: str | None,
         drop: bool,
         progress: Callable[[int], None],
+        numbers: bool = False,
     ) -> None:
+        self._numbers = numbers
         self._batches = batches
         self._target, self._segmentation, self._unit = target, segmentation, unit
         self._drop, self._progress = drop, progress
@@ -372,7 +386,7 @@ class _Reading:
         """What a batch's rows are tallied by."""
         return Rows(
             numbers=numbers,
-            truth=label_array(batch.column(self._target), self._target),
+            truth=label_array(batch.column(self._target), self._target, numbers=self._numbers),
             codes=self._segmentation.codes(batch),
             units=unit_array(batch.column(self._unit)) if self._unit else None,
         )
@@ -460,6 +474,18 @@ def _with_labels(
             "In CSV an empty cell, NA, NaN, None and null are missing; a class of that name needs Parquet.",
         )
     return batch.filter(pa.array(has_label)), rows[has_label]
+
+
+def _refuse_one_column(columns: Mapping[str, str], unit: str | None) -> None:
+    """Refuse a column that stands for two things: a model that is the truth itself makes no mistakes."""
+    seen: dict[str, str] = {}
+    for what, name in ({**columns, "unit": unit} if unit else columns).items():
+        if name in seen:
+            raise InvalidInputError(
+                f"{what} must be a column of its own, got '{name}', which is the {seen[name]} too.",
+                hint=f"name the column of the {what}." if what != "unit" else "name what rows belong to.",
+            )
+        seen[name] = what
 
 
 def _refuse_unpredicted(column: pa.Array, name: str, rows: npt.NDArray[np.int64]) -> None:

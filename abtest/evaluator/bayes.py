@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abtest.evaluator.rows import FEW_ROWS
 from abtest.labels import SIDES
 from abtest.metrics.classification import totals
 from abtest.metrics.errors import metric_values
@@ -53,7 +54,7 @@ def posterior_of_classes(outcomes: PairedOutcomes, plan: Plan) -> Posterior | No
 def posterior_of_errors(sums: ErrorSums, policy: Policy, *, margin: float, seed: int) -> Posterior | None:
     """Read the blocks of a regression; None for R² where its truth may not vary, and for losses of the user's own."""
     name = policy.decisive
-    if name not in {"rmse", "mae", "bias"}:
+    if name not in {"rmse", "mae", "bias"} or len(sums.blocks) < FEW_ROWS:  # few rows hardly vary among themselves
         return None
     chunks: list[Floats] = []
     ones = np.ones(len(sums.blocks))

@@ -19,7 +19,7 @@ from abtest.engines.errors import MOST_BLOCKS
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.evaluator.bayes import posterior_of_errors
 from abtest.evaluator.power import power_reading
-from abtest.evaluator.rows import NOT_ESTIMABLE, Evaluation, MetricRow, Skipped
+from abtest.evaluator.rows import FEW_ROWS, NOT_ESTIMABLE, Evaluation, MetricRow, Skipped
 from abtest.evaluator.segments import by_segment, contrasts, few_rows_in
 from abtest.labels import SIDES
 from abtest.metrics.custom import CustomLoss
@@ -159,7 +159,8 @@ def _row(sums: ErrorSums, name: str, plan: _Plan, draws: Mapping[str, Floats]) -
         # Rounding is measured by what the draws are differences of.
         about = "mae" if name == "bias" else name
         sizes = [abs(sums.outcomes.value(about, side) - (name == "r2")) for side in SIDES]
-        resampled = _percentiles(draws[name], max(sizes), level)
+        enough = len(sums.blocks) >= FEW_ROWS  # of fewer, a percentile interval of RMSE proves what is not so
+        resampled = _percentiles(draws[name], max(sizes), level) if enough else None
         if name == "bias":
             nearer = resampled
         else:
@@ -270,6 +271,9 @@ def _bands(errors: PairedErrors, plan: _Plan) -> tuple[ErrorBand, ...]:
 
 
 def _about_units(errors: PairedErrors) -> Iterator[str]:
+    if len(errors.whole.blocks) < FEW_ROWS:
+        what = "units" if errors.in_units else "rows"
+        yield f"Fewer than {FEW_ROWS} {what} are too few for an interval of RMSE or R², and their tests are rough."
     if not errors.in_units:
         return
     units = len(errors.whole.blocks)

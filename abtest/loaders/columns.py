@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def label_array(column: pa.Array, name: str) -> npt.NDArray[Any]:
-    """Turn a column without missing values into an array of labels.
+def label_array(column: pa.Array, name: str, *, numbers: bool = False) -> npt.NDArray[Any]:
+    """Turn a column without missing values into an array of labels, or of numbers, which may be decimals.
 
     Raises:
         InvalidInputError: The column's type holds no class labels.
@@ -25,6 +25,8 @@ def label_array(column: pa.Array, name: str) -> npt.NDArray[Any]:
     if pa.types.is_dictionary(kind):
         column = column.dictionary_decode()
         kind = column.type
+    if numbers and pa.types.is_decimal(kind):
+        column, kind = pc.cast(column, pa.float64(), safe=False), pa.float64()
     if not (_is_text(kind) or pa.types.is_boolean(kind)
             or pa.types.is_integer(kind) or pa.types.is_floating(kind)):  # fmt: skip
         raise InvalidInputError(

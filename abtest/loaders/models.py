@@ -189,14 +189,14 @@ class Model:
             values = values[:, 0]
         if values.ndim == 2 and len(values) == len(rows):
             raise InvalidInputError(
-                f"The {self.told} predicts {values.shape[1]} values a row where one class label is expected.",
-                hint="log a model that returns class labels (scikit-learn's predict, not predict_proba).",
+                f"The {self.told} predicts {values.shape[1]} values a row where one is expected.",
+                hint="log a model that returns one label or number a row (scikit-learn's predict, not predict_proba).",
             )
         if values.shape != rows.shape:
             raise InvalidInputError(
                 f"The {self.told} returned predictions of shape {values.shape} for "
                 f"{wording.plural(len(rows), 'row')} from row {wording.whole(int(rows[0]))}.",
-                hint="a model must return one label a row.",
+                hint="a model must return one prediction a row.",
             )
         missing = missing_labels(values)
         if missing.any():
@@ -204,7 +204,7 @@ class Model:
             raise InvalidInputError(
                 f"The {self.told} predicts nothing for {wording.plural(count, 'row')} "
                 f"(first: row {wording.whole(at)}).",
-                hint="a model must return one label a row.",
+                hint="a model must return one prediction a row.",
             )
         return as_labels(values, f"The {self.told}'s predictions")
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
 
-Truths: TypeAlias = Literal["continuous", "whole", "names"]
+Truths: TypeAlias = Literal["continuous", "whole", "many whole", "names"]
+_MOST_CLASSES_TAKEN = 20  # whole numbers, beyond which it is said that they are taken for classes
+_MANY_WHOLE = (
+    "Truth and predictions are taken for classes, as the truth is whole numbers; --task regression compares them as "
+    "numbers."
+)
 _ROWS = 10_000  # looked at; a truth that is continuous only later is refused as no class where it comes
 
 
@@ -37,6 +43,35 @@ def find_task(models: Sequence[Model], data: Dataset, target: str) -> tuple[Task
     Raises:
         InvalidInputError: Some models are classifiers and some regressors.
     """
+    kind = _agreed(models)
+    truth = look_at_truth(data, target)
+    if kind != "classification" and truth == "continuous":
+        return "regression", said_of(f"the target '{target}' is continuous")
+    if kind == "regression":
+        return "regression", said_of("the models are regressors")
+    return "classification", None if kind else taken_for_classes(truth)
+
+
+def taken_for_classes(truth: Truths) -> str | None:
+    """Say that whole numbers are taken for classes, where they are many and nothing else told the task."""
+    return _MANY_WHOLE if truth == "many whole" else None
+
+
+def refuse_classifiers(models: Sequence[Model]) -> None:
+    """Refuse classifiers where a regression was asked for: the numbers they predict are names.
+
+    Raises:
+        InvalidInputError: A model is a classifier.
+    """
+    if _agreed(models) == "classification":
+        raise InvalidInputError(
+            f"The {models[0].told} predicts classes, and a regression compares numbers.",
+            hint="leave out --task, or compare regressors.",
+        )
+
+
+def _agreed(models: Sequence[Model]) -> Task | None:
+    """What those models say of themselves that say anything."""
     kinds: dict[Task, str] = {}
     for model in models:
         if (own := task_of_model(model)) is not None:
@@ -46,13 +81,7 @@ def find_task(models: Sequence[Model], data: Dataset, target: str) -> tuple[Task
             f"the {name} predicts {'classes' if own == 'classification' else 'numbers'}" for own, name in kinds.items()
         )
         raise InvalidInputError(f"{told[:1].upper()}{told[1:]}.", hint="compare models of one task.")
-    kind = next(iter(kinds), None)
-    truth = look_at_truth(data, target)
-    if kind != "classification" and truth == "continuous":
-        return "regression", said_of(f"the target '{target}' is continuous")
-    if kind == "regression":
-        return "regression", said_of("the models are regressors")
-    return "classification", None
+    return next(iter(kinds), None)
 
 
 def said_of(why: str) -> str:
@@ -87,7 +116,9 @@ def look_at_truth(data: Dataset, target: str) -> Truths:
 
 
 def kind_of_truth(column: pa.Array, *, is_text: bool) -> Truths:
-    """Whether a column holds numbers with fractions, whole numbers, or names.
+    """Whether a column holds numbers with fractions, whole numbers, few or many, or names.
+
+    Text most of which reads as numbers with fractions is continuous: what is none is named where it comes.
 
     Args:
         column: Of any type.
@@ -101,16 +132,40 @@ def kind_of_truth(column: pa.Array, *, is_text: bool) -> Truths:
     """
     kind = column.type
     if pa.types.is_string(kind) and is_text:
-        try:
-            column = pc.cast(pc.utf8_trim_whitespace(column), pa.float64())
-        except pa.ArrowInvalid:
+        numbers, known = _numbers_in(column), len(column) - column.null_count
+        if known and 2 * len(numbers) <= known:
             return "names"
-    elif pa.types.is_decimal(kind):
+        if len(numbers) < known:
+            return "continuous" if (numbers != np.floor(numbers)).any() else "names"
+        return kind_of_numbers(numbers)
+    if pa.types.is_decimal(kind):
         column = pc.cast(column, pa.float64(), safe=False)
-    elif pa.types.is_integer(kind):
-        return "whole"
-    elif not pa.types.is_floating(kind):
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return "names"
     numbers = column.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
-    numbers = numbers[np.isfinite(numbers)]
-    return "whole" if (numbers == np.floor(numbers)).all() else "continuous"
+    return kind_of_numbers(numbers)
+
+
+def kind_of_numbers(numbers: npt.NDArray[np.float64]) -> Truths:
+    """Whether numbers have fractions, and if not, whether they are many."""
+    known = numbers[np.isfinite(numbers)]
+    if (known != np.floor(known)).any():
+        return "continuous"
+    return "many whole" if len(np.unique(known)) > _MOST_CLASSES_TAKEN else "whole"
+
+
+def _numbers_in(column: pa.Array) -> npt.NDArray[np.float64]:
+    """The numbers among texts."""
+    texts = pc.utf8_trim_whitespace(column)
+    try:
+        return np.asarray(pc.cast(texts, pa.float64()).drop_null().to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        read = [_number(text) for text in texts.to_pylist() if text is not None]
+        return np.array([number for number in read if number is not None], dtype=np.float64)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

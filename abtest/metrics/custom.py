@@ -20,6 +20,8 @@ from abtest.stats.moments import MOST
 from abtest.wording import first_line
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from abtest.outcomes import Counts
 
 CUSTOM = ":"  # between the module and the function
@@ -53,9 +55,14 @@ def imported(name: str) -> Callable[..., object]:
         sys.path.remove(here)
     if not callable(found):
         raise InvalidInputError(
-            f"metrics: module {module} has no function '{function}'.", hint=near(function, dir(sys.modules[module]))
+            f"metrics: module {module} has no function '{function}'.",
+            hint=near(function, _functions(sys.modules[module])),
         )
     return cast("Callable[..., object]", found)
+
+
+def _functions(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if callable(value)]
 
 
 def custom_metric(name: str) -> Metric:

@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abtest import tracking
+from abtest.decision import Verdict
 from abtest.reporter import folder, markdown, several
 from abtest.reporter.summary import summarise
+from abtest.reuse import LEVEL
+
+RECOMMENDED = "abtest.recommended"  # whether, of the challengers compared at once, it is the one to serve
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from abtest.record import ComparisonRecord, ComparisonsRecord
     from abtest.registry import Registry
 
@@ -53,8 +59,11 @@ def log_several(
         tags["abtest.model_name"] = record.model_name
     with tracking.open_run(registry.client, experiment, record.name, tags) as run:
         _artifacts(run, record, report, figures=figures)
-        own = tuple(_log(one, registry, experiment, within=run.run_id, figures=False) for one in record.comparisons)
-    return run.run_id, own
+        own = []
+        for i, one in enumerate(record.comparisons):
+            beside = {LEVEL: str(one.settings.policy.alpha), RECOMMENDED: str(i == record.best).lower()}
+            own.append(_log(one, registry, experiment, within=run.run_id, beside=beside, figures=False))
+    return run.run_id, tuple(own)
 
 
 def _log(
@@ -65,8 +74,11 @@ def _log(
     report: Path | None = None,
     figures: bool = True,
     within: str | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> str:
+    """Log one comparison, maybe within another run, with tags that tell how it stands beside other challengers."""
     tags = {"abtest.kind": "comparison", **record.tags, "mlflow.note.content": markdown.render(summarise(record))}
+    tags |= beside or {}
     if within is not None:
         tags["mlflow.parentRunId"] = within
     with tracking.open_run(registry.client, experiment, record.name, tags) as run:
@@ -82,7 +94,11 @@ def _log(
                 "abtest.verdict": str(record.decision.verdict),
                 "abtest.role": role,  # in that comparison: a verdict of PROMOTE is about the challenger
                 "abtest.comparison_run_id": run.run_id,
+                # Of several that may serve, one is recommended.
+                RECOMMENDED: (beside or {}).get(RECOMMENDED, str(record.decision.verdict is Verdict.PROMOTE).lower()),
             }
+            if role == "champion":
+                del told[RECOMMENDED]
             registry.set_tags(record.model_name, side.version, told)
     return run.run_id
 

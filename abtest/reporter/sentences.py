@@ -47,7 +47,8 @@ def tested(one: ComparisonRecord) -> float | None:
     row = decisive_row(one)
     if row is None:
         return None
-    return one.growth.pvalue if one.growth is not None and row.metric == DECISIVE[one.task] else row.pvalue
+    by_growth = one.growth is not None and one.task == "classification" and row.metric == DECISIVE[one.task]
+    return one.growth.pvalue if one.growth is not None and by_growth else row.pvalue
 
 
 def is_sure(one: ComparisonRecord) -> bool:

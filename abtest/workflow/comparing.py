@@ -166,6 +166,9 @@ def compare(
         segments=asked_segments(segments, policy),
     )
     challengers = list(challenger) if isinstance(challenger, list | tuple) else [challenger]
+    lacking = [i for i, one in enumerate(challengers) if one is None]
+    if lacking and len(challengers) > 1:
+        raise InvalidInputError(f"challenger[{lacking[0]}] must name a model, got None.")
     if not challengers:
         raise InvalidInputError("challenger must name at least one model, got an empty list.")
     prepare(output, settings.policy)
@@ -185,7 +188,7 @@ def compare(
     )
     target, said = find_target(target, models, dataset, (*settings.segments, *([unit] if unit else [])))
     truth = target
-    settings, why = settle(settings, task, lambda: find_task(models.loaded, dataset, truth))
+    settings, why = settle(settings, task, lambda: find_task(models.loaded, dataset, truth), models.loaded)
     prepare(output, settings.policy)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
     trial = Trial(
@@ -208,7 +211,7 @@ def compare(
         trial.begin(pair, scored, looks, source)
         for pair, scored, source in zip(models.pairs, several.pairs, sources, strict=True)
     ]
-    adjustment, levels = levels_of(beginnings)
+    adjustment, levels = levels_of(beginnings, settings.policy.alpha)
     records = [trial.judge(it, level) for it, level in zip(beginnings, levels, strict=True)]
     best = best_of(records)
     if best is not None and trial.locked is not None and records[best].decision.verdict is Verdict.PROMOTE:

@@ -12,7 +12,7 @@ from abtest.evaluator import RESAMPLES
 from abtest.labels import SIDES
 from abtest.loaders.columns import as_array
 from abtest.loaders.datasets import BATCH_ROWS, open_data
-from abtest.loaders.tasks import look_at_truth, said_of
+from abtest.loaders.tasks import kind_of_numbers, look_at_truth, said_of, taken_for_classes
 from abtest.policy import Policy
 from abtest.record import ComparedData, ComparisonSettings
 from abtest.workflow.judging import evaluated, nameless, recorded, refuse_uncounted, teller
@@ -230,7 +230,7 @@ def compare_columns(
 
 def _inferred(truth: Truths) -> tuple[Task, str | None]:
     if truth != "continuous":
-        return "classification", None
+        return "classification", taken_for_classes(truth)
     return "regression", said_of("the truth is continuous")
 
 
@@ -238,7 +238,4 @@ def _truth(y_true: npt.ArrayLike) -> Truths:
     column = as_array(y_true, "y_true")
     if column.dtype.kind == "O" and all(isinstance(value, float | np.floating | int) for value in column.flat):
         column = np.array([value for value in column.flat if isinstance(value, float | np.floating)], dtype=np.float64)
-    if column.dtype.kind != "f":
-        return "names"
-    known = column[np.isfinite(column)]
-    return "continuous" if (known != np.floor(known)).any() else "whole"
+    return kind_of_numbers(column.astype(np.float64)) if column.dtype.kind in "iuf" else "names"

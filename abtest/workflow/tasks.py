@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 
 from abtest.errors import InvalidInputError, near
 from abtest.labels import TASKS
+from abtest.loaders.tasks import refuse_classifiers
 from abtest.metrics.custom import is_custom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from abtest.labels import Task
+    from abtest.loaders.models import Model
     from abtest.policy import Policy
     from abtest.record import ComparisonSettings
 
 
 def settle(
-    settings: ComparisonSettings, asked: Task | None, infer: Callable[[], tuple[Task, str | None]]
+    settings: ComparisonSettings,
+    asked: Task | None,
+    infer: Callable[[], tuple[Task, str | None]],
+    models: Sequence[Model] = (),
 ) -> tuple[ComparisonSettings, tuple[str, ...]]:
     """Fit the settings to the task, and say so where it was inferred to be a regression.
 
@@ -26,6 +31,7 @@ def settle(
         settings: As they were given.
         asked: The task, where it was.
         infer: Finds it out, and why.
+        models: None of which may be a classifier in a regression, asked for or not.
 
     Raises:
         InvalidInputError: There is no such task, or an option means nothing for it.
@@ -36,6 +42,7 @@ def settle(
     if asked is None and task == "classification":
         task, told = infer()
     if task == "regression":
+        refuse_classifiers(models)
         _refuse_idle(settings)
     return replace(settings, policy=settings.policy.for_task(task)), (told,) if told else ()
 

@@ -71,7 +71,7 @@ class Trial:
     def use(self, pair: Pair, *digests: str, alone: bool = False) -> honesty.Use:
         """Count a challenger's use of a test set; unless it is alone there, those before it here are counted too."""
         at = next(i for i, other in enumerate(self.models.pairs) if other is pair)
-        tried = [other.tried_as(i) for i, other in enumerate(self.models.pairs[: at + 1])]
+        tried = [other.tried_as(i) for i, other in enumerate(self.models.pairs)]
         return honesty.counted_use(
             self.models.registry,
             self.settings.policy,
@@ -80,6 +80,7 @@ class Trial:
             challenger=tried[at],
             logged=self.logged,
             alongside=() if alone else tuple(tried[:at]),
+            together=() if alone or len(tried) == 1 else tuple(tried),
         )
 
     def checked(self, train: str | Path | pd.DataFrame | None) -> list[str | Path | pd.DataFrame | None]:
@@ -93,9 +94,8 @@ class Trial:
             if self.locked is not None:
                 check_columns(self.locked[0], self.settings.segments, self.target)
                 self._check(self.locked[0])
-                self.use(
-                    pair, self.locked[1], alone=True
-                )  # refuses one that was opened too often, before anything is known
+                # Refuses one that was opened too often, before anything is known.
+                self.use(pair, self.locked[1], alone=True)
             sources.append(source)
         return sources
 
@@ -170,7 +170,9 @@ class Trial:
 
     def judge(self, begun: Beginning, level: float | None) -> ComparisonRecord:
         """Test one challenger, at the level that is left for it, and decide."""
-        policy = begun.use.policy if level is None else replace(begun.use.policy, confidence=1 - level)
+        policy = begun.use.policy
+        if level is not None and level < policy.alpha:
+            policy = replace(policy, confidence=1 - level)
         settings = replace(self.settings, policy=policy)
         evaluation = evaluated(begun.scored, settings, begun.models, self.progress)
         return recorded(
@@ -206,15 +208,18 @@ class Trial:
         check_columns_of(data, self.models.loaded, self.target, self.settings.segments, self.unit)
 
 
-def levels_of(begun: Sequence[Beginning]) -> tuple[Adjustment, list[float | None]]:
+def levels_of(begun: Sequence[Beginning], alpha: float) -> tuple[Adjustment, list[float | None]]:
     """The level left for each challenger beside the others: Holm's where a test decides, else an equal part.
 
     Where the policy spends a level on each use of the test set, each challenger is a use, and has its own already.
+
+    Args:
+        begun: Each challenger.
+        alpha: The level of all together.
     """
     policies = [it.use.policy for it in begun]
     if policies[0].reuse == "spend" or len(begun) == 1:
         return "spend" if policies[0].reuse == "spend" else "holm", [None for _ in begun]
-    alpha = policies[0].alpha
     found = [
         decisive_pvalue(it.scored.outcomes, it.scored.errors, it.scored.units, policy)
         for it, policy in zip(begun, policies, strict=True)
@@ -222,7 +227,7 @@ def levels_of(begun: Sequence[Beginning]) -> tuple[Adjustment, list[float | None
     tested = [(it, pvalue) for it, pvalue in zip(begun, found, strict=True) if pvalue is not None]
     if len(tested) < len(begun):
         return "bonferroni", [alpha / len(begun) for _ in begun]
-    pvalues = [it.growth.pvalue if it.growth else pvalue for it, pvalue in tested]
+    pvalues = [it.growth.pvalue if it.growth and it.scored.outcomes else pvalue for it, pvalue in tested]
     return "holm", [*holm_levels(pvalues, alpha)]
 
 

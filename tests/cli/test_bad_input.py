@@ -123,8 +123,8 @@ MODELS = {
     "raises": ("4", ["The challenger failed to predict rows 1 to 60: RuntimeError: cannot weigh it."]),
     "does not load": ("5", ["The challenger at ", " does not load: ", "does this environment have what"]),
     "probabilities": ("6", ["Challenger predictions are not class labels (0.", "predict, not predict_proba"]),
-    "wrong length": ("7", ["The challenger returned predictions of shape (59,) for 60 rows from row 1.", "one label"]),
-    "two columns": ("8", ["The challenger predicts 2 values a row where one class label is expected.", "proba"]),
+    "wrong length": ("7", ["The challenger returned predictions of shape (59,) for 60 rows from row 1.", "one predic"]),
+    "two columns": ("8", ["The challenger predicts 2 values a row where one is expected.", "proba"]),
     "irreconcilable": ("9", ["Labels are str but challenger predictions are int ('", "map the labels."]),
     "nothing": ("11", ["The challenger predicts nothing for 10 rows (first: row 6)."]),
 }  # fmt: skip

@@ -260,7 +260,7 @@ def test_a_look_at_a_text_file(tmp_path: Path) -> None:
     found = first_look(open_data(str(path)), "price", {"price": pa.string(), "x": pa.string()})
     assert (found.origin, found.n) == (3.0, 2)
     path.write_text("x,price\n1,2.5\n1,\n1,abc\n", encoding="utf-8")
-    with pytest.raises(InvalidInputError, match=r"^Target 'price' must be a number, got 'abc' in row 3\. Hint: leave"):
+    with pytest.raises(InvalidInputError, match=r"^Target 'price' must be a number, got 'abc' in row 3\. Hint: mend"):
         first_look(open_data(str(path)), "price", {"price": pa.string()})
     with pytest.raises((InvalidInputError, NotFoundError), match="has no column 'prise'"):
         first_look(open_data(str(path)), "prise", {})

@@ -94,7 +94,7 @@ def test_takes_labels_however_they_come(answer: Any, labels: list[Any]) -> None:
         ({"a": 1}, r"returned predictions of shape \(\) for 3 rows"),
         (None, r"returned predictions of shape \(\) for 3 rows"),
         (np.zeros((3, 2, 2)), r"returned predictions of shape \(3, 2, 2\) for 3 rows"),
-        (np.zeros((3, 2)), "The challenger predicts 2 values a row where one class label is expected.*predict_proba"),
+        (np.zeros((3, 2)), "The challenger predicts 2 values a row where one is expected.*predict_proba"),
         (pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}), "The challenger predicts 2 values a row"),
         ([[1], [1, 2], [1]], "The challenger's predictions hold rows of different lengths"),
         (["a", None, "b"], r"The challenger predicts nothing for 1 row \(first: row 12\)"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
@@ -15,10 +18,13 @@ from abtest.decision import Verdict, decide
 from abtest.errors import InvalidInputError, PolicyError
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy
-from abtest.workflow import compare, compare_predictions
+from abtest.workflow import compare, compare_columns, compare_predictions
 from tests.known import known
 from tests.workflow import FEATURES, QUICK, better, own_loss, plain, rents, said, worse
 from tests.workflow.test_regression import compared
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_less_error_is_better_everywhere() -> None:
@@ -106,8 +112,10 @@ def test_policy_and_data_of_two_tasks_are_refused() -> None:
         compared(policy=Policy(primary="rmse"), task="classification")
     frame = rents()
     models = [LogisticRegression(C=c).fit(frame[["area"]], frame["region"]) for c in (1.0, 2.0)]
-    with pytest.raises(InvalidInputError, match=r"^Target 'region' must be a number, got '\w+' in row 1\. Hint: "):
-        compare(*models, data=frame[["area", "region"]], target="region", policy=Policy(primary="rmse"), **QUICK)
+    options: dict[str, Any] = {"data": frame[["area", "region"]], "target": "region", **QUICK}
+    for asked in ({"policy": Policy(primary="rmse")}, {"task": "regression"}):
+        with pytest.raises(InvalidInputError, match=r"^The champion predicts classes, and a regression compares numbe"):
+            compare(*models, **options, **asked)  # type: ignore[call-overload] # either option
 
 
 @pytest.mark.parametrize(
@@ -158,3 +166,43 @@ def test_a_locked_set_confirms_or_does_not() -> None:
     assert compared(plain(), worse(), confirm_data=rents(seed=7)).record.confirmation is None
     with pytest.raises(InvalidInputError, match="confirm-data is the test data again"):
         compared(confirm_data=rents())
+
+
+@pytest.mark.parametrize("rows", [2, 3, 10, 19])
+def test_few_rows_prove_nothing_of_rmse(rows: int) -> None:
+    """Below twenty rows RMSE has no interval, so that no margin is shown to hold, and nothing is believed of it."""
+    rng = np.random.default_rng(rows)
+    y = rng.normal(size=rows)
+    errors = rng.normal(size=(2, rows))
+    policy = Policy(rule="non-inferior", primary="rmse", margin=5.0)
+    found = compare_predictions(y, y + errors[0], y + errors[1], policy=policy, **QUICK)
+    assert found.verdict == "INSUFFICIENT_EVIDENCE"
+    row = found.evaluation.metric("rmse")
+    assert (row.ci_lower, row.ci_method) == (None, "not estimable")
+    assert found.evaluation.bayes is None
+    assert any(notice.startswith("Fewer than 20 rows are too few") for notice in found.record.notices)
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    """Columns of decimals, as prices are kept, give what the same numbers give as floats."""
+    rng = np.random.default_rng(5)
+    y = np.round(rng.normal(100, 10, 60), 2)
+    columns = {"y": y, "a": np.round(y + rng.normal(0, 3, 60), 2), "b": np.round(y + rng.normal(0, 2, 60), 2)}
+    kind = pa.decimal128(12, 2)
+    exact = {name: pa.array([Decimal(f"{value:.2f}") for value in column], kind) for name, column in columns.items()}
+    pq.write_table(pa.table(exact), tmp_path / "exact.parquet")
+    pq.write_table(pa.table(columns), tmp_path / "float.parquet")
+    names: dict[str, Any] = {"target": "y", "champion": "a", "challenger": "b"}
+    one, other = (compare_columns(tmp_path / f"{file}.parquet", **names, **QUICK) for file in ("exact", "float"))
+    for row, same in zip(one.record.metrics, other.record.metrics, strict=True):  # Arrow rounds in the last digit
+        found = [(it.champion, it.challenger, it.ci_lower, it.pvalue) for it in (row, same)]
+        assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("names", [("y", "a", "y"), ("y", "a", "a"), ("y", "y", "b")])
+def test_a_column_is_one_thing(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    """The truth is no model's prediction, and one model's are not the other's."""
+    pd.DataFrame({"y": [1.5, 2.5], "a": [1.0, 2.0], "b": [1.0, 3.0]}).to_csv(tmp_path / "t.csv", index=False)
+    target, champion, challenger = names
+    with pytest.raises(InvalidInputError, match="must be a column of its own, got"):
+        compare_columns(tmp_path / "t.csv", target=target, champion=champion, challenger=challenger, **QUICK)

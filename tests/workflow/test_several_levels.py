@@ -18,7 +18,9 @@ from statsmodels.stats.multitest import multipletests
 from abtest.decision import Verdict
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy
+from abtest.registry import Reference, Registry
 from abtest.workflow import compare
+from tests import zoo
 from tests.known import known
 from tests.workflow import QUICK, fitted
 from tests.workflow.test_several import ACCURACY, columns_of, in_units, regressors, several
@@ -157,3 +159,18 @@ def test_a_guardrail_is_held_against_each() -> None:
     assert [reason.value for reason in reasons] == pytest.approx(gains, abs=1e-12)
     assert [one.decision.verdict for one in record.comparisons] == [Verdict.INSUFFICIENT_EVIDENCE, Verdict.PROMOTE]
     assert record.best == 1
+
+
+def test_left_alone_a_challenger_keeps_its_level(stocked: Registry) -> None:
+    """Compared again without the others, on the same rows, a challenger is held to the level it had beside them."""
+    options: dict[str, Any] = {
+        "data": zoo.fruit(), "model_name": "fruit", "tracking_uri": stocked.tracking_uri, "log": True, **QUICK,
+    }  # fmt: skip
+    numbers = [Reference(kind="version", value=value) for value in ("2", "10")]
+    several = compare(None, numbers, **options)
+    levels = {one.record.challenger.version: one.record.settings.policy.alpha for one in several.comparisons}
+    strictest = min(levels, key=lambda version: levels[version])
+    assert levels[strictest] == 0.025
+    alone = compare(None, Reference(kind="version", value=str(strictest)), **options)
+    assert alone.record.settings.policy.alpha == 0.025
+    assert any("at the level 0.025: it is held to that again" in notice for notice in alone.record.notices)

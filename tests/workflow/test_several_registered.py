@@ -97,7 +97,9 @@ def test_runs_nest_and_each_version_has_its_own_verdict(stocked: Registry) -> No
             "abtest.verdict": str(one.verdict),
             "abtest.role": "challenger",
             "abtest.comparison_run_id": run.info.run_id,
+            "abtest.recommended": "true" if number == "2" else "false",
         }
+        assert float(run.data.tags["abtest.level"]) == one.record.settings.policy.alpha
     assert [one.verdict for one in logged.comparisons] == [Verdict.PROMOTE, Verdict.KEEP_CHAMPION]
     assert uses(stocked.client, known(logged.record.data.digest)).names == ("fruit v2", "fruit v10")
     assert state(stocked) == BEFORE
@@ -245,7 +247,7 @@ FAILING = {
     5: r"^The challenger at .*fruit-5 does not load: ",
     6: r"^Challenger v6 predictions are not class labels \(0\.\d+\)\.",
     7: r"^The challenger v7 returned predictions of shape \(59,\) for 60 rows",
-    8: r"^The challenger v8 predicts 2 values a row where one class label is expected\.",
+    8: r"^The challenger v8 predicts 2 values a row where one is expected\.",
     9: r"^Labels are str but challenger v9 predictions are int ",
     11: r"^The challenger v11 predicts nothing for ",
 }
