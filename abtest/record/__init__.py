@@ -17,7 +17,8 @@ from abtest.record.parts import (
 )
 from abtest.record.schema import SCHEMA_FILE, json_schema, schema_text
 from abtest.record.several import Adjustment, Between, ComparisonsRecord, best_of
-from abtest.record.whole import SCHEMA_VERSION, ComparisonRecord
+from abtest.record.spelled import SCHEMA_VERSION
+from abtest.record.whole import ComparisonRecord
 
 __all__ = [
     "SCHEMA_FILE",

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, ClassVar, Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Literal, TYPE_CHECKING
 
 from abtest.decision import Verdict
 from abtest.decision.reasons import least_favourable
-from abtest.errors import InvalidInputError
 from abtest.labels import Task
 from abtest.outcomes import Contingency
 from abtest.record.parts import ComparedData, ComparedModel
-from abtest.record.whole import SCHEMA_VERSION, ComparisonRecord, first_error
+from abtest.record.spelled import SCHEMA_VERSION, Spelled
+from abtest.record.whole import ComparisonRecord
 from abtest.stats.cochran import CochranQ, cochran_q
 from abtest.stats.mcnemar import McNemarMethod, mcnemar
 from abtest.stats.multiplicity import holm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Adjustment = Literal["holm", "bonferroni", "spend"]
 _PREFERENCE = (Verdict.PROMOTE, Verdict.CONDITIONAL)
@@ -46,7 +44,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonsRecord:
+class ComparisonsRecord(Spelled):
     """Several challengers beside one champion, as data. ``from_dict(to_dict(x)) == x``.
 
     Attributes:
@@ -65,13 +63,6 @@ class ComparisonsRecord:
         between: Any two challengers.
         comparisons: Each challenger with the champion, in the order given; its policy has the level that was left.
     """
-
-    # It holds for every record within, too.
-    __pydantic_config__: ClassVar[Any] = {
-        "alias_generator": lambda name: name.rstrip("_"),
-        "allow_inf_nan": False,
-        "extra": "forbid",
-    }
 
     schema_version: Literal["1.0"]
     created_at: datetime
@@ -134,30 +125,6 @@ class ComparisonsRecord:
             comparisons=tuple(comparisons),
         )
 
-    @classmethod
-    def from_dict(cls, data: object) -> ComparisonsRecord:
-        """Read what ``to_dict`` wrote.
-
-        Raises:
-            InvalidInputError: It is not that, or of another version; the message names the first field.
-        """
-        found = data.get("schema_version") if isinstance(data, Mapping) else None
-        if found != SCHEMA_VERSION:
-            raise InvalidInputError(f"schema_version must be {SCHEMA_VERSION}, got {found!r}.")
-        try:
-            return _adapter().validate_python(data)
-        except ValidationError as error:
-            raise first_error("comparisons", error) from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell the record as plain data for JSON: None for what is missing, never NaN."""
-        plain: dict[str, Any] = _adapter().dump_python(self, mode="json", by_alias=True)
-        return plain
-
-    def to_json(self) -> str:
-        """Spell the record as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-
     @property
     def recommended(self) -> ComparisonRecord | None:
         """The comparison with the best admissible challenger."""
@@ -200,8 +167,3 @@ def _overall(verdicts: Sequence[Verdict], best: int | None) -> Verdict:
     if best is not None:
         return verdicts[best]
     return least_favourable(Verdict.INSUFFICIENT_EVIDENCE, min(verdicts, key=list(Verdict).index))
-
-
-@cache
-def _adapter() -> TypeAdapter[ComparisonsRecord]:
-    return TypeAdapter(ComparisonsRecord)

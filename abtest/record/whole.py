@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import GetPydanticSchema, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
 
 from abtest.decision import Decision
-from abtest.errors import InvalidInputError
 from abtest.evaluator import (
     ClassRow,
     Confirmation,
@@ -39,16 +35,16 @@ from abtest.record.parts import (
     OutcomesTable,
     Provenance,
 )
+from abtest.record.spelled import SCHEMA_VERSION, Spelled
 from abtest.scores import ScoreReading
 from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
 
-SCHEMA_VERSION: Final = "1.0"
 _MOST_CLASSES_SHOWN = 500  # confusion matrices of more classes would outgrow the table they are made from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonRecord:
+class ComparisonRecord(Spelled):
     """A whole comparison as data. ``from_dict(to_dict(x)) == x``.
 
     Attributes:
@@ -80,13 +76,6 @@ class ComparisonRecord:
         notices: What a reader has to know about the numbers.
         provenance: Where, when and by what it was made.
     """
-
-    # It holds for every record within, too.
-    __pydantic_config__: ClassVar[Any] = {
-        "alias_generator": lambda name: name.rstrip("_"),  # class_ is "class" in JSON
-        "allow_inf_nan": False,
-        "extra": "forbid",
-    }
 
     schema_version: Literal["1.0"]
     created_at: datetime
@@ -181,30 +170,6 @@ class ComparisonRecord:
             provenance=provenance,
         )
 
-    @classmethod
-    def from_dict(cls, data: object) -> ComparisonRecord:
-        """Read what ``to_dict`` wrote.
-
-        Raises:
-            InvalidInputError: It is no comparison, or one of another version; the message names the first field.
-        """
-        found = data.get("schema_version") if isinstance(data, Mapping) else None
-        if found != SCHEMA_VERSION:
-            raise InvalidInputError(f"schema_version must be {SCHEMA_VERSION}, got {found!r}.")
-        try:
-            return _adapter().validate_python(data)
-        except ValidationError as error:
-            raise first_error("comparison", error) from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell the record as plain data for JSON: None for what is missing, never NaN."""
-        plain: dict[str, Any] = _adapter().dump_python(self, mode="json", by_alias=True)
-        return plain
-
-    def to_json(self) -> str:
-        """Spell the record as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-
     @property
     def evaluation(self) -> Evaluation:
         """The evaluation within."""
@@ -249,19 +214,6 @@ class ComparisonRecord:
         return (
             f"{_slug(self.model_name or 'comparison')}-{_slug(self.champion.short)}-vs-{_slug(self.challenger.short)}"
         )
-
-
-def first_error(what: str, error: ValidationError) -> InvalidInputError:
-    """Say which field of a record cannot be read first, and why."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    why = first["msg"].removeprefix("Value error, ").rstrip(".")
-    return InvalidInputError(f"The {what}'s {where} cannot be read: {why}.")
-
-
-@cache
-def _adapter() -> TypeAdapter[ComparisonRecord]:
-    return TypeAdapter(ComparisonRecord)
 
 
 def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used

@@ -13,12 +13,11 @@ from abtest.decision import Verdict
 from abtest.metrics.catalogue import title, unit
 from abtest.reporter import sentences, summary
 from abtest.reporter.summary import (
-    TONE_MARKS,
-    TONE_WORDS,
     VERDICT_MARKS,
     VERDICT_TITLES,
     Summary,
     Tone,
+    Toned,
     WrittenReason,
     cleaned,
     shown,
@@ -33,7 +32,7 @@ _NOT_COMPUTED = "not computed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenChallenger:
+class WrittenChallenger(Toned):
     """A challenger as it is printed, on the metric that its verdict hangs on first.
 
     Attributes:
@@ -69,16 +68,6 @@ class WrittenChallenger:
     sure: bool
     recommended: bool
     notices: tuple[str, ...]
-
-    @property
-    def mark(self) -> str:
-        """The tone as a shape, for readers without colour."""
-        return TONE_MARKS[self.tone]
-
-    @property
-    def word(self) -> str:
-        """The tone as a word, for readers who listen."""
-        return TONE_WORDS[self.tone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,8 +54,25 @@ _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line 
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
 
 
+class Toned:
+    """What is better, worse or the same, told by a shape and by a word too."""
+
+    __slots__ = ()
+    tone: Tone
+
+    @property
+    def mark(self) -> str:
+        """The tone as a shape, for readers without colour."""
+        return TONE_MARKS[self.tone]
+
+    @property
+    def word(self) -> str:
+        """The tone as a word, for readers who listen."""
+        return TONE_WORDS[self.tone]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenRow:
+class WrittenRow(Toned):
     """A row of metrics as it is printed.
 
     ``known`` says whether ``interval`` is one (else it says why not), ``sure`` whether the test finds a difference.
@@ -76,16 +93,6 @@ class WrittenRow:
     sure: bool
     few: bool
     unit: Unit
-
-    @property
-    def mark(self) -> str:
-        """The tone as a shape, for readers without colour."""
-        return TONE_MARKS[self.tone]
-
-    @property
-    def word(self) -> str:
-        """The tone as a word, for readers who listen."""
-        return TONE_WORDS[self.tone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from abtest import wording
 from abtest.errors import NotApplicableError
 from abtest.evaluator import FEW_ROWS, NOT_ESTIMABLE
 from abtest.metrics.catalogue import title, unit
-from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, Tone, segments_of, shown, tone_of, write_row
+from abtest.reporter.summary import Tone, Toned, segments_of, shown, tone_of, write_row
 from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Matrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BandView:
+class BandView(Toned):
     """Rows whose truth lies in one range, as they are printed: the mean absolute error of both sides on them."""
 
     range: str
@@ -117,16 +117,6 @@ class BandView:
     pvalue: str
     tone: Tone
     sure: bool
-
-    @property
-    def mark(self) -> str:
-        """The tone as a shape, for readers without colour."""
-        return TONE_MARKS[self.tone]
-
-    @property
-    def word(self) -> str:
-        """The tone as a word, for readers who listen."""
-        return TONE_WORDS[self.tone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
