@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.evaluator import evaluate
 from abtest.outcomes import PairedOutcomes
 from abtest.policy import Policy

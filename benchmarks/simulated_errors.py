@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from abtest.decision import decide
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.evaluator import Evaluation, evaluate_errors
 from abtest.policy import Policy
 

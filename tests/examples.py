@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from abtest.decision import decide
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.engines.scores import ScoreTally
 from abtest.evaluator import evaluate, evaluate_errors
 from abtest.guardrail import Guardrail

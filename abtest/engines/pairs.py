@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from abtest.engines.errors import ErrorTally, first_look
 from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
 from abtest.labels import Label, Side
@@ -20,8 +23,9 @@ from abtest.stats.clusters import UnitTables
 from abtest.tally import Tally
 
 if TYPE_CHECKING:
-    from abtest.engines.errors import ErrorTally
-    from abtest.labels import LabelType
+    from abtest.engines.errors import Truth
+    from abtest.labels import LabelType, Task
+    from abtest.loaders.datasets import Dataset
     from abtest.loaders.segments import Segmentation
 
 _MOST_TRUTHS = 1_000
@@ -171,3 +175,26 @@ def _refuse_many_labels(tally: Tally, truth: Array) -> None:
         raise InvalidInputError(
             f"The target is continuous ({float(fractions[0])!r} is not a class label).", hint=_NUMBERS_HINT
         )
+
+
+def new_pair(
+    task: Task,
+    truth: Callable[[], Truth],
+    segmentation: Segmentation,
+    *,
+    unit: object,
+    losses: Sequence[str],
+    seed: int,
+    with_champion: bool,
+) -> ClassPair | ErrorPair:
+    """What takes in the rows of one challenger."""
+    if task == "classification":
+        return ClassPair(segmentation, in_units=unit is not None)
+    found = truth()
+    tally = ErrorTally(found, segmentation.groups, in_units=unit is not None, losses=losses, seed=seed)
+    return ErrorPair(tally, baseline=None if with_champion else found.origin)
+
+
+def look_of(data: Dataset, target: str) -> Callable[[], Truth]:
+    """Look at the truth once, when it is first asked for."""
+    return cache(lambda: first_look(data, target, {target: pa.string()} if data.is_text else {}))

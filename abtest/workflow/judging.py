@@ -15,7 +15,7 @@ from abtest.record import ComparedModel, ComparisonRecord, ComparisonSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from abtest.engines.local import Scored
+    from abtest.engines.pairs import Scored
     from abtest.evaluator import Evaluation
     from abtest.labels import Side
     from abtest.policy import Policy

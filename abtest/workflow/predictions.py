@@ -79,7 +79,7 @@ def compare_predictions(
         >>> compare_predictions([0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]).verdict
         <Verdict.INSUFFICIENT_EVIDENCE: 'INSUFFICIENT_EVIDENCE'>
     """
-    from abtest.engines.local import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
+    from abtest.engines.predicted import tally_columns  # noqa: PLC0415 - Arrow is not needed to import this module
 
     if isinstance(segments, str | list | tuple):
         raise InvalidInputError(
@@ -178,7 +178,7 @@ def compare_columns(
     Raises:
         AbtestError: See ``abtest.errors``; nothing has been written then.
     """
-    from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
+    from abtest.engines import predicted  # noqa: PLC0415 - Arrow is not needed to import this module
 
     settings = ComparisonSettings(
         average=average,
@@ -197,7 +197,7 @@ def compare_columns(
     settings, said = settle(settings, task, lambda: _inferred(look_at_truth(dataset, target)))
     prepare(output, settings.policy)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody counted
-    scored = local.tally_file(
+    scored = predicted.tally_file(
         dataset,
         target=target,
         champion=champion,

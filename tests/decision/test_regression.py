@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abtest.decision import Decision, Verdict, decide
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.evaluator import Evaluation, MetricRow, evaluate_errors
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from abtest.engines.local import score, tally_columns, tally_file
+from abtest.engines.local import score
+from abtest.engines.predicted import tally_columns, tally_file
 from abtest.errors import InvalidInputError, LabelMismatchError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model

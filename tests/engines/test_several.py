@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from abtest.engines.local import Scored, score, score_several
+from abtest.engines.local import score, score_several
 from abtest.errors import InvalidInputError, LabelMismatchError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model
@@ -22,6 +22,7 @@ from tests import zoo
 from tests.known import known
 
 if TYPE_CHECKING:
+    from abtest.engines.pairs import Scored
     from collections.abc import Callable, Sequence
 
 

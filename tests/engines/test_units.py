@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abtest.engines.local import score, tally_columns, tally_file
+from abtest.engines.local import score
+from abtest.engines.predicted import tally_columns, tally_file
 from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import open_data
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from abtest.engines.local import Scored
+    from abtest.engines.pairs import Scored
     from abtest.labels import Label, Side
     from abtest.stats.clusters import Units, UnitTables
     from tests.strategies import Segmented

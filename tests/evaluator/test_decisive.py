@@ -11,14 +11,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.evaluator import decisive_pvalue, evaluate, evaluate_errors
 from abtest.policy import Policy
 from abtest.stats.mcnemar import METHODS
 from tests.known import known
 
 if TYPE_CHECKING:
-    from abtest.engines.local import Scored
+    from abtest.engines.pairs import Scored
     from abtest.evaluator import Evaluation
 
 TESTED: list[dict[str, Any]] = [{}, {"rule": "primary"}]

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar
 
 import abtest
-from abtest.engines.local import tally_columns
+from abtest.engines.predicted import tally_columns
 from abtest.evaluator import NOT_ESTIMABLE, Evaluation, MetricRow, evaluate
 from abtest.policy import Policy
 from abtest.stats.clusters import UnitTally, cluster_test
@@ -27,7 +27,7 @@ from tests.known import known
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from abtest.engines.local import Scored
+    from abtest.engines.pairs import Scored
 
 Row: TypeAlias = tuple[int, int, int, int, str]  # unit, truth, champion, challenger, region
 FAST = 100

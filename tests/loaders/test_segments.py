@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from abtest.engines.local import score, tally_columns, tally_file
+from abtest.engines.local import score
+from abtest.engines.predicted import tally_columns, tally_file
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model, from_object
