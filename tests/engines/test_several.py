@@ -22,8 +22,9 @@ from tests import zoo
 from tests.known import known
 
 if TYPE_CHECKING:
-    from abtest.engines.pairs import Scored
     from collections.abc import Callable, Sequence
+
+    from abtest.engines.pairs import Scored
 
 
 class Rule:
