@@ -115,6 +115,7 @@ def test_logs_one_run_and_tags_both_versions(staged: Registry) -> None:
             "abtest.verdict": "PROMOTE",
             "abtest.role": role,
             "abtest.comparison_run_id": run.info.run_id,
+            **({"abtest.recommended": "true"} if role == "challenger" else {}),
         }
 
 
