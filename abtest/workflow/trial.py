@@ -132,6 +132,7 @@ class Trial:
         """Look at one challenger's rows, before anything is tested."""
         rows = scored.fingerprints
         known = honesty.extended(looks, rows)
+        # Counted again: meanwhile another comparison may have been logged, and now earlier test sets are known.
         use = self.use(pair, self.digest, *(look.data_digest for look in known))
         grown, told = honesty.growth(known, rows.n if rows else 0, pair.told, favours(scored))
         leaks: TrainingData | None = None
