@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from abtest.registry import Registry
+from abtest.registry import RegistryClient
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -65,20 +65,20 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logging.getLogger(name).setLevel(logging.ERROR)  # remarks on a database, and on models, made on purpose
     zoo.create_database(folder / "empty.db")
     shutil.copy(folder / "empty.db", folder / "zoo.db")
-    zoo.fill(Registry(f"sqlite:///{folder / 'zoo.db'}").client, folder / "models")
+    zoo.fill(RegistryClient(f"sqlite:///{folder / 'zoo.db'}").client, folder / "models")
     return folder
 
 
 @pytest.fixture
-def registry(templates: Path, tmp_path: Path) -> Registry:
+def registry(templates: Path, tmp_path: Path) -> RegistryClient:
     """A registry without models, of the test's own."""
-    return Registry(zoo.copy(templates / "empty.db", tmp_path))
+    return RegistryClient(zoo.copy(templates / "empty.db", tmp_path))
 
 
 @pytest.fixture
-def stocked(templates: Path, tmp_path: Path) -> Registry:
+def stocked(templates: Path, tmp_path: Path) -> RegistryClient:
     """A registry with the models of ``tests/zoo.py``, of the test's own; MLflow's default in the test's folder."""
-    return Registry(zoo.copy(templates / "zoo.db", tmp_path))
+    return RegistryClient(zoo.copy(templates / "zoo.db", tmp_path))
 
 
 @dataclass(frozen=True)

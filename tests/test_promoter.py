@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from abtest import workflow
 from abtest.errors import RefusedError
-from abtest.promoter import Transition, check_verdict, plan
+from abtest.promoter import check_verdict, plan
 from abtest.registry import ModelVersion
+
+if TYPE_CHECKING:
+    from abtest.transitions import Transition
 
 STAGES = st.sampled_from([None, "Staging", "Production", "Archived"])
 

@@ -17,8 +17,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abtest import workflow
-from abtest.errors import AbtestError, BackendError, InvalidInputError, ModelNotFoundError, NotFoundError
-from abtest.registry import ModelVersion, Reference, Registry, inventory, is_version, run_id_of, stage_name
+from abtest.errors import (
+    AbtestError,
+    BackendError,
+    InvalidInputError,
+    ModelNotFoundError,
+    NotFoundError,
+    NotPermittedError,
+)
+from abtest.registry import ModelVersion, Reference, RegistryClient, inventory, is_version, run_id_of, stage_name
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     from tests.conftest import Told
 
 
-def pinned(registry: Registry, kind: ReferenceKind, value: str, name: str = "fruit") -> int:
+def pinned(registry: RegistryClient, kind: ReferenceKind, value: str, name: str = "fruit") -> int:
     """The number of the version a reference names."""
     return registry.resolve(name, Reference(kind=kind, value=value)).version
 
@@ -46,12 +53,12 @@ def pinned(registry: Registry, kind: ReferenceKind, value: str, name: str = "fru
         ("version", "latest", 11),
     ],
 )
-def test_resolves(stocked: Registry, kind: ReferenceKind, value: str, version: int) -> None:
+def test_resolves(stocked: RegistryClient, kind: ReferenceKind, value: str, version: int) -> None:
     """Stage, alias, version and latest each name one version; numbers are compared as numbers."""
     assert pinned(stocked, kind, value) == version
 
 
-def test_reads_a_version_as_it_stands(stocked: Registry) -> None:
+def test_reads_a_version_as_it_stands(stocked: RegistryClient) -> None:
     """A version comes with its stage and its aliases, in the order of its number."""
     versions = stocked.versions("fruit")
     assert [v.version for v in versions] == list(range(1, 12))
@@ -77,13 +84,13 @@ def test_reads_a_version_as_it_stands(stocked: Registry) -> None:
         ("fruit", "uri", "some/path", "some/path names no version of 'fruit'"),
     ],
 )
-def test_names_what_is_there(stocked: Registry, name: str, kind: ReferenceKind, value: str, told: str) -> None:
+def test_names_what_is_there(stocked: RegistryClient, name: str, kind: ReferenceKind, value: str, told: str) -> None:
     """What names nothing, or not one thing, is refused with what is there."""
     with pytest.raises(AbtestError, match=told):
         pinned(stocked, kind, value, name)
 
 
-def test_moves_stages_and_aliases(stocked: Registry) -> None:
+def test_moves_stages_and_aliases(stocked: RegistryClient) -> None:
     """Each move touches what it names and nothing else; removing an alias that is not there is no error."""
     stocked.set_stage("fruit", 3, "Production")
     stocked.set_alias("fruit", "champion", 3)
@@ -97,14 +104,14 @@ def test_moves_stages_and_aliases(stocked: Registry) -> None:
     assert stocked.client.get_model_version("fruit", "3").tags == {"why": "a test"}
 
 
-def test_reads_every_page(registry: Registry) -> None:
+def test_reads_every_page(registry: RegistryClient) -> None:
     """More models than MLflow puts on a page are all listed."""
     for number in range(101):
         registry.client.create_registered_model(f"model-{number:03}")
     assert len(registry.models()) == 101
 
 
-def test_a_name_with_a_quote(registry: Registry) -> None:
+def test_a_name_with_a_quote(registry: RegistryClient) -> None:
     """A model's name may hold an apostrophe or a space."""
     zoo.register(registry.client, "anna's model", "/nowhere", stages={1: "Staging"})
     assert pinned(registry, "stage", "Staging", "anna's model") == 1
@@ -116,7 +123,7 @@ def test_a_name_with_a_quote(registry: Registry) -> None:
 def test_makes_no_database(uri: str, tmp_path: Path) -> None:
     """A SQLite file that is not there is an error, however it is spelt, and still not there."""
     with pytest.raises(NotFoundError, match=r"There is no MLflow registry at .*no such file"):
-        Registry(uri).models()
+        RegistryClient(uri).models()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,13 +131,13 @@ def test_makes_no_database(uri: str, tmp_path: Path) -> None:
 def test_makes_no_file_store(uri: str, tmp_path: Path) -> None:
     """A folder that is not there is an error, and still not there."""
     with pytest.raises(NotFoundError, match="no such folder"):
-        Registry(uri).models()
+        RegistryClient(uri).models()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_loading_makes_no_database(tmp_path: Path) -> None:
     """Making a registry current, to load a run's model, checks it first: MLflow would make an empty database."""
-    with pytest.raises(NotFoundError), Registry("sqlite:///no.db").active():
+    with pytest.raises(NotFoundError), RegistryClient("sqlite:///no.db").active():
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +148,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
         database.execute("create table shopping (item text)")
     before = (tmp_path / "other.db").read_bytes()
     with pytest.raises(NotFoundError, match=r"is a database without an MLflow registry.*the right database"):
-        Registry("sqlite:///other.db").models()
+        RegistryClient("sqlite:///other.db").models()
     assert (tmp_path / "other.db").read_bytes() == before
 
 
@@ -149,25 +156,25 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     """A file of another kind is said to be no database."""
     (tmp_path / "notes.db").write_text("milk, eggs, a registry " * 100, encoding="utf-8")
     with pytest.raises(BackendError, match=r"cannot be opened: .*file is not a database"):
-        Registry("sqlite:///notes.db").models()
+        RegistryClient("sqlite:///notes.db").models()
 
 
 def test_a_driver_that_is_not_there() -> None:
     """A database whose driver is not installed is told with how to spell one that is."""
     with pytest.raises(InvalidInputError, match=r"nothing://\*\*\*@host/db cannot be used.*psycopg2"):
-        Registry("nothing://me:hunter2@host/db").models()
+        RegistryClient("nothing://me:hunter2@host/db").models()
 
 
 def test_a_database_that_is_not_up() -> None:
     """A PostgreSQL that does not answer is told at once, without its password."""
     pytest.importorskip("psycopg2")
     with pytest.raises(BackendError) as told:
-        Registry("postgresql+psycopg2://me:hunter2@127.0.0.1:1/mlflow").models()
+        RegistryClient("postgresql+psycopg2://me:hunter2@127.0.0.1:1/mlflow").models()
     assert "cannot be opened" in str(told.value)
     assert "hunter2" not in str(told.value)
 
 
-def test_what_mlflow_raises_is_ours(stocked: Registry) -> None:
+def test_what_mlflow_raises_is_ours(stocked: RegistryClient) -> None:
     """A registry that fails in the middle is a BackendError from its cause, not a traceback of MLflow's."""
     stocked.models()
     with contextlib.closing(sqlite3.connect(stocked.tracking_uri.removeprefix("sqlite:///"))) as database:
@@ -211,12 +218,13 @@ def serving(status: int) -> Iterator[str]:
 def test_a_web_server_that_is_no_mlflow(status: int) -> None:
     """Whatever another web server answers, it is told within seconds that it is no registry."""
     start = time.monotonic()
-    with serving(status) as uri, pytest.raises(BackendError, match=f"The registry {uri} "):
-        Registry(uri).models()
+    expected = NotPermittedError if status == 401 else BackendError
+    with serving(status) as uri, pytest.raises(expected, match=f"The registry {uri} "):
+        RegistryClient(uri).models()
     assert time.monotonic() - start < 10
 
 
-def test_current_for_a_while_only(stocked: Registry) -> None:
+def test_current_for_a_while_only(stocked: RegistryClient) -> None:
     """Making a registry current leaves MLflow's URIs, and the variables it writes them to, as they were."""
     import mlflow
 
@@ -232,7 +240,7 @@ def test_current_for_a_while_only(stocked: Registry) -> None:
 
 def test_shows_no_password() -> None:
     """A registry's name never holds its password."""
-    assert str(Registry("postgresql+psycopg2://me:hunter2@db/mlflow")) == "postgresql+psycopg2://***@db/mlflow"
+    assert str(RegistryClient("postgresql+psycopg2://me:hunter2@db/mlflow")) == "postgresql+psycopg2://***@db/mlflow"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +282,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     zoo.initialise(uri)
     inputs = zoo.signature(width="double", height="double")
     paths = [zoo.save(rule, folder / rule.__name__, inputs=inputs) for rule in (zoo.linear, zoo.better)]
-    zoo.register(Registry(uri).client, "fruit", *paths, stages={1: "Production", 2: "Staging"}, aliases={"champion": 1})
+    zoo.register(
+        RegistryClient(uri).client, "fruit", *paths, stages={1: "Production", 2: "Staging"}, aliases={"champion": 1}
+    )
     yield uri
     server.cleanup()
 
@@ -301,7 +311,7 @@ def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def _once_up(process: subprocess.Popen[bytes], uri: str, log: Path) -> str:
     for _ in range(120):
         with contextlib.suppress(BackendError):
-            Registry(uri).check()
+            RegistryClient(uri).check()
             return uri
         if process.poll() is not None:
             break
@@ -312,7 +322,7 @@ def _once_up(process: subprocess.Popen[bytes], uri: str, log: Path) -> str:
 @pytest.mark.parametrize("kind", ["postgres", "server"])
 def test_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
     """On PostgreSQL, and over HTTP, references resolve, what is missing is named, and a comparison is the same."""
-    registry = Registry(request.getfixturevalue(kind))
+    registry = RegistryClient(request.getfixturevalue(kind))
     assert [pinned(registry, "stage", "Production"), pinned(registry, "alias", "champion")] == [1, 1]
     assert pinned(registry, "version", "latest") == 2
     with pytest.raises(ModelNotFoundError, match=r"No registered model 'friut'.*did you mean 'fruit'"):
@@ -328,7 +338,7 @@ def test_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("kind", ["postgres", "server"])
 def test_moves_in_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
     """Stages and aliases move on PostgreSQL and over HTTP as they do on SQLite."""
-    registry = Registry(request.getfixturevalue(kind))
+    registry = RegistryClient(request.getfixturevalue(kind))
     registry.set_stage("fruit", 2, "Archived")
     registry.set_alias("fruit", "tried", 2)
     assert [(v.stage, v.aliases) for v in registry.versions("fruit")][1] == ("Archived", ("tried",))
