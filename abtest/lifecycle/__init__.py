@@ -8,6 +8,7 @@ from abtest import mover
 from abtest.lifecycle import files, gate, moving, reading, registering
 from abtest.registry import RegistryClient
 from abtest.registry.versions import numbered
+from abtest.trail import Trail
 from abtest.transitions import STAGING
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abtest.lifecycle.records import ListedModel, LoggedComparison, Moved, ShownModel
-    from abtest.mover import Recovery
+    from abtest.mover import Recovery, Unfinished
     from abtest.trail import History, Movement
 
 __all__ = ["Registry"]
@@ -223,6 +224,10 @@ class Registry:
             NotFoundError: Nothing waits.
         """
         return mover.reject(self._client, name, why=why, version=version)
+
+    def unfinished(self, name: str) -> tuple[Unfinished, ...]:
+        """Moves that were begun and whose outcome is not on record: what was done of each, and what is missing."""
+        return mover.unfinished(Trail(self._client, name).read(), self._client.versions(name))
 
     def recover(self, name: str, how: Recovery = "finish") -> tuple[Movement, ...]:
         """Finish a move that was cut off, take it back ("undo"), or leave it as it stands ("leave").

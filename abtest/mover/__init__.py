@@ -7,7 +7,7 @@ UI takes part in none of this; it is noticed before each move, and in the histor
 """
 
 from abtest.mover.approving import approve, ask, awaiting, reject
-from abtest.mover.carrying import Planner, Request, carry_out, settle_done
+from abtest.mover.carrying import Planner, Request, carry_out, move, settle_done
 from abtest.mover.recovering import Recovery, recover
 from abtest.mover.unfinished import Unfinished, unfinished
 
@@ -20,6 +20,7 @@ __all__ = [
     "ask",
     "awaiting",
     "carry_out",
+    "move",
     "recover",
     "reject",
     "settle_done",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from abtest.transitions import Transition
 
 Planner: TypeAlias = Callable[[Sequence[ModelVersion]], Plan]
+_NOTHING = "Nothing was moved."
 _PATIENCE = 15.0  # seconds to wait for another that goes first
 _PAUSES = (0.5, 2.0)  # seconds before a move is tried again that is seen not to have happened
 
@@ -169,9 +170,10 @@ def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:
         raise
     except BaseException as error:
         told = _stopped(registry, trail, mine, error)
-        if isinstance(error, BackendError) and told:
-            raise BackendError(f"{told} {error.message}", hint=_recovery_hint(mine)) from error
-        raise
+        if not isinstance(error, BackendError) or told is None:
+            raise
+        hint = error.hint if told == _NOTHING else _recovery_hint(mine)
+        raise BackendError(f"{told} {error.message}", hint=hint) from error
 
 
 def _refuse_unfit(step: Transition, versions: Sequence[ModelVersion], trail: Trail, mine: Movement) -> None:
@@ -206,7 +208,7 @@ def _stopped(registry: RegistryClient, trail: Trail, mine: Movement, error: Base
         made, missing = mine.parted(registry.versions(mine.model))
         if not made:
             trail.settle(mine, Outcome.ABANDONED, note=_told(error))
-            return "Nothing was moved."
+            return _NOTHING
         if not missing:
             settle_done(trail, mine, note=_told(error))
             return "All moves were made."

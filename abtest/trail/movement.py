@@ -145,10 +145,16 @@ class Movement:
         return self.before.after(self.plan)
 
     @property
-    def title(self) -> str:
+    def what(self) -> str:
         """What it is, in words."""
-        what = f"{self.kind} of version {self.version}" if self.version is not None else self.kind
-        return f"{what} of '{self.model}'"
+        if self.version is None:
+            return str(self.kind)
+        return f"{self.kind} {'to' if self.kind == 'rollback' else 'of'} version {self.version}"
+
+    @property
+    def title(self) -> str:
+        """What it is and of which model."""
+        return f"{self.what} of '{self.model}'"
 
     @property
     def is_open(self) -> bool:
