@@ -34,6 +34,11 @@ def is_missing(error: Exception) -> bool:
     return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
 
 
+def is_invalid(error: Exception) -> bool:
+    """Whether MLflow says that what it was given cannot be."""
+    return getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
+
+
 def exists_already(error: Exception) -> bool:
     """Whether MLflow says that there is such a thing already."""
     return getattr(error, "error_code", None) == "RESOURCE_ALREADY_EXISTS"

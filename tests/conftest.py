@@ -81,6 +81,22 @@ def stocked(templates: Path, tmp_path: Path) -> RegistryClient:
     return RegistryClient(zoo.copy(templates / "zoo.db", tmp_path))
 
 
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A database with runs that trained models, as ``zoo.train`` makes them, and the runs' ids."""
+    folder = tmp_path_factory.mktemp("training")
+    for name in ("mlflow.store.db.utils", "alembic", "mlflow.pyfunc", "mlflow.tracking.fluent"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # remarks on a database, and on models, made on purpose
+    uri = zoo.create_database(folder / "trained.db")
+    return folder / "trained.db", zoo.train(RegistryClient(uri), folder / "artifacts")
+
+
+@pytest.fixture
+def trained(training: tuple[Path, tuple[str, ...]], tmp_path: Path) -> tuple[RegistryClient, tuple[str, ...]]:
+    """A registry without models, of the test's own, and the runs in it that trained some."""
+    return RegistryClient(zoo.copy(training[0], tmp_path)), training[1]
+
+
 @dataclass(frozen=True)
 class Told:
     """What a command said, and its exit code."""

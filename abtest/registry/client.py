@@ -22,7 +22,7 @@ from abtest.registry.versions import (
     only_in_stage,
     with_alias,
 )
-from abtest.talking import all_pages, exists_already, is_missing, told_as_ours
+from abtest.talking import all_pages, exists_already, is_invalid, is_missing, told_as_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -219,7 +219,7 @@ class RegistryClient:
             try:
                 self.client.create_registered_model(name)
             except Exception as error:
-                if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
+                if is_invalid(error):
                     raise InvalidInputError(
                         f"name cannot be {name!r}: {wording.first_line(error)}.", hint="use letters, digits, - and _."
                     ) from error
@@ -307,7 +307,8 @@ class RegistryClient:
             try:
                 return self.client.get_registered_model(name)
             except Exception as error:
-                if not is_missing(error):
+                # A name that MLflow does not take is no model's.
+                if not is_missing(error) and not is_invalid(error):
                     raise
                 raise self._no_model(name) from None
 

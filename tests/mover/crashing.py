@@ -1,6 +1,6 @@
 """What processes of their own do in the tests of the mover: they are killed, or race each other.
 
-They are forked from a server that has imported everything once; a process started afresh takes seconds to import MLflow.
+They are forked from a server that has imported everything once: importing MLflow takes a process seconds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def die_at(uri: str, number: int, when: str, action: str) -> None:
 
 
 def count_writes(number: int, when: str) -> None:
-    """Make MLflow's client, in this process, die at its n-th write: this is the crash, and no part of what is tested."""
+    """Make MLflow's client, in this process, die at its n-th write: it is the crash, and no part of what is tested."""
     from mlflow import MlflowClient
 
     written = 0

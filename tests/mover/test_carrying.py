@@ -92,8 +92,8 @@ def test_a_move_in_the_middle_stops_it(staged: RegistryClient) -> None:
     """Moved by somebody between two of our moves: it stops, says so, and the next command is told what is missing."""
     with sqlite3.connect(staged.tracking_uri.removeprefix("sqlite:///")) as database:
         database.execute(  # somebody who moves the alias as soon as version 2 is in Production
-            "CREATE TRIGGER meddler AFTER UPDATE ON model_versions WHEN NEW.current_stage = 'Production' AND NEW.version"
-            " = 2 BEGIN UPDATE registered_model_aliases SET version = 3 WHERE alias = 'champion'; END"
+            "CREATE TRIGGER meddler AFTER UPDATE ON model_versions WHEN NEW.current_stage = 'Production' AND "
+            "NEW.version = 2 BEGIN UPDATE registered_model_aliases SET version = 3 WHERE alias = 'champion'; END"
         )
     with pytest.raises(StaleChampionError, match=r"moved by something else in the middle.*alias champion: version 1"):
         mover.carry_out(staged, promotion())
@@ -135,8 +135,8 @@ def test_one_intent_sent_twice_is_one(staged: RegistryClient) -> None:
     with sqlite3.connect(staged.tracking_uri.removeprefix("sqlite:///")) as database:
         # As soon as our own intent is written, the other one turns out to be the same attempt.
         database.execute(
-            f"CREATE TRIGGER twin AFTER INSERT ON tags WHEN NEW.key = 'abtest.attempt' BEGIN UPDATE tags SET value ="
-            f" NEW.value WHERE key = 'abtest.attempt' AND run_uuid = '{twin.run_id}'; END"
+            "CREATE TRIGGER twin AFTER INSERT ON tags WHEN NEW.key = 'abtest.attempt' BEGIN UPDATE tags SET value ="
+            " NEW.value WHERE key = 'abtest.attempt'; END"
         )
     done = mover.move(staged, promotion(), steps, BEFORE)
     assert standing(staged) == AFTER

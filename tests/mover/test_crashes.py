@@ -1,4 +1,4 @@
-"""Killed at any point, a move leaves the old state, the new state, or one whose missing steps the next command names."""
+"""Killed at any point, a move leaves the old state, the new one, or one whose missing steps the next command names."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from tests import trails, zoo
 from tests.mover.crashing import context, die_at, race
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from abtest.registry import RegistryClient
 
 BEFORE = Standing(production=(1,), staging=(2,), champion=1, challenger=2)
@@ -88,8 +86,6 @@ def test_killed_at_every_write(staged: RegistryClient, number: int, when: str) -
         again = mover.carry_out(staged, promotion(2))  # the next command settles it without a word
         assert (again is None) == bool(made)
         assert standing(staged) == AFTER
-    if not found and made:  # the promotion that was killed after its outcome was on record
-        assert number == WRITES or when == "after"
     mover.carry_out(staged, promotion(3))
     assert standing(staged).serving == (3,)
     assert whole(staged)
@@ -108,6 +104,7 @@ def test_these_are_all_the_writes(staged: RegistryClient) -> None:
     assert standing(staged) == AFTER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("action", ["finish", "undo"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
@@ -122,6 +119,7 @@ def test_a_recovery_killed_at_every_write(staged: RegistryClient, number: int, w
     assert whole(staged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 10))
 def test_an_approval_killed_at_every_write(staged: RegistryClient, number: int, when: str) -> None:
@@ -140,9 +138,8 @@ def test_an_approval_killed_at_every_write(staged: RegistryClient, number: int, 
 
 
 @pytest.mark.parametrize("rivals", [2, 3])
-def test_of_those_at_once_at_most_one_wins(staged: RegistryClient, rivals: int, tmp_path: Path) -> None:
+def test_of_those_at_once_at_most_one_wins(staged: RegistryClient, rivals: int) -> None:
     """Promotions of the same model at once: exactly one goes through, the others are told, nothing is half-done."""
-    del tmp_path
     processes = context()
     for _ in range(5):
         serving = standing(staged).serving
