@@ -7,17 +7,18 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from abtest.lifecycle import Registry
 from abtest.registry import RegistryClient
 from tests import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
 hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
@@ -95,6 +96,21 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str,
 def trained(training: tuple[Path, tuple[str, ...]], tmp_path: Path) -> tuple[RegistryClient, tuple[str, ...]]:
     """A registry without models, of the test's own, and the runs in it that trained some."""
     return RegistryClient(zoo.copy(training[0], tmp_path)), training[1]
+
+
+@pytest.fixture(scope="session")
+def registered(training: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same database with "iris" in it: version 1 of the first run in Production, 2 in Staging, 3 in no stage."""
+    uri = zoo.copy(training[0], tmp_path_factory.mktemp("registered"))
+    for run_id, stage in zip(training[1], ("Production", "Staging", None), strict=False):
+        Registry(uri).register("iris", run_id=run_id, stage=stage)
+    return Path(uri.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def iris(registered: Path, tmp_path: Path) -> Registry:
+    """A registry of the test's own with model "iris", as ``registered`` says; MLflow's default in the test's folder."""
+    return Registry(zoo.copy(registered, tmp_path))
 
 
 @dataclass(frozen=True)

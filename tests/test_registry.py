@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,7 @@ from abtest.errors import (
     NotFoundError,
     NotPermittedError,
 )
+from abtest.loaders.references import pin_sides
 from abtest.registry import ModelVersion, Reference, RegistryClient, inventory, is_version, run_id_of, stage_name
 from tests import zoo
 
@@ -109,6 +110,33 @@ def test_reads_every_page(registry: RegistryClient) -> None:
     for number in range(101):
         registry.client.create_registered_model(f"model-{number:03}")
     assert len(registry.models()) == 101
+
+
+def test_asks_by_the_page_and_not_by_the_version(registry: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listing thirty models, and finding the one that has both sides among them, asks as often as with one model."""
+    from mlflow import MlflowClient
+
+    for number in range(30):
+        staged = {1: "Production", 2: "Staging"} if number == 20 else {2: "Archived"}
+        zoo.register(registry.client, f"model-{number}", *["/nowhere"] * 3, stages=staged)
+    asked: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        ask = getattr(MlflowClient, name)
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            asked.append(name)
+            return ask(*arguments, **named)
+
+        return counting
+
+    for name in ("search_registered_models", "search_model_versions", "get_registered_model", "get_model_version"):
+        monkeypatch.setattr(MlflowClient, name, counted(name))
+    assert len(registry.overview()) == 30
+    assert asked == ["search_registered_models"]
+    asked.clear()
+    assert pin_sides(registry, None, None, None)[0] == "model-20"
+    assert len(asked) <= 9
 
 
 def test_a_name_with_a_quote(registry: RegistryClient) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from abtest.errors import InvalidInputError, ModelNotFoundError
 from abtest.registry import ModelOverview, ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
+from abtest.registry.versions import chosen
 
 if TYPE_CHECKING:
     from abtest.labels import Side
@@ -124,14 +125,21 @@ def _pin(registry: RegistryClient | None, name: str | None, side: Side, referenc
     registry = _present(registry)
     if name is None:
         raise InvalidInputError(f"model-name is needed to find the {side}.", hint="--model-name NAME")
-    reference = reference or _default(registry, name, side)
-    version = registry.resolve(name, reference)
+    reference, version = _found(registry, name, side, reference)
     return Pinned(reference=reference, version=version, uri=registry.location(version))
 
 
-def _default(registry: RegistryClient, name: str, side: Side) -> Reference:
+def _found(
+    registry: RegistryClient, name: str, side: Side, reference: Reference | None
+) -> tuple[Reference, ModelVersion]:
+    versions = registry.versions(name)
+    reference = reference or _default(name, versions, side)
+    return reference, chosen(name, versions, reference)
+
+
+def _default(name: str, versions: tuple[ModelVersion, ...], side: Side) -> Reference:
     """Choose the stage, else the alias; refuse where they name different versions."""
-    stage, versions = DEFAULT_STAGE[side], registry.versions(name)
+    stage = DEFAULT_STAGE[side]
     staged = [version for version in versions if version.stage == stage]
     aliased = [version for version in versions if side in version.aliases]
     by_stage, by_alias = Reference(kind="stage", value=stage), Reference(kind="alias", value=side)
@@ -162,7 +170,8 @@ def _inferred(registry: RegistryClient, champion: Reference | None, challenger: 
                 for side, reference in sides.items():
                     # Ambiguous is found, too: pinning it by name will say how.
                     with contextlib.suppress(InvalidInputError):
-                        _pin(registry, model.name, side, reference)
+                        if _needs_name(reference):
+                            _found(registry, model.name, side, reference)
                 candidates.append(model.name)
     if len(candidates) == 1:
         return candidates[0]

@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.errors import InvalidInputError, ModelNotFoundError, NotFoundError, near
 from abtest.registry.probes import probe
-from abtest.registry.references import stage_name
-from abtest.registry.versions import (
-    ModelOverview,
-    ModelVersion,
-    VersionDetails,
-    numbered,
-    only_in_stage,
-    with_alias,
-)
+from abtest.registry.versions import ModelOverview, ModelVersion, VersionDetails, chosen
 from abtest.talking import all_pages, exists_already, is_invalid, is_missing, told_as_ours
 
 if TYPE_CHECKING:
@@ -168,14 +160,7 @@ class RegistryClient:
             ModelNotFoundError: Nothing is there; the message says what is.
             InvalidInputError: Several versions are in the stage, or the stage is none of MLflow's.
         """
-        versions = self.versions(name)
-        if reference.kind == "stage":
-            return only_in_stage(name, versions, stage_name(reference.value))
-        if reference.kind == "alias":
-            return with_alias(name, versions, reference.value)
-        if reference.kind == "version":
-            return numbered(name, versions, reference.value)
-        raise InvalidInputError(f"{reference.value} names no version of '{name}'.")
+        return chosen(name, self.versions(name), reference)
 
     def location(self, version: ModelVersion) -> str:
         """Where the version's files are."""
@@ -237,7 +222,8 @@ class RegistryClient:
         description: str | None,
     ) -> int:
         """Register files as a version of a model that is there, and give its number."""
-        with self._talking("changed"):
+        # MLflow looks a logged model up in its current registry, whatever its client was made for.
+        with self.active(), self._talking("changed"):
             made = self.client.create_model_version(
                 name, source, run_id, tags=dict(tags), description=description, model_id=model_id
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from abtest.errors import InvalidInputError, ModelNotFoundError, near
-from abtest.registry.references import LATEST, is_version
+from abtest.registry.references import LATEST, Reference, is_version, stage_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,38 +85,20 @@ def inventory(versions: tuple[ModelVersion, ...]) -> str:
     )
 
 
-def only_in_stage(name: str, versions: tuple[ModelVersion, ...], stage: str) -> ModelVersion:
-    """Choose the one version in a stage.
+def chosen(name: str, versions: tuple[ModelVersion, ...], reference: Reference) -> ModelVersion:
+    """Choose the one version that a stage, version or alias names.
 
     Raises:
-        ModelNotFoundError: There is none.
-        InvalidInputError: There are several.
+        ModelNotFoundError: Nothing is there; the message says what is.
+        InvalidInputError: Several versions are in the stage, or the stage is none of MLflow's.
     """
-    found = [version for version in versions if (version.stage or "None") == stage]
-    if not found:
-        raise ModelNotFoundError(f"No version of '{name}' is in stage {stage}.", hint=f"{inventory(versions)}.")
-    if len(found) > 1:
-        numbers = " and ".join(str(version.version) for version in found[-2:])
-        rest = f"{', '.join(str(version.version) for version in found[:-2])}, " if found[:-2] else ""
-        raise InvalidInputError(
-            f"Versions {rest}{numbers} of '{name}' are all in stage {stage}, so it names no single model.",
-            hint="archive all but one, or name a version.",
-        )
-    return found[0]
-
-
-def with_alias(name: str, versions: tuple[ModelVersion, ...], alias: str) -> ModelVersion:
-    """Choose the version that an alias is on.
-
-    Raises:
-        ModelNotFoundError: It is on none.
-    """
-    for version in versions:
-        if alias in version.aliases:
-            return version
-    known = [alias for version in versions for alias in version.aliases]
-    there = near(alias, known) or f"{inventory(versions)}."
-    raise ModelNotFoundError(f"No version of '{name}' has the alias '{alias}'.", hint=there)
+    if reference.kind == "stage":
+        return _only_in_stage(name, versions, stage_name(reference.value))
+    if reference.kind == "alias":
+        return _with_alias(name, versions, reference.value)
+    if reference.kind == "version":
+        return numbered(name, versions, reference.value)
+    raise InvalidInputError(f"{reference.value} names no version of '{name}'.")
 
 
 def numbered(name: str, versions: tuple[ModelVersion, ...], text: str) -> ModelVersion:
@@ -137,3 +119,26 @@ def numbered(name: str, versions: tuple[ModelVersion, ...], text: str) -> ModelV
             return version
     number = text if text == LATEST else int(text)
     raise ModelNotFoundError(f"'{name}' has no version {number}.", hint=f"{inventory(versions)}.")
+
+
+def _only_in_stage(name: str, versions: tuple[ModelVersion, ...], stage: str) -> ModelVersion:
+    found = [version for version in versions if (version.stage or "None") == stage]
+    if not found:
+        raise ModelNotFoundError(f"No version of '{name}' is in stage {stage}.", hint=f"{inventory(versions)}.")
+    if len(found) > 1:
+        numbers = " and ".join(str(version.version) for version in found[-2:])
+        rest = f"{', '.join(str(version.version) for version in found[:-2])}, " if found[:-2] else ""
+        raise InvalidInputError(
+            f"Versions {rest}{numbers} of '{name}' are all in stage {stage}, so it names no single model.",
+            hint="archive all but one, or name a version.",
+        )
+    return found[0]
+
+
+def _with_alias(name: str, versions: tuple[ModelVersion, ...], alias: str) -> ModelVersion:
+    for version in versions:
+        if alias in version.aliases:
+            return version
+    known = [alias for version in versions for alias in version.aliases]
+    there = near(alias, known) or f"{inventory(versions)}."
+    raise ModelNotFoundError(f"No version of '{name}' has the alias '{alias}'.", hint=there)

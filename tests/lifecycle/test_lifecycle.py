@@ -14,26 +14,14 @@ from abtest.errors import (
     NotFoundError,
     RefusedError,
 )
+from abtest.registry import RegistryClient
 from abtest.transitions import Standing
 from tests import zoo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from abtest.registry import RegistryClient
-
     Trained = tuple[RegistryClient, tuple[str, ...]]
-
-
-@pytest.fixture
-def iris(trained: Trained) -> abtest.Registry:
-    """Model "iris" with three versions from three runs: 1 in Production, 2 in Staging, 3 in no stage."""
-    client, runs = trained
-    registry = abtest.Registry(client.tracking_uri)
-    registry.register("iris", run_id=runs[0], stage="Production")
-    registry.register("iris", run_id=runs[1], stage="Staging")
-    registry.register("iris", run_id=runs[2])
-    return registry
 
 
 def serving(registry: abtest.Registry) -> tuple[int, ...]:
@@ -75,6 +63,18 @@ def test_registers_by_uri_too(trained: Trained, tmp_path: Path) -> None:
         for version in versions:
             model = mlflow.pyfunc.load_model(f"models:/iris/{version.details.version.version}")
             assert len(model.predict(zoo.fruit()[["width", "height"]])) == 60
+
+
+def test_registers_where_it_is_told_and_nowhere_else(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry that is not MLflow's default gets the version, and no database is made where the command is run."""
+    client, runs = trained
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert abtest.Registry(client.tracking_uri).register("iris", run_id=runs[0], stage="Staging").version == 1
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_registered_stage_is_on_record(iris: abtest.Registry) -> None:
@@ -242,9 +242,9 @@ def test_rolls_back_past_what_was_deleted(iris: abtest.Registry) -> None:
     assert serving(iris) == (1,)
 
 
-def test_rolls_back_what_was_moved_in_the_ui(iris: abtest.Registry, trained: Trained) -> None:
+def test_rolls_back_what_was_moved_in_the_ui(iris: abtest.Registry) -> None:
     """A move made behind its back is in the history, and can be rolled back."""
-    client, _ = trained
+    client = RegistryClient()
     client.set_stage("iris", 3, "Production")
     client.set_stage("iris", 1, "Archived")
     assert "moved outside abtest" in iris.show("iris").notices[0]
@@ -270,9 +270,9 @@ def test_archives_and_deletes(iris: abtest.Registry) -> None:
         iris.promote("iris", 2)
 
 
-def test_deletes_a_model_that_nothing_uses(iris: abtest.Registry, trained: Trained) -> None:
+def test_deletes_a_model_that_nothing_uses(iris: abtest.Registry) -> None:
     """A whole model goes only when no version of it is used, and leaves its trail."""
-    client, _ = trained
+    client = RegistryClient()
     with pytest.raises(RefusedError, match="Version 1 of 'iris' is in Production"):
         iris.delete("iris")
     iris.archive("iris", 1)
@@ -326,9 +326,9 @@ def test_downloads_whole_or_not_at_all(iris: abtest.Registry, tmp_path: Path) ->
         iris.download("iris", 2, folder)
 
 
-def test_a_failed_download_leaves_nothing(iris: abtest.Registry, trained: Trained, tmp_path: Path) -> None:
+def test_a_failed_download_leaves_nothing(iris: abtest.Registry, tmp_path: Path) -> None:
     """Files that are gone are told, and no half folder stays."""
-    client, _ = trained
+    client = RegistryClient()
     client.create_version("iris", "/gone/for/good", run_id=None, model_id=None, tags={}, description=None)
     with pytest.raises(AbtestError, match="files of version 4 of 'iris' could not be read"):
         iris.download("iris", 4, tmp_path / "out" / "model")
