@@ -1,0 +1,64 @@
+"""What the tests of a real deployment share: its servers, started once, and models of each test's own on them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.deployment import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put whatever is in this folder into one group, so that one worker runs it and the servers start once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("deployment"))
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be no user and know no store, whatever this machine's environment says."""
+    for variable in list(os.environ):
+        if variable.startswith(("MLFLOW_TRACKING_", "MLFLOW_S3_", "AWS_")):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Secured]:
+    """The servers, all of them; about seven seconds."""
+    why = servers.missing()
+    if why:
+        pytest.skip(why)
+    with servers.running(tmp_path_factory.mktemp("deployment")) as secured:
+        yield secured
+
+
+@pytest.fixture
+def deployed(_servers: servers.Secured) -> servers.Deployed:
+    """An MLflow server on PostgreSQL with its artifacts in S3; ``register`` gives a test models of its own."""
+    return _servers.deployed
+
+
+@pytest.fixture
+def secured(_servers: servers.Secured) -> servers.Secured:
+    """The same with passwords; ``register`` gives a test models of its own, ``become`` makes it a user."""
+    return _servers
+
+
+@pytest.fixture
+def become(_servers: servers.Secured, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Be a user of the server with passwords: ``become("reader")``, or with another password than theirs."""
+
+    def become(user: str, password: str | None = None) -> None:
+        for variable, value in _servers.variables(user, password).items():
+            monkeypatch.setenv(variable, value)
+
+    return become
