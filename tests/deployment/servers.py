@@ -41,7 +41,7 @@ ADMIN, MANAGER, EDITOR, READER, STRANGER = "admin", "manager", "editor", "reader
 GRANTS = {MANAGER: "MANAGE", EDITOR: "EDIT", READER: "READ", STRANGER: "DENY"}
 _START_SECONDS = 90
 # Read by the guard's shell: its input ends when whoever holds the other end is gone.
-_GUARD = 'read -r _; kill -KILL -- "$0" 2>/dev/null'
+_GUARD = 'read -r _; kill -KILL "$0" 2>/dev/null'
 
 
 @dataclass(frozen=True, kw_only=True)
