@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import zoo
 from tests.deployment import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from tests.conftest import Cli, Told
+
+Become = Any  # a callable: (user, password=None)
+Compare = Any  # a callable: (model, uri, *options, code=0) -> Told
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,7 +60,7 @@ def secured(_servers: servers.Secured) -> servers.Secured:
 
 
 @pytest.fixture
-def become(_servers: servers.Secured, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def become(_servers: servers.Secured, monkeypatch: pytest.MonkeyPatch) -> Become:
     """Be a user of the server with passwords: ``become("reader")``, or with another password than theirs."""
 
     def become(user: str, password: str | None = None) -> None:
@@ -62,3 +68,16 @@ def become(_servers: servers.Secured, monkeypatch: pytest.MonkeyPatch) -> Callab
             monkeypatch.setenv(variable, value)
 
     return become
+
+
+@pytest.fixture
+def compare(cli: Cli) -> Compare:
+    """Type ``abtest compare`` for a model at an address, on fruit enough for the better rule to be promoted."""
+    zoo.fruit(300).to_csv("fruit.csv", index=False)
+
+    def type_in(name: str, uri: str, *options: str, code: int = 0) -> Told:
+        where = ["--model-name", name, "--tracking-uri", uri, "--test-data", "fruit.csv", "--target", "kind"]
+        told: Told = cli("compare", *where, *options, code=code)
+        return told
+
+    return type_in

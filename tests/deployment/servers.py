@@ -19,7 +19,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Mapping  # a field's annotation
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from tests import zoo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mlflow.entities import LoggedModel
+    from mlflow.entities import LoggedModel, Run
 
 BIN = Path(sys.executable).parent
 BUCKET = "mlflow"
@@ -50,7 +50,7 @@ class Store:
 
     endpoint: str
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -79,15 +79,18 @@ class Store:
             config=patience,
         )
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def names(self, prefix: str = "") -> list[str]:
         """Names of the objects in the bucket, sorted."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
 
-    def of_run(self, registry: Registry, run_id: str) -> list[str]:
-        """Names of a run's artifacts, as they lie in the bucket."""
-        folder = _in_bucket(registry.client.get_run(run_id).info.artifact_uri)
-        return [key.removeprefix(f"{folder}/") for key in self.keys(f"{folder}/")]
+    def of_run(self, run: Run) -> dict[str, bytes]:
+        """Read a run's artifacts out of the bucket, by their paths."""
+        folder, client = f"{_in_bucket(run.info.artifact_uri)}/", self.client()
+        return {
+            key.removeprefix(folder): client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+            for key in self.names(folder)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +133,10 @@ class Deployed:
         _place(registry, name, stages, aliases)
         return name
 
+    def state(self, name: str) -> list[tuple[str | None, tuple[str, ...]]]:
+        """Stage and aliases of each version of a model."""
+        return [(version.stage, version.aliases) for version in self.registry.versions(name)]
+
     def register_in_database(self, *rules: zoo.Rule) -> str:
         """Register a model in the database itself, its files named where they lie in S3; placed as by ``register``."""
         registry, name = Registry(self.database), f"fruit-{uuid.uuid4().hex[:8]}"
@@ -150,7 +157,7 @@ class Secured:
     """
 
     uri: str
-    passwords: Mapping[str, str]
+    passwords: Mapping[str, str] = field(repr=False)
     deployed: Deployed
 
     def register(

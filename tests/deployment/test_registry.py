@@ -48,7 +48,7 @@ def test_models_are_read_from_s3(placed: tuple[Registry, str], deployed: Deploye
     registry, name = placed
     comparison = workflow.compare(data=zoo.fruit(), model_name=name, tracking_uri=registry.tracking_uri, resamples=100)
     assert (comparison.contingency.champion_only, comparison.contingency.challenger_only) == (0, 6)
-    assert any(key.endswith("python_model.pkl") for key in deployed.store.keys())  # noqa: SIM118 - they are no dict's
+    assert any(key.endswith("python_model.pkl") for key in deployed.store.names())
 
 
 def test_stages_and_aliases_move(placed: tuple[Registry, str]) -> None:
