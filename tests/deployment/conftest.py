@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
 
 Become = Any  # a callable: (user, password=None)
 Compare = Any  # a callable: (model, uri, *options, code=0) -> Told
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put whatever is in this folder into one group, so that one worker runs it and the servers start once."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("deployment"))
 
 
 @pytest.fixture(autouse=True)
