@@ -138,6 +138,9 @@ class Breaking:
 
 
 class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False  # closing waits for the connections under way
+    request_queue_size = 64  # MLflow's client sends files several at once
+
     def __init__(self, proxy: Breaking) -> None:
         self.proxy = proxy
         super().__init__(("127.0.0.1", int(urlsplit(proxy.uri).port or 0)), _Handler)
@@ -164,6 +167,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def pass_on(self) -> None:
         """Take the request, and do with it what shall be done."""
+        if "Transfer-Encoding" in self.headers:
+            self.send_error(411)  # MLflow's client says how long a body is, so nobody wrote the reading of chunks
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         outcome, status = self.server.proxy.meet(f"{self.command} {self.path}")
         if outcome == "answered":

@@ -85,11 +85,16 @@ def test_a_model_that_is_denied_and_one_that_is_not_there(compare: Compare, beco
 
 
 def test_the_right_password_in_the_address(compare: Compare, secured: Secured) -> None:
-    """A user named in the address is that user, and their password is printed nowhere."""
+    """A user named in the address is that user, and their password is neither printed nor logged."""
     name = secured.register(zoo.linear, zoo.better)
     address = secured.uri.replace("http://", f"http://{EDITOR}:{secured.passwords[EDITOR]}@")
     told = compare(name, address, "--no-save-plot")
     assert_hidden(told, secured)
+    run = secured.deployed.registry.client.get_run(told.err.split("MLflow    run ")[1].split()[0])
+    files = secured.deployed.store.of_run(run)
+    assert "comparison.json" in files
+    for logged in (*files.values(), repr(run.to_dictionary()).encode()):
+        assert secured.passwords[EDITOR].encode() not in logged
 
 
 def assert_one_line(told: Told, secured: Secured) -> None:
