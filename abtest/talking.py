@@ -77,13 +77,19 @@ def _is_foreign(error: Exception) -> bool:
 
 def refusal(error: Exception, what: str) -> NotPermittedError | None:
     """Read a server's 401 or 403, which tell two different things to do."""
-    code = getattr(error, "error_code", None)
+    status = getattr(getattr(error, "response", None), "status_code", None)  # of a file that was asked for by itself
+    code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}.get(status or 0) or getattr(error, "error_code", None)
     who = os.environ.get("MLFLOW_TRACKING_USERNAME")
     if code == "UNAUTHENTICATED":
         told = f"it does not accept the user '{who}' with this password" if who else "it asks who you are"
         return NotPermittedError(
             f"{what}: {told} (401).",
             hint="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+        )
+    if code == "PERMISSION_DENIED" and "Invalid Host header" in str(error):
+        return NotPermittedError(
+            f"{what}: the server does not answer to this host name (403).",
+            hint="it has to be started with --allowed-hosts and this name.",
         )
     if code == "PERMISSION_DENIED":
         told = f"the user '{who}' may not" if who else "you may not"

@@ -214,8 +214,8 @@ def into_production(
         ...     print(step)
         version 2: stage Staging → Production
         alias champion: version 1 → 2
-        alias challenger: removed from version 2
         version 1: stage Production → Archived
+        alias challenger: removed from version 2
     """
     return _entering(version, PRODUCTION, versions, archive=archive, stages=stages)
 
@@ -318,11 +318,12 @@ def _entering(
         steps.append(Transition(kind="stage", name=stage, version=version, before=held.get(version)))
     if on is not None or not moves_stages:
         steps.append(Transition(kind="alias", name=alias, version=version, before=_text(on)))
-    if stage == PRODUCTION and alias_version(versions, CHALLENGER) == version:
-        steps.append(Transition(kind="alias", name=CHALLENGER, version=None, before=_text(version)))
     if archive:
         others = sorted(v.version for v in versions if v.stage == stage and v.version != version)
         steps += [Transition(kind="stage", name=ARCHIVED, version=other, before=stage) for other in others]
+    # Last, since MLflow's basic authentication asks more of whoever removes an alias than of whoever moves one.
+    if stage == PRODUCTION and alias_version(versions, CHALLENGER) == version:
+        steps.append(Transition(kind="alias", name=CHALLENGER, version=None, before=_text(version)))
     return _left(steps, versions)
 
 

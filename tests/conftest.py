@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
+DEPLOYMENT = "tests/deployment/"
 hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
 hypothesis.settings.load_profile("untimed")
 
@@ -37,6 +38,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.hookimpl(optionalhook=True)  # it is there where pytest-xdist is
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Under ``pytest -n``, send all tests of a real deployment to one worker: their servers start once."""
+    if config.getvalue("dist") != "load":  # somebody asked for another way
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    # Not --dist=loadgroup: under pytest 9.2, pytest-xdist 3.8 forgets the groups.
+    class OneDeployment(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            return DEPLOYMENT if nodeid.startswith(DEPLOYMENT) else nodeid
+
+    return OneDeployment(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -55,8 +55,8 @@ def test_moves_stages_and_aliases_along() -> None:
     assert [str(step) for step in steps] == [
         "version 2: stage Staging → Production",
         "alias champion: version 1 → 2",
-        "alias challenger: removed from version 2",
         "version 1: stage Production → Archived",
+        "alias challenger: removed from version 2",
     ]
 
 

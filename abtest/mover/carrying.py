@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from abtest.errors import BackendError, StaleChampionError, UnfinishedError
+from abtest.errors import BackendError, NotPermittedError, StaleChampionError, UnfinishedError
 from abtest.mover.unfinished import unfinished
 from abtest.registry import ModelVersion
 from abtest.talking import once
@@ -170,10 +170,10 @@ def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:
         raise
     except BaseException as error:
         told = _stopped(registry, trail, mine, error)
-        if not isinstance(error, BackendError) or told is None:
+        if not isinstance(error, BackendError | NotPermittedError) or told is None:
             raise
         hint = error.hint if told == _NOTHING else _recovery_hint(mine)
-        raise BackendError(f"{told} {error.message}", hint=hint) from error
+        raise type(error)(f"{told} {error.message}", hint=hint) from error
 
 
 def _refuse_unfit(step: Transition, versions: Sequence[ModelVersion], trail: Trail, mine: Movement) -> None:

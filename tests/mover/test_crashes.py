@@ -22,8 +22,8 @@ AFTER = Standing(production=(2,), champion=2)
 STEPS = [
     "version 2: stage Staging → Production",
     "alias champion: version 1 → 2",
-    "alias challenger: removed from version 2",
     "version 1: stage Production → Archived",
+    "alias challenger: removed from version 2",
 ]
 # experiment, intent, four moves, outcome (tags, then the run's end)
 WRITES = 8
