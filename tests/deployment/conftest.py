@@ -9,6 +9,7 @@ import pytest
 
 from tests import zoo
 from tests.deployment import servers
+from tests.deployment.breaking import Breaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,15 @@ def become(_servers: servers.Secured, monkeypatch: pytest.MonkeyPatch) -> Become
             monkeypatch.setenv(variable, value)
 
     return become
+
+
+@pytest.fixture
+def network(deployed: servers.Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Breaking]:
+    """The way to the open server; MLflow's client tries once more, and at once."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    with Breaking(deployed.uri) as network:
+        yield network
 
 
 @pytest.fixture

@@ -375,7 +375,9 @@ def _logged(uri: str, rule: zoo.Rule) -> LoggedModel:
     return model
 
 
-def _place(registry: RegistryClient, name: str, stages: Mapping[int, str] | None, aliases: Mapping[str, int] | None) -> None:
+def _place(
+    registry: RegistryClient, name: str, stages: Mapping[int, str] | None, aliases: Mapping[str, int] | None
+) -> None:
     for number, stage in ({1: "Production", 2: "Staging"} if stages is None else stages).items():
         registry.set_stage(name, number, stage)
     for alias, number in ({"champion": 1, "challenger": 2} if aliases is None else aliases).items():

@@ -13,20 +13,9 @@ from tests import zoo
 from tests.deployment.breaking import ALWAYS, Breaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.deployment.servers import Deployed
 
 MOVE = "transition-stage"
-
-
-@pytest.fixture
-def network(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Breaking]:
-    """The way to the open server; MLflow's client tries once more, and at once."""
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
-    with Breaking(deployed.uri) as network:
-        yield network
 
 
 def stage(deployed: Deployed, name: str) -> str | None:

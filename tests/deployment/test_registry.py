@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["PostgreSQL", "HTTP"])
-def placed(request: pytest.FixtureRequest, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> tuple[RegistryClient, str]:
+def placed(
+    request: pytest.FixtureRequest, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> tuple[RegistryClient, str]:
     """A registry, and a model in it that tells fruit, its files in S3: read from there, or by way of the server."""
     if request.param == "HTTP":
         return deployed.registry, deployed.register(zoo.linear, zoo.better)

@@ -35,10 +35,10 @@ def context() -> ForkServerContext:
     return processes
 
 
-def promotion(version: int) -> mover.Request:
+def promotion(version: int = 2, model: str = "m") -> mover.Request:
     """A version into production."""
     return mover.Request(
-        kind="promotion", model="m", version=version, planner=lambda it: into_production(version, it), why="a test"
+        kind="promotion", model=model, version=version, planner=lambda it: into_production(version, it), why="a test"
     )
 
 
@@ -79,13 +79,13 @@ def count_writes(number: int, when: str) -> None:
         setattr(MlflowClient, name, dying(getattr(MlflowClient, name)))
 
 
-def race(uri: str, version: int, start: Barrier, told: SimpleQueue[tuple[int, str]]) -> None:
+def race(uri: str, version: int, start: Barrier, told: SimpleQueue[tuple[int, str]], model: str = "m") -> None:
     """Promote a version at the same moment as others, and say how that went."""
     registry = RegistryClient(uri)
-    registry.versions("m")
+    registry.versions(model)
     start.wait()
     try:
-        done = mover.carry_out(registry, promotion(version))
+        done = mover.carry_out(registry, promotion(version, model))
         told.put((version, "won" if done else "nothing to do"))
     except AbtestError as error:
         told.put((version, f"{type(error).__name__}: {error}"))

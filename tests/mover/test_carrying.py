@@ -12,6 +12,7 @@ from abtest.errors import BackendError, RefusedError, StaleChampionError, Unfini
 from abtest.trail import Outcome, Process, Trail, history_of
 from abtest.transitions import Standing, into_production
 from tests import trails, zoo
+from tests.mover.crashing import promotion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +32,6 @@ def staged(registry: RegistryClient) -> RegistryClient:
         stages={1: "Production", 2: "Staging"}, aliases={"champion": 1, "challenger": 2},
     )  # fmt: skip
     return registry
-
-
-def promotion(version: int = 2) -> mover.Request:
-    """A version into production."""
-    return mover.Request(
-        kind="promotion", model="m", version=version, planner=lambda it: into_production(version, it), why="a test"
-    )
 
 
 def standing(registry: RegistryClient) -> Standing:

@@ -12,7 +12,7 @@ from abtest.errors import UnfinishedError
 from abtest.trail import Trail, history_of
 from abtest.transitions import Standing, into_production
 from tests import trails, zoo
-from tests.mover.crashing import context, die_at, race
+from tests.mover.crashing import context, die_at, promotion, race
 
 if TYPE_CHECKING:
     from abtest.registry import RegistryClient
@@ -89,13 +89,6 @@ def test_killed_at_every_write(staged: RegistryClient, number: int, when: str) -
     mover.carry_out(staged, promotion(3))
     assert standing(staged).serving == (3,)
     assert whole(staged)
-
-
-def promotion(version: int) -> mover.Request:
-    """A version into production."""
-    return mover.Request(
-        kind="promotion", model="m", version=version, planner=lambda it: into_production(version, it), why="a test"
-    )
 
 
 def test_these_are_all_the_writes(staged: RegistryClient) -> None:
