@@ -108,9 +108,9 @@ def _reasons(group: str, reasons: Iterable[Reason], *, passed: bool) -> list[ET.
 
 def _name(reason: Reason) -> str:
     """Name a rule by what it asks about, and not by what it found: CI tells by the name what failed since last time."""
-    about = [reason.rule, reason.metric or ""]
-    about += [] if reason.class_ is None else [f"class {reason.class_}"]
-    return " ".join(part for part in (*about, reason.segment or "") if part)
+    metric = "" if reason.metric == reason.rule else reason.metric
+    class_ = "" if reason.class_ is None else f"class {reason.class_}"
+    return " ".join(part for part in (reason.rule, metric, class_, reason.segment) if part)
 
 
 def _case(group: str, name: str) -> ET.Element:
