@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from abtest.registry import Registry
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Downcasting object dtype arrays:Warning",  # pandas, of MLflow's own conversions
-    "ignore:.*integer column.*:UserWarning",  # MLflow, of what it infers from data made here
+    "ignore:Starting with pandas version 4.0 all arguments of all:DeprecationWarning",  # MLflow's digests
+    "ignore:The inplace keyword in DataFrame.drop:DeprecationWarning",  # MLflow's data sets
 )
 CHAMPION = {"champion": "models:/fruit@champion"}
 
