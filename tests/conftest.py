@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Run each test in a folder of its own, without this machine's settings, and put MLflow's state back."""
     for variable in list(os.environ):
-        if variable.startswith("ABTEST_") or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
+        if variable.startswith(("ABTEST_", "GITHUB_")) or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     yield

@@ -72,8 +72,9 @@ def abtest_gate(pytestconfig: pytest.Config) -> Gate:
             passing = _accepted(accept)
             found = _compared(pytestconfig.rootpath, champion, challenger, {"model_name": model_name, **options})
         except AbtestError as error:
-            pytest.fail(f"abtest could not compare: {error}", pytrace=False)
-        complaint = _complaint(found, passing)
+            complaint: str | None = f"abtest could not compare: {error}"
+        else:
+            complaint = _complaint(found, passing)
         if complaint is not None:
             pytest.fail(complaint, pytrace=False)  # what fails is the challenger, and no line of code
         return found

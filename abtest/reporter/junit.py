@@ -145,10 +145,10 @@ def _written(suites: Sequence[ET.Element]) -> str:
 
 
 def _clean(text: str) -> str:
-    r"""Replace what XML cannot hold, not even escaped.
+    r"""Replace what XML cannot hold, not even escaped; line ends are written as every reader reads them.
 
     Example:
         >>> _clean("a\x00b\ud800")
         'a\ufffdb\ufffd'
     """
-    return _FORBIDDEN.sub("\ufffd", text)
+    return _FORBIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -43,7 +43,8 @@ def evaluated(model: Any = "models:/fruit/2", data: Any = None, **options: Any) 
         "evaluator_config": CHAMPION,
         **options,
     }
-    return mlflow.models.evaluate(model, zoo.fruit(400) if data is None else data, **settings)
+    evaluate: Any = mlflow.models.evaluate  # MLflow gives it no types
+    return evaluate(model, zoo.fruit(400) if data is None else data, **settings)
 
 
 def runs(registry: Registry) -> list[Any]:

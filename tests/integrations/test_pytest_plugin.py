@@ -94,6 +94,7 @@ def test_an_error_is_no_pass(project: pytest.Pytester, call: str, expected: str)
     """What cannot be compared fails the test, in one sentence and a hint."""
     text = told(project, call, failed=1)
     assert "abtest could not compare: " in text
+    assert "During handling" not in text
     assert expected in " ".join(text.split())
     assert "Traceback" not in text
 
