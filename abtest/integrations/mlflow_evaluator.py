@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlflow.data.evaluation_dataset import EvaluationDataset
 
     from abtest.comparison import Comparison
-    from abtest.record import ComparisonRecord
+    from abtest.record import ComparedModel, ComparisonRecord
 
 NAME = "abtest"
 TASKS = {"classifier": "classification", "regressor": "regression"}
@@ -147,12 +147,29 @@ def _compared(
         log="later",
         **defaults.options(given, Settings()),
     )
-    metadata = getattr(model, "metadata", None)
-    uri = f"models:/{model_id}" if model_id else None
-    ref = predictions if isinstance(model, _Column) and predictions else uri or "evaluated model"
-    challenger = replace(found.record.challenger, ref=ref, uri=uri, run_id=getattr(metadata, "run_id", None))
     data = replace(found.record.data, path=dataset.path or found.record.data.path)
+    challenger = _named(found, model, model_id)
     return replace(found, record=replace(found.record, challenger=challenger, data=data))
+
+
+def _named(found: Comparison, model: Any, model_id: str | None) -> ComparedModel:  # noqa: ANN401 - whatever MLflow loaded
+    """Name the challenger: MLflow hands over a loaded model, and not what it was loaded from."""
+    challenger = found.record.challenger
+    if isinstance(model, _Column):
+        return replace(challenger, ref=model.feature_names_in_[0])
+    metadata, name = getattr(model, "metadata", None), found.record.model_name
+    run_id, known = getattr(metadata, "run_id", None), model_id or getattr(metadata, "model_id", None)
+    if not known:
+        return replace(challenger, ref="evaluated model", run_id=run_id)
+    uri, versions = f"models:/{known}", []
+    if name is not None and found.registry is not None:
+        quote = '"' if "'" in name else "'"
+        listed = found.registry.client.search_model_versions(f"name={quote}{name}{quote}")
+        versions = [int(version.version) for version in listed if version.source == uri]
+    if len(versions) != 1:  # two of one source cannot be told apart
+        return replace(challenger, ref=uri, uri=uri, run_id=run_id)
+    uri = f"models:/{name}/{versions[0]}"
+    return replace(challenger, ref=uri, uri=uri, run_id=run_id, version=versions[0])
 
 
 def _rows(dataset: EvaluationDataset) -> tuple[pd.DataFrame, str, str | None]:

@@ -166,6 +166,17 @@ def test_the_champion_that_serves_is_found_by_the_models_name(registry_in_use: R
     assert result.artifacts["abtest.comparison"].content["champion"]["version"] == 1
 
 
+def test_a_registered_challenger_is_known_by_its_version(registry_in_use: Registry) -> None:
+    """MLflow hands over a loaded model; where one version was made from it, the record names that version."""
+    with mlflow.start_run() as run:
+        zoo.log(zoo.better, inputs=zoo.signature(width="double", height="double"))
+    version = mlflow.register_model(f"runs:/{run.info.run_id}/model", "fruit").version
+    result = evaluated(f"models:/fruit/{version}")
+    assert result.artifacts["abtest.comparison"].content["challenger"]["version"] == int(version)
+    evaluation = next(found for found in runs(registry_in_use) if "abtest.verdict" in found.data.tags)
+    assert evaluation.data.tags["abtest.challenger_version"] == str(version)
+
+
 def test_regressors(registry_in_use: Registry, tmp_path: Path) -> None:
     """A regressor is compared by its errors; no stage or alias is needed for two folders."""
     del registry_in_use
