@@ -102,6 +102,8 @@ Cli = Any  # a callable: (*arguments, code=0) -> Told
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
     """The real command line, in this process: ``cli("compare", …, code=1)`` types it and expects its exit code."""
+    import typer.rich_utils  # noqa: F401 - it reads GITHUB_ACTIONS once, when first needed: not in a test that sets it
+
     from abtest.cli import main
 
     def type_in(*arguments: str, code: int = 0) -> Told:

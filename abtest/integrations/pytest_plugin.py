@@ -12,7 +12,7 @@ asks for it: this file is loaded in every run of pytest.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 _AS_GIVEN = ("output", "log", "command", "progress")  # what the command line sees to itself
 
 
-class Gate(Protocol):
-    """What the fixture gives: compare, and fail the test unless the challenger may serve."""
+class Gate:
+    """Compares, and fails the test unless the challenger may serve.
+
+    Args:
+        root: Where ``abtest.toml`` is looked for, there and above.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     def __call__(
         self,
@@ -48,6 +55,18 @@ class Gate(Protocol):
             options: Any other option of ``abtest.compare``, over those of ``abtest.toml`` and ``ABTEST_*``; the policy
                 may be the name of a file.
         """
+        from abtest.errors import AbtestError  # noqa: PLC0415 - see the module
+
+        try:
+            passing = _accepted(accept)
+            found = _compared(self._root, champion, challenger, {"model_name": model_name, **options})
+        except AbtestError as error:
+            complaint: str | None = f"abtest could not compare: {error}"
+        else:
+            complaint = _complaint(found, passing)
+        if complaint is not None:
+            pytest.fail(complaint, pytrace=False)  # what fails is the challenger, and no line of code
+        return found
 
 
 @pytest.fixture
@@ -57,29 +76,7 @@ def abtest_gate(pytestconfig: pytest.Config) -> Gate:
     Defaults come from ``abtest.toml`` at pytest's rootdir, or above it, and from ``ABTEST_*`` variables. An error fails
     the test too. Nothing is promoted, and nothing written or logged unless ``output`` or ``log`` says so.
     """
-
-    def gate(
-        model_name: str | None = None,
-        *,
-        champion: Any = None,  # noqa: ANN401 - what abtest.compare takes
-        challenger: Any = None,  # noqa: ANN401 - see above
-        accept: Iterable[str] = (),
-        **options: Any,  # noqa: ANN401 - see above
-    ) -> Comparison | Comparisons:
-        from abtest.errors import AbtestError  # noqa: PLC0415 - see the module
-
-        try:
-            passing = _accepted(accept)
-            found = _compared(pytestconfig.rootpath, champion, challenger, {"model_name": model_name, **options})
-        except AbtestError as error:
-            complaint: str | None = f"abtest could not compare: {error}"
-        else:
-            complaint = _complaint(found, passing)
-        if complaint is not None:
-            pytest.fail(complaint, pytrace=False)  # what fails is the challenger, and no line of code
-        return found
-
-    return gate
+    return Gate(pytestconfig.rootpath)
 
 
 def _accepted(accept: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -18,6 +17,7 @@ import pytest
 
 from abtest.reporter import junit
 from tests import dialect, zoo
+from tests.cli import shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -217,7 +217,7 @@ def test_not_even_a_model_that_kills_the_program_passes_for_a_result(unmoved: Re
     for rule in (_is_killed, _leaves_by_the_window):
         version = registered(unmoved, rule, tmp_path / rule.__name__)
         Path("gate.xml").write_text(EARLIER, encoding="utf-8")
-        told = _run(*GATE, "--challenger-version", version)
+        told = shell.run(*GATE, "--challenger-version", version)
         assert told.stdout == ""
         assert only_error() == junit.UNFINISHED
 
@@ -225,13 +225,15 @@ def test_not_even_a_model_that_kills_the_program_passes_for_a_result(unmoved: Re
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_closes_the_gate(unmoved: Registry, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and a cancelled job are exit code 130 and an error in CI's file; until then it said "did not finish"."""
-    version = registered(unmoved, _waits_at(str(tmp_path / "scoring")), tmp_path / "slow")
-    process = subprocess.Popen(  # noqa: S603 - the program under test
-        [sys.executable, "-m", "abtest", *GATE, "--challenger-version", version],
-        env={**os.environ, "GITHUB_ACTIONS": "true"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    seen: list[str] = []
-    killer = threading.Thread(target=_when_scoring, args=(process, tmp_path / "scoring", number, seen))
+    sign, seen = tmp_path / "scoring", []
+    version = registered(unmoved, shell.waits_at(sign), tmp_path / "slow")
+    process = shell.begin(*GATE, "--challenger-version", version, GITHUB_ACTIONS="true")
+
+    def interrupt() -> None:
+        seen.append(only_error())
+        process.send_signal(number)
+
+    killer = threading.Thread(target=shell.when_asked, args=(process, sign, interrupt))
     killer.start()
     out, err = process.communicate(timeout=60)
     killer.join()
@@ -383,12 +385,6 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     pytest.fail("the server did not start")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the program under test
-        [sys.executable, "-m", "abtest", *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
-
-
 def _exits(frame: pd.DataFrame) -> Any:
     del frame
     sys.exit(0)
@@ -413,22 +409,3 @@ def _leaves_by_the_window(frame: pd.DataFrame) -> Any:
 
     ctypes.CDLL(None)["_exit"](0)
     return ["apple"] * len(frame)
-
-
-def _waits_at(sign: str) -> Callable[[pd.DataFrame], Any]:
-    def rule(frame: pd.DataFrame) -> Any:
-        import pathlib
-        import time as clock
-
-        pathlib.Path(sign).touch()
-        clock.sleep(60)
-        return ["apple"] * len(frame)
-
-    return rule
-
-
-def _when_scoring(process: subprocess.Popen[str], sign: Path, number: signal.Signals, seen: list[str]) -> None:
-    while process.poll() is None and not sign.exists():
-        time.sleep(0.05)
-    seen.append(only_error())
-    process.send_signal(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -76,50 +77,40 @@ def test_what_is_accepted_passes(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("test_challenger.py").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("call", "expected"),
-    [
-        ("abtest_gate('bare')", "'bare' has no champion"),
-        ("abtest_gate('friut')", "did you mean 'fruit'?"),
-        ("abtest_gate('fruit', challenger='models:/fruit/4')", "challenger failed to predict"),
-        ("abtest_gate('fruit', data='nope.csv')", "nope.csv"),
-        ("abtest_gate('fruit', target='nope')", "nope"),
-        ("abtest_gate('fruit', policy='nope.toml')", "nope.toml does not exist"),
-        ("abtest_gate('fruit', seeed=1)", "did you mean 'seed'?"),
-        ("abtest_gate('fruit', accept='keep_champion')", "accept must be among"),
-        ("abtest_gate('fruit', tracking_uri='sqlite:///nothing.db')", "There is no MLflow registry"),
-    ],
-)
-def test_an_error_is_no_pass(project: pytest.Pytester, call: str, expected: str) -> None:
-    """What cannot be compared fails the test, in one sentence and a hint."""
-    text = told(project, call, failed=1)
-    assert "abtest could not compare: " in text
-    assert "During handling" not in text
-    assert expected in " ".join(text.split())
+ERRORS = {
+    "abtest_gate('bare')": "'bare' has no champion",
+    "abtest_gate('friut')": "did you mean 'fruit'?",
+    "abtest_gate('fruit', challenger='models:/fruit/4')": "challenger failed to predict",
+    "abtest_gate('fruit', data='nope.csv')": "nope.csv",
+    "abtest_gate('fruit', target='nope')": "'nope'",
+    "abtest_gate('fruit', policy='nope.toml')": "nope.toml does not exist",
+    "abtest_gate('fruit', seeed=1)": "did you mean 'seed'?",
+    "abtest_gate('fruit', accept='keep_champion')": "accept must be among",
+    "abtest_gate('fruit', tracking_uri='sqlite:///nothing.db')": "There is no MLflow registry",
+    "abtest_gate('fruit', challenger=Exits())": "challenger failed to predict rows 1 to 400: SystemExit",
+}
+
+
+def test_an_error_is_no_pass(project: pytest.Pytester) -> None:
+    """What cannot be compared fails the test, in one sentence and a hint, and a model cannot end the run."""
+    calls = [f"def test_{i}(abtest_gate):\n    {call}" for i, call in enumerate(ERRORS)]
+    model = "import sys\n\nclass Exits:\n    def predict(self, rows):\n        sys.exit(0)\n"
+    project.makepyfile("\n\n".join([model, *calls]))
+    result = project.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=len(ERRORS))
+    text = str(result.stdout)
+    failures = re.findall(r"^abtest could not compare: (.*)$", text, re.MULTILINE)
+    assert len(failures) == len(ERRORS)
+    for failure, expected in zip(failures, ERRORS.values(), strict=True):
+        assert expected in failure
     assert "Traceback" not in text
+    assert "During handling" not in text
 
 
 def test_no_data_is_no_pass(project: pytest.Pytester) -> None:
     """Where neither the call nor the settings name rows, the test fails and says where to."""
     (project.path / "abtest.toml").write_text('[registry]\ntracking_uri = "sqlite:///mlflow.db"', encoding="utf-8")
     assert "test_data in abtest.toml" in told(project, "abtest_gate('fruit')", failed=1)
-
-
-def test_a_model_that_ends_the_program_is_no_pass(project: pytest.Pytester) -> None:
-    """``sys.exit(0)`` in a model fails the test."""
-    project.makepyfile(
-        test_challenger="""
-        import sys
-
-        class Model:
-            def predict(self, rows):
-                sys.exit(0)
-
-        def test_challenger(abtest_gate):
-            abtest_gate("fruit", challenger=Model())
-        """
-    )
-    project.runpytest_subprocess().assert_outcomes(failed=1)
 
 
 def test_variables_and_rootdir_count(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
