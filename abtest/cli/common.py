@@ -29,7 +29,7 @@ def command_line() -> str:
 
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Guard what models do while they load and predict.
+    """Guard what models, and metrics of one's own, do while they are loaded and asked.
 
     What they print must not spoil what we print, and one that ends the program must not pass for success.
     """
@@ -39,7 +39,7 @@ def working() -> Iterator[None]:
         try:
             yield
         except SystemExit as end:
-            raise InvalidInputError("A model ended the program while it was loaded or asked to predict.") from end
+            raise InvalidInputError("A model, or a metric of one's own, ended the program.") from end
 
 
 @contextlib.contextmanager

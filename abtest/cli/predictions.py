@@ -51,7 +51,7 @@ def compare_predictions(
     if "target" not in chosen:
         raise typer.BadParameter("name the column with the truth.", param_hint="--target")
     options = defaults.options(given, settings)
-    with common.Bar(quiet=quiet) as progress:
+    with common.Bar(quiet=quiet) as progress, common.working():
         comparison = workflow.compare_columns(
             file,
             champion=champion,

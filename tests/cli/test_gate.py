@@ -301,6 +301,22 @@ def test_predictions_have_a_gate_too(cli: Callable[..., Told]) -> None:
     assert "c" in only_error("out/gate.xml")
 
 
+@pytest.mark.parametrize("way", ["sys.exit(0)", "os._exit(0)"])
+def test_a_metric_that_ends_the_program_closes_the_gate(
+    cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whose code it is that leaves does not matter: a metric of one's own is no way out either."""
+    Path("leaving.py").write_text(f"import os, sys\ndef score(confusion):\n    {way}\n", encoding="utf-8")
+    Path("policy.toml").write_text('metrics = ["accuracy", "leaving:score"]', encoding="utf-8")
+    monkeypatch.syspath_prepend(".")
+    Path("p.csv").write_text("y,a,b\n" + "0,0,0\n1,0,1\n" * 20, encoding="utf-8")
+    command = ("compare-predictions", "p.csv", "--target", "y", "--champion", "a", "--challenger", "b")
+    told = cli(*command, "--policy", "policy.toml", "--gate", *JUNIT, code=1)
+    assert told.out == ""
+    assert only_error()
+    monkeypatch.delitem(sys.modules, "leaving")
+
+
 def test_a_github_job_shows_the_verdict(
     unmoved: Registry, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
