@@ -25,16 +25,19 @@ if TYPE_CHECKING:
         ModelNotFoundError,
         NotApplicableError,
         NotFoundError,
+        NotPermittedError,
         PolicyError,
         PromotionError,
         RefusedError,
         StaleChampionError,
+        UnfinishedError,
     )
     from abtest.evaluator import Evaluation
     from abtest.guardrail import Guardrail
+    from abtest.lifecycle import Registry
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
-    from abtest.registry import Reference, Registry
+    from abtest.registry import Reference
     from abtest.workflow import compare, compare_predictions
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotApplicableError",
     "NotFoundError",
+    "NotPermittedError",
     "PairedOutcomes",
     "Policy",
     "PolicyError",
@@ -59,6 +63,7 @@ __all__ = [
     "RefusedError",
     "Registry",
     "StaleChampionError",
+    "UnfinishedError",
     "Verdict",
     "compare",
     "compare_predictions",
@@ -71,7 +76,8 @@ _HOMES = {
     "guardrail": ("Guardrail",),
     "outcomes": ("PairedOutcomes",),
     "policy": ("Policy",),
-    "registry": ("Reference", "Registry"),
+    "lifecycle": ("Registry",),
+    "registry": ("Reference",),
     "workflow": ("compare", "compare_predictions"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

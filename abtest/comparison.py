@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest.errors import NotApplicableError, RefusedError
 from abtest.record import ComparisonRecord, ComparisonsRecord
-from abtest.registry import ModelVersion, Registry
+from abtest.registry import ModelVersion, RegistryClient
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class Comparison:
     """
 
     record: ComparisonRecord
-    registry: Registry | None = None
+    registry: RegistryClient | None = None
     versions: tuple[ModelVersion, ...] = ()
     run_id: str | None = None
     report: Path | None = None
@@ -156,24 +156,31 @@ class Comparison:
         """
         from abtest.reporter import run  # noqa: PLC0415 - only who asks for it pays
 
-        registry = self.registry or Registry()
+        registry = self.registry or RegistryClient()
         name = experiment or self.experiment
         run_id = run.log(self.record, registry, experiment=name, report=self.report, figures=figures)
         return replace(self, run_id=run_id, registry=registry, experiment_name=name)
 
     def promote(
-        self, *, promote_on: PromoteOn = "promote", experiment: str | None = None, dry_run: bool = False
+        self,
+        *,
+        promote_on: PromoteOn = "promote",
+        experiment: str | None = None,
+        dry_run: bool = False,
+        require_approval: bool = False,
     ) -> Promotion:
         """Carry the verdict out in the registry, once, with an audit record; the comparison is logged first.
 
         Args:
             promote_on: "promote", or "conditional" to act on CONDITIONAL too (never where accuracy did not rise).
-            experiment: Where the audit run goes.
+            experiment: Where the comparison is logged, if it is not yet; the record goes to ``abtest/<model>``.
             dry_run: Plan only: nothing is logged and nothing moves.
+            require_approval: Leave it to be approved: nothing moves until ``abtest models approve``.
 
         Raises:
             RefusedError: The verdict does not allow it, or a side is no registered version.
             StaleChampionError: A side moved since it was compared.
+            UnfinishedError: Another move of this model is under way, was cut off, or waits for approval.
         """
         from abtest import promoter  # noqa: PLC0415 - only who asks for it pays
 
@@ -189,22 +196,21 @@ class Comparison:
             self.registry,
             self.versions,
             comparison_run_id=logged.run_id,
-            experiment=experiment or self.experiment,
             promote_on=promote_on,
+            require_approval=require_approval,
         )
 
     def unfinished_promotions(self) -> tuple[str, ...]:
-        """Name promotions of this model that were begun and whose outcome was never written."""
-        from abtest import tracking  # noqa: PLC0415 - only who asks for it pays
+        """Name moves of this model that were begun and whose outcome is not on record."""
+        from abtest import mover, trail  # noqa: PLC0415 - only who asks for it pays
 
         if self.registry is None or self.record.model_name is None:
             return ()
-        return tuple(
-            f"a promotion of version {run.data.tags.get('abtest.challenger_version')} was begun by "
-            f"{run.data.tags.get('abtest.by')} in run {run.info.run_id} and its outcome was never recorded; "
-            f"compare its plan with the registry."
-            for run in tracking.pending_promotions(self.registry.client, self.experiment)
-        )
+        movements = trail.Trail(self.registry, self.record.model_name).read()
+        if not any(movement.is_open for movement in movements):
+            return ()
+        versions = self.registry.versions(self.record.model_name)
+        return tuple(str(one.error()) for one in mover.unfinished(movements, versions))
 
     def _repr_html_(self) -> str:
         from abtest.reporter import html  # noqa: PLC0415 - only a notebook pays
@@ -233,7 +239,7 @@ class Comparisons:
 
     record: ComparisonsRecord
     comparisons: tuple[Comparison, ...]
-    registry: Registry | None = None
+    registry: RegistryClient | None = None
     run_id: str | None = None
     report: Path | None = None
     experiment_name: str | None = None
@@ -305,7 +311,7 @@ class Comparisons:
         """
         from abtest.reporter import run  # noqa: PLC0415 - only who asks for it pays
 
-        registry = self.registry or Registry()
+        registry = self.registry or RegistryClient()
         name = experiment or self.experiment
         run_id, own = run.log_several(self.record, registry, experiment=name, report=self.report, figures=figures)
         comparisons = tuple(
@@ -315,7 +321,12 @@ class Comparisons:
         return replace(self, run_id=run_id, registry=registry, experiment_name=name, comparisons=comparisons)
 
     def promote(
-        self, *, promote_on: PromoteOn = "promote", experiment: str | None = None, dry_run: bool = False
+        self,
+        *,
+        promote_on: PromoteOn = "promote",
+        experiment: str | None = None,
+        dry_run: bool = False,
+        require_approval: bool = False,
     ) -> Promotion:
         """Promote the best challenger, as ``Comparison.promote`` does; all are logged first.
 
@@ -327,14 +338,18 @@ class Comparisons:
         if best is None:
             raise RefusedError(f"The verdict is {self.verdict}: no challenger may replace the champion.")
         if dry_run or best.run_id:
-            return best.promote(promote_on=promote_on, experiment=experiment, dry_run=dry_run)
+            return best.promote(
+                promote_on=promote_on, experiment=experiment, dry_run=dry_run, require_approval=require_approval
+            )
         plan = best.promote(promote_on=promote_on, dry_run=True)  # refuses before anything is logged
         if not plan.transitions:
             return plan
-        return self.log(experiment=experiment).promote(promote_on=promote_on, experiment=experiment)
+        return self.log(experiment=experiment).promote(
+            promote_on=promote_on, experiment=experiment, require_approval=require_approval
+        )
 
     def unfinished_promotions(self) -> tuple[str, ...]:
-        """Name promotions of this model that were begun and whose outcome was never written."""
+        """Name moves of this model that were begun and whose outcome is not on record."""
         return self.comparisons[0].unfinished_promotions()
 
     def _repr_html_(self) -> str:

@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from abtest.errors import InvalidInputError
-from abtest.registry import Registry
+from abtest.registry import RegistryClient
 from abtest.settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ output = "reports"
 """
 
 
-def build(folder: Path) -> Registry:
+def build(folder: Path) -> RegistryClient:
     """Make the demo's files in a folder, replacing those an earlier demo made and touching nothing else.
 
     Raises:
@@ -53,7 +53,7 @@ def build(folder: Path) -> Registry:
     (folder / SETTINGS_FILE).write_text(_SETTINGS, encoding="utf-8")  # first: it marks the rest as the demo's own
     train, test = _data()
     test.to_csv(folder / TEST_DATA, index=False)
-    registry = Registry(f"sqlite:///{folder.resolve() / _DATABASE}")
+    registry = RegistryClient(f"sqlite:///{folder.resolve() / _DATABASE}")
     with _quiet():
         client = _new_database(registry.tracking_uri)
         with registry.active():
@@ -87,7 +87,7 @@ def _data() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _new_database(uri: str) -> MlflowClient:
-    """Let MLflow make its tables; ``Registry`` on purpose never does."""
+    """Let MLflow make its tables; ``RegistryClient`` on purpose never does."""
     from mlflow import MlflowClient  # noqa: PLC0415 - only the demo logs models
 
     client = MlflowClient(uri)
@@ -95,7 +95,7 @@ def _new_database(uri: str) -> MlflowClient:
     return client
 
 
-def _register(registry: Registry, client: MlflowClient, folder: Path, train: pd.DataFrame) -> None:
+def _register(registry: RegistryClient, client: MlflowClient, folder: Path, train: pd.DataFrame) -> None:
     """Train, log and register both models, and put them in their stages and on their aliases."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only the demo trains
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - see above

@@ -7,10 +7,12 @@ AbtestError
     LabelMismatchError               labels and predictions share no common type or classes
   NotFoundError (LookupError)        mend the name
     ModelNotFoundError               no such model, version, stage or alias
+  NotPermittedError                  ask for the permission, or say who you are
   NotApplicableError                 a metric or test cannot be asked here: recorded as skipped, with the reason
   PromotionError                     look before trying again
     RefusedError                     the verdict or a guardrail does not allow it
     StaleChampionError               a side moved since the evaluation
+    UnfinishedError                  another move of this model is under way, was cut off, or waits for approval
   BackendError                       try later; always raised from its cause
 ```
 
@@ -63,6 +65,10 @@ class ModelNotFoundError(NotFoundError):
     """There is no such model, version, stage or alias."""
 
 
+class NotPermittedError(AbtestError):
+    """The server does not know who asks, or does not let them."""
+
+
 class NotApplicableError(AbtestError):
     """A metric or test cannot be asked here; it is recorded as skipped, with the reason."""
 
@@ -77,6 +83,10 @@ class RefusedError(PromotionError):
 
 class StaleChampionError(PromotionError):
     """A side moved in the registry since the evaluation."""
+
+
+class UnfinishedError(PromotionError):
+    """Another move of the same model is under way, was cut off, or waits for approval."""
 
 
 class BackendError(AbtestError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from abtest.labels import Side
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.fingerprints import Fingerprints, Leak
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from abtest.reuse import Look
 
 RUN = "run"  # the training data that the challenger's run has logged
@@ -54,13 +54,13 @@ class Use:
     notice: str | None = None
 
 
-def earlier_looks(registry: Registry | None, model_name: str | None) -> tuple[Look, ...]:
+def earlier_looks(registry: RegistryClient | None, model_name: str | None) -> tuple[Look, ...]:
     """List the earlier comparisons of a model whose rows could be the first of these."""
     return reuse.looks(registry.client, model_name) if registry is not None else ()
 
 
 def counted_use(
-    registry: Registry | None,
+    registry: RegistryClient | None,
     policy: Policy,
     digests: tuple[str, ...],
     *,
@@ -241,7 +241,7 @@ def _columns(rows: Fingerprints, data: Dataset) -> tuple[list[str], dict[str, pa
     return columns, types
 
 
-def logged_training(registry: Registry | None, run_id: str | None) -> str:
+def logged_training(registry: RegistryClient | None, run_id: str | None) -> str:
     """Find the training data that a run has logged.
 
     Raises:
@@ -258,7 +258,7 @@ def logged_training(registry: Registry | None, run_id: str | None) -> str:
     return source
 
 
-def differences(uris: Mapping[Side, str], registry: Registry | None) -> Differences | None:
+def differences(uris: Mapping[Side, str], registry: RegistryClient | None) -> Differences | None:
     """List what else differs between two logged models: their columns, and what they run with."""
     if set(uris) != {"champion", "challenger"}:
         return None

@@ -1,69 +1,36 @@
-"""Decision in, a plan of transitions out; then the plan applied once, and recorded.
+"""Decision in, a plan of transitions out; then the plan carried out once, and recorded.
 
-Planning is pure; applying reads the registry again first. The challenger comes in before the champion goes out, so at
-no moment is nothing in Production. The intent is on record before anything moves, the outcome after.
+Planning is pure; carrying out reads the registry again first, and is ``abtest.mover``'s.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from abtest import tracking
+from abtest import mover
 from abtest.decision import Verdict
-from abtest.errors import BackendError, InvalidInputError, RefusedError, StaleChampionError, near
+from abtest.errors import InvalidInputError, RefusedError, StaleChampionError, near
 from abtest.loaders.references import BASELINE
+from abtest.transitions import CHAMPION, PRODUCTION, Plan, Standing, into_production
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from abtest.record import ComparisonRecord
-    from abtest.registry import ModelVersion, Registry
+    from abtest.registry import ModelVersion, RegistryClient
 
-PRODUCTION, ARCHIVED = "Production", "Archived"
-CHAMPION, CHALLENGER = "champion", "challenger"
 PromoteOn: TypeAlias = Literal["promote", "conditional"]
 PROMOTE_ON: tuple[PromoteOn, ...] = ("promote", "conditional")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
-    """One move of a stage or an alias.
-
-    Attributes:
-        kind: What moves.
-        name: The stage a version enters, or the alias.
-        version: The version that enters the stage or gets the alias; None where an alias is removed.
-        before: What the version was in, or the version the alias was on.
-    """
-
-    kind: Literal["stage", "alias"]
-    name: str
-    version: int | None
-    before: str | None
-
-    def __str__(self) -> str:
-        if self.kind == "stage":
-            return f"version {self.version}: stage {self.before or 'None'} → {self.name}"
-        if self.version is None:
-            return f"alias {self.name}: removed from version {self.before}"
-        return f"alias {self.name}: version {self.before or 'none'} → {self.version}"
-
-    def holds_in(self, versions: Sequence[ModelVersion]) -> bool:
-        """Whether the registry already stands as after the move."""
-        if self.kind == "stage":
-            return any(v.version == self.version and (v.stage or "None") == self.name for v in versions)
-        return _alias_version(versions, self.name) == self.version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """A promotion carried out, or planned where ``run_id`` is None."""
+    """A promotion carried out; planned where ``run_id`` is None; or asked for, where it waits for approval."""
 
-    transitions: tuple[Transition, ...]
+    transitions: Plan
     run_id: str | None = None
+    awaits_approval: bool = False
 
 
 def check_verdict(record: ComparisonRecord, promote_on: PromoteOn = "promote") -> None:
@@ -86,7 +53,7 @@ def check_verdict(record: ComparisonRecord, promote_on: PromoteOn = "promote") -
         raise RefusedError(f"The verdict is CONDITIONAL and {what}, which is never promoted automatically.")
 
 
-def plan(challenger: int, champion: int | None, versions: Sequence[ModelVersion]) -> tuple[Transition, ...]:
+def plan(challenger: int, champion: int | None, versions: Sequence[ModelVersion]) -> Plan:
     """Plan what takes the challenger into production, moving only what the model uses.
 
     Args:
@@ -94,44 +61,16 @@ def plan(challenger: int, champion: int | None, versions: Sequence[ModelVersion]
         champion: The version it was compared with; None where that was the baseline.
         versions: All versions of the model, as the registry holds them.
 
-    Returns:
-        Transitions in the order in which they are safe; those that already hold are left out.
-
     Raises:
         RefusedError: Production holds another version than the one that was compared.
-
-    Example:
-        >>> from abtest.registry import ModelVersion
-        >>> one = ModelVersion(name="m", version=1, run_id=None, stage="Production", aliases=("champion",))
-        >>> two = ModelVersion(name="m", version=2, run_id=None, stage="Staging", aliases=("challenger",))
-        >>> for step in plan(2, 1, [one, two]):
-        ...     print(step)
-        version 2: stage Staging → Production
-        alias champion: version 1 → 2
-        alias challenger: removed from version 2
-        version 1: stage Production → Archived
     """
-    stages = {version.version: version.stage for version in versions}
-    on_champion, on_challenger = (_alias_version(versions, alias) for alias in (CHAMPION, CHALLENGER))
-    uses_stages = any(stages.values())
     _refuse_others(challenger, champion, versions)
-    steps: list[Transition] = []
-    if uses_stages:
-        steps.append(Transition(kind="stage", name=PRODUCTION, version=challenger, before=stages[challenger]))
-    if on_champion is not None or not uses_stages:
-        steps.append(Transition(kind="alias", name=CHAMPION, version=challenger, before=_text(on_champion)))
-    if on_challenger == challenger:
-        steps.append(Transition(kind="alias", name=CHALLENGER, version=None, before=_text(on_challenger)))
-    if champion is not None and stages.get(champion) == PRODUCTION:
-        steps.append(Transition(kind="stage", name=ARCHIVED, version=champion, before=PRODUCTION))
-    return tuple(step for step in steps if not step.holds_in(versions))
+    return into_production(challenger, versions)
 
 
 def _refuse_others(challenger: int, champion: int | None, versions: Sequence[ModelVersion]) -> None:
     compared = {challenger, champion}
-    in_production = {version.version for version in versions if version.stage == PRODUCTION}
-    serving = in_production | {on for on in [_alias_version(versions, CHAMPION)] if on is not None}
-    others = sorted(serving - compared)
+    others = [number for number in Standing.of(versions).serving if number not in compared]
     if others:
         against = "the baseline" if champion is None else f"version {champion}"
         raise RefusedError(
@@ -141,8 +80,12 @@ def _refuse_others(challenger: int, champion: int | None, versions: Sequence[Mod
 
 
 def prepare(
-    record: ComparisonRecord, registry: Registry, seen: Sequence[ModelVersion], *, promote_on: PromoteOn = "promote"
-) -> tuple[Transition, ...]:
+    record: ComparisonRecord,
+    registry: RegistryClient,
+    seen: Sequence[ModelVersion],
+    *,
+    promote_on: PromoteOn = "promote",
+) -> Plan:
     """Look at the verdict and at the registry as it stands now, and plan; nothing moves.
 
     Args:
@@ -156,64 +99,68 @@ def prepare(
         StaleChampionError: A side moved since it was compared.
     """
     check_verdict(record, promote_on)
-    challenger = record.challenger.version
-    if challenger is None or record.model_name is None:
-        raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
-    if record.champion.ref != BASELINE and not record.champion.is_version_of(record.model_name):
-        raise RefusedError(f"The champion, {record.champion.ref}, is no version of '{record.model_name}'.")
-    versions = registry.versions(record.model_name)
-    if not _already_serves(challenger, record.champion.version, versions):
-        _refuse_stale(seen, versions)
-    return plan(challenger, record.champion.version, versions)
+    return _planned(record, seen, registry.versions(_model_of(record)))
 
 
 def promote(
     record: ComparisonRecord,
-    registry: Registry,
+    registry: RegistryClient,
     seen: Sequence[ModelVersion],
     *,
     comparison_run_id: str | None,
-    experiment: str,
     promote_on: PromoteOn = "promote",
+    require_approval: bool = False,
 ) -> Promotion:
-    """Carry the decision out, once, and record that it was.
+    """Carry the decision out, once, and record that it was; or leave it to be approved.
 
     Args:
         record: The comparison.
         registry: Where the model is.
         seen: The sides as they stood when they were compared.
         comparison_run_id: The run that holds the evidence.
-        experiment: Where the audit run goes.
         promote_on: What the verdict must be.
+        require_approval: Ask for approval, and move nothing.
 
     Raises:
         RefusedError, StaleChampionError: As ``prepare``, which looks once more.
+        UnfinishedError: Another move of this model is under way, was cut off, or waits.
         BackendError: The registry failed on the way; the message says how far it came.
     """
-    transitions = prepare(record, registry, seen, promote_on=promote_on)
-    if not transitions:
-        return Promotion(transitions=transitions)
-    model = str(record.model_name)
-    tags = _audit_tags(record, transitions, comparison_run_id)
-    name = f"promote {model} v{record.challenger.version}"
-    with tracking.open_run(registry.client, experiment, name, tags) as run:
-        run.text(json.dumps(_audit(record, transitions), indent=2) + "\n", "promotion.json")
-        done: list[Transition] = []
-        try:
-            for step in transitions:
-                _apply(registry, model, step)
-                done.append(step)
-        except BaseException as error:
-            with contextlib.suppress(Exception):  # the registry may be gone: then the intent alone is on record
-                run.tags({tracking.OUTCOME: "failed", "abtest.done": _lines(done), "abtest.error": str(error)[:500]})
-            if isinstance(error, BackendError):
-                raise BackendError(
-                    f"The promotion stopped after {len(done)} of {len(transitions)} moves: {error.message}",
-                    hint=f"done: {'; '.join(map(str, done)) or 'nothing'}. Run {run.run_id} has the plan.",
-                ) from error
-            raise
-        run.tags({tracking.OUTCOME: "done", "abtest.done": _lines(done)})
-    return Promotion(transitions=transitions, run_id=run.run_id)
+    check_verdict(record, promote_on)
+    request = mover.Request(
+        kind="promotion",
+        model=_model_of(record),
+        version=record.challenger.version,
+        planner=lambda versions: _planned(record, seen, versions),
+        why=f"{record.decision.verdict}: " + " ".join(reason.text for reason in record.decision.reasons),
+        evidence={**record.tags, **({"abtest.comparison_run_id": comparison_run_id} if comparison_run_id else {})},
+    )
+    moved = mover.ask(registry, request) if require_approval else mover.carry_out(registry, request)
+    if moved is None:
+        return Promotion(transitions=())
+    return Promotion(transitions=moved.plan, run_id=moved.run_id, awaits_approval=require_approval)
+
+
+def _model_of(record: ComparisonRecord) -> str:
+    """The registered model that a comparison is about.
+
+    Raises:
+        RefusedError: The sides are not two versions of one.
+    """
+    if record.challenger.version is None or record.model_name is None:
+        raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
+    if record.champion.ref != BASELINE and not record.champion.is_version_of(record.model_name):
+        raise RefusedError(f"The champion, {record.champion.ref}, is no version of '{record.model_name}'.")
+    return record.model_name
+
+
+def _planned(record: ComparisonRecord, seen: Sequence[ModelVersion], versions: Sequence[ModelVersion]) -> Plan:
+    challenger, champion = record.challenger.version, record.champion.version
+    if challenger is None:
+        raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
+    if not _already_serves(challenger, champion, versions):
+        _refuse_stale(seen, versions)
+    return plan(challenger, champion, versions)
 
 
 def _already_serves(challenger: int, champion: int | None, versions: Sequence[ModelVersion]) -> bool:
@@ -236,50 +183,3 @@ def _refuse_stale(seen: Sequence[ModelVersion], versions: Sequence[ModelVersion]
                 f"it was {stood}, it is {stands}.",
                 hint="compare again.",
             )
-
-
-def _apply(registry: Registry, model: str, step: Transition) -> None:
-    if step.kind == "stage" and step.version is not None:
-        registry.set_stage(model, step.version, step.name)
-    elif step.version is None:
-        registry.delete_alias(model, step.name)
-    else:
-        registry.set_alias(model, step.name, step.version)
-
-
-def _audit_tags(
-    record: ComparisonRecord, transitions: Sequence[Transition], comparison_run_id: str | None
-) -> dict[str, str]:
-    return {
-        "abtest.kind": "promotion",
-        tracking.OUTCOME: tracking.PENDING,
-        "abtest.plan": _lines(transitions),
-        "abtest.reason": record.decision.verdict + ": " + " ".join(r.text for r in record.decision.reasons)[:900],
-        "abtest.by": tracking.user(),
-        **record.tags,
-        **({"abtest.comparison_run_id": comparison_run_id} if comparison_run_id else {}),
-    }
-
-
-def _audit(record: ComparisonRecord, transitions: Sequence[Transition]) -> Mapping[str, object]:
-    return {
-        "model_name": record.model_name,
-        "champion_version": record.champion.version,
-        "challenger_version": record.challenger.version,
-        "verdict": record.decision.verdict,
-        "reasons": [reason.text for reason in record.decision.reasons],
-        "by": tracking.user(),
-        "plan": [str(step) for step in transitions],
-    }
-
-
-def _alias_version(versions: Sequence[ModelVersion], alias: str) -> int | None:
-    return next((version.version for version in versions if alias in version.aliases), None)
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
-
-
-def _lines(transitions: Sequence[Transition]) -> str:
-    return "\n".join(str(step) for step in transitions)

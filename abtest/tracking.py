@@ -10,24 +10,24 @@ import getpass
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from abtest import wording
-from abtest.errors import AbtestError, BackendError
+from abtest.errors import NotFoundError
+from abtest.talking import all_pages, is_missing, told_as_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _SQLITE = "sqlite:///"
-PENDING = "pending"
-OUTCOME = "abtest.outcome"
 _SUPPRESS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
@@ -38,6 +38,43 @@ class LoggedDataset:
     name: str
     digest: str
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRun:
+    """A run that was logged.
+
+    Attributes:
+        run_id: Its id.
+        started_at: In UTC, by the clock of whoever began it.
+        tags: All of them.
+        params: Its parameters.
+        models: Ids of the models it logged.
+        metrics: The last value of each.
+        datasets: What it read, by name and digest.
+    """
+
+    run_id: str
+    started_at: datetime
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    models: tuple[str, ...]
+    metrics: Mapping[str, float]
+    datasets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: Run) -> FoundRun:
+        """Read it off MLflow's."""
+        data = [entry.dataset for entry in run.inputs.dataset_inputs] if run.inputs else []
+        return cls(
+            run_id=run.info.run_id,
+            started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+            tags=dict(run.data.tags),
+            params=dict(run.data.params),
+            models=tuple(output.model_id for output in run.outputs.model_outputs) if run.outputs else (),
+            metrics=dict(run.data.metrics),
+            datasets=tuple(f"{it.name} ({it.digest})" for it in data),
+        )
 
 
 class OpenRun:
@@ -93,9 +130,8 @@ def open_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str
     Raises:
         BackendError: MLflow does not take it.
     """
-    with _told_as_ours(f"The run '{name}'"):
-        run = client.create_run(_experiment_id(client, experiment), run_name=name, tags={**_caller(), **tags})
-        run_id = run.info.run_id
+    run_id = begin_run(client, experiment, name, tags)
+    with _logging(f"The run '{name}'"):
         try:
             yield OpenRun(client, run_id)
         except BaseException as error:
@@ -104,24 +140,6 @@ def open_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str
                 _end(client, run_id, status)
             raise
         _end(client, run_id, "FINISHED")
-
-
-@contextlib.contextmanager
-def _told_as_ours(what: str) -> Iterator[None]:
-    """Turn the failures of MLflow, and of the stores behind it, into ours, from their cause."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - only who logs pays for MLflow
-
-    try:
-        yield
-    except AbtestError:
-        raise
-    except Exception as error:
-        # Object stores raise what they like; botocore's errors share no base with anybody's.
-        if isinstance(error, MlflowException | OSError) or type(error).__module__.startswith(
-            ("boto", "google", "azure")
-        ):
-            raise BackendError(f"{what} could not be logged: {wording.redacted(wording.first_line(error))}.") from error
-        raise
 
 
 def _end(client: MlflowClient, run_id: str, status: str) -> None:
@@ -137,17 +155,64 @@ def _end(client: MlflowClient, run_id: str, status: str) -> None:
             os.environ[_SUPPRESS] = before
 
 
-def pending_promotions(client: MlflowClient, experiment: str) -> tuple[Run, ...]:
-    """Find promotions whose intent was written and whose outcome was not."""
-    wanted = f"tags.`abtest.kind` = 'promotion' and tags.`{OUTCOME}` = '{PENDING}'"
-    with _told_as_ours("Earlier promotions"):
+def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+    """Create a run with its tags, all at once, and give its id.
+
+    Raises:
+        NotFoundError: The experiment was deleted.
+        BackendError: MLflow does not take it.
+    """
+    with _logging(f"The run '{name}'"):
+        run = client.create_run(_experiment_id(client, experiment), run_name=name, tags={**_caller(), **tags})
+    return str(run.info.run_id)
+
+
+def settle_run(client: MlflowClient, run_id: str, tags: Mapping[str, str], status: str) -> None:
+    """Tag a run, all tags at once, and end it.
+
+    Raises:
+        BackendError: MLflow does not take it.
+    """
+    from mlflow.entities import RunTag  # noqa: PLC0415 - only who logs pays for MLflow
+
+    with _logging(f"The outcome of run {run_id}"):
+        if tags:
+            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        _end(client, run_id, status)
+
+
+def get_run(client: MlflowClient, run_id: str) -> FoundRun:
+    """Read a run.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    with told_as_ours(f"The run {run_id} could not be read"):
+        try:
+            return FoundRun.of(client.get_run(run_id))
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            raise NotFoundError(f"There is no run {run_id}.", hint="its id is on its page in MLflow.") from error
+
+
+def find_runs(client: MlflowClient, experiment: str, wanted: str, *, deleted: bool = False) -> tuple[FoundRun, ...]:
+    """Find runs of an experiment by MLflow's filter; none where there is no such experiment."""
+    from mlflow.entities import ViewType  # noqa: PLC0415 - only who looks pays for MLflow
+
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    with told_as_ours(f"The runs of experiment '{experiment}' could not be read"):
         found = client.get_experiment_by_name(experiment)
-        return tuple(client.search_runs([found.experiment_id], filter_string=wanted)) if found else ()
+        if found is None:
+            return ()
+        ids = [found.experiment_id]
+        runs = all_pages(client.search_runs, experiment_ids=ids, filter_string=wanted, run_view_type=view)
+        return tuple(FoundRun.of(run) for run in runs)
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:
     """Find where the training data that a run logged lie, if that can be read as a file."""
-    with _told_as_ours(f"The data of run {run_id}"):
+    with told_as_ours(f"The data of run {run_id} could not be read"):
         inputs = client.get_run(run_id).inputs
     for entry in inputs.dataset_inputs if inputs else ():
         context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
@@ -165,8 +230,15 @@ def training_source(client: MlflowClient, run_id: str) -> str | None:
     return None
 
 
+def _logging(what: str) -> contextlib.AbstractContextManager[None]:
+    return told_as_ours(f"{what} could not be logged")
+
+
 def user() -> str:
-    """Who runs this, as the operating system knows them."""
+    """Who runs this: as the tracking server knows them, else as the operating system does."""
+    known = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if known:
+        return known
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
@@ -183,6 +255,11 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
 
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage == "deleted":
+            raise NotFoundError(
+                f"The experiment '{name}' was deleted, so nothing can be logged there.",
+                hint=f"restore it: mlflow experiments restore -x {found.experiment_id}",
+            )
         return str(found.experiment_id)
     try:
         return str(client.create_experiment(name, artifact_location=_beside_database(client.tracking_uri)))

@@ -170,7 +170,10 @@ def first_line(error: BaseException) -> str:
         >>> first_line(ValueError("could not convert 'x'.\nSee the manual.")), first_line(EOFError())
         ("could not convert 'x'", 'EOFError')
     """
-    told = redacted((str(error).strip() or type(error).__name__).splitlines()[0].strip().rstrip("."))
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # SQLAlchemy begins some messages with a remark on when they were raised.
+    said = next((line for line in lines if not line.startswith("(raised as a result")), type(error).__name__)
+    told = redacted(said.rstrip("."))
     return told if len(told) <= _LONGEST_QUOTE else told[:_LONGEST_QUOTE] + " …"
 
 

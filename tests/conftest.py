@@ -7,19 +7,21 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from abtest.registry import Registry
+from abtest.lifecycle import Registry
+from abtest.registry import RegistryClient
 from tests import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
+DEPLOYMENT = "tests/deployment/"
 hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
 hypothesis.settings.load_profile("untimed")
 
@@ -36,6 +38,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.hookimpl(optionalhook=True)  # it is there where pytest-xdist is
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Under ``pytest -n``, send all tests of a real deployment to one worker: their servers start once."""
+    if config.getvalue("dist") != "load":  # somebody asked for another way
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    # Not --dist=loadgroup: under pytest 9.2, pytest-xdist 3.8 forgets the groups.
+    class OneDeployment(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            return DEPLOYMENT if nodeid.startswith(DEPLOYMENT) else nodeid
+
+    return OneDeployment(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -65,20 +82,51 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logging.getLogger(name).setLevel(logging.ERROR)  # remarks on a database, and on models, made on purpose
     zoo.create_database(folder / "empty.db")
     shutil.copy(folder / "empty.db", folder / "zoo.db")
-    zoo.fill(Registry(f"sqlite:///{folder / 'zoo.db'}").client, folder / "models")
+    zoo.fill(RegistryClient(f"sqlite:///{folder / 'zoo.db'}").client, folder / "models")
     return folder
 
 
 @pytest.fixture
-def registry(templates: Path, tmp_path: Path) -> Registry:
+def registry(templates: Path, tmp_path: Path) -> RegistryClient:
     """A registry without models, of the test's own."""
-    return Registry(zoo.copy(templates / "empty.db", tmp_path))
+    return RegistryClient(zoo.copy(templates / "empty.db", tmp_path))
 
 
 @pytest.fixture
-def stocked(templates: Path, tmp_path: Path) -> Registry:
+def stocked(templates: Path, tmp_path: Path) -> RegistryClient:
     """A registry with the models of ``tests/zoo.py``, of the test's own; MLflow's default in the test's folder."""
-    return Registry(zoo.copy(templates / "zoo.db", tmp_path))
+    return RegistryClient(zoo.copy(templates / "zoo.db", tmp_path))
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A database with runs that trained models, as ``zoo.train`` makes them, and the runs' ids."""
+    folder = tmp_path_factory.mktemp("training")
+    for name in ("mlflow.store.db.utils", "alembic", "mlflow.pyfunc", "mlflow.tracking.fluent"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # remarks on a database, and on models, made on purpose
+    uri = zoo.create_database(folder / "trained.db")
+    return folder / "trained.db", zoo.train(RegistryClient(uri), folder / "artifacts")
+
+
+@pytest.fixture
+def trained(training: tuple[Path, tuple[str, ...]], tmp_path: Path) -> tuple[RegistryClient, tuple[str, ...]]:
+    """A registry without models, of the test's own, and the runs in it that trained some."""
+    return RegistryClient(zoo.copy(training[0], tmp_path)), training[1]
+
+
+@pytest.fixture(scope="session")
+def registered(training: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same database with "iris" in it: version 1 of the first run in Production, 2 in Staging, 3 in no stage."""
+    uri = zoo.copy(training[0], tmp_path_factory.mktemp("registered"))
+    for run_id, stage in zip(training[1], ("Production", "Staging", None), strict=False):
+        Registry(uri).register("iris", run_id=run_id, stage=stage)
+    return Path(uri.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def iris(registered: Path, tmp_path: Path) -> Registry:
+    """A registry of the test's own with model "iris", as ``registered`` says; MLflow's default in the test's folder."""
+    return Registry(zoo.copy(registered, tmp_path))
 
 
 @dataclass(frozen=True)

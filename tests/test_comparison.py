@@ -13,16 +13,18 @@ from abtest import tracking, workflow
 from abtest.comparison import Comparison
 from abtest.errors import BackendError, InvalidInputError, RefusedError, StaleChampionError
 from abtest.record import ComparedData, ComparedModel, ComparisonRecord
+from abtest.transitions import into_production
+from tests import trails
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 Y, WRONG = [0, 1] * 40, [0, 0] * 40
 
 
-def compared(registry: Registry, *, better: bool = True) -> Comparison:
+def compared(registry: RegistryClient, *, better: bool = True) -> Comparison:
     """Versions 1 and 2 of model "m", in Production and Staging and on the aliases, compared."""
     record = workflow.compare_predictions(Y, WRONG, Y if better else WRONG).record
     sides = [ComparedModel(ref=f"version {n}", version=n, run_id=None, uri=f"models:/m/{n}") for n in (1, 2)]
@@ -32,7 +34,7 @@ def compared(registry: Registry, *, better: bool = True) -> Comparison:
 
 
 @pytest.fixture
-def staged(registry: Registry) -> Registry:
+def staged(registry: RegistryClient) -> RegistryClient:
     """A registry with model "m": version 1 in Production and @champion, 2 in Staging and @challenger."""
     registry.client.create_registered_model("m")
     for number, stage, alias in ((1, "Production", "champion"), (2, "Staging", "challenger")):
@@ -42,7 +44,7 @@ def staged(registry: Registry) -> Registry:
     return registry
 
 
-def state(registry: Registry) -> dict[int, tuple[str | None, tuple[str, ...]]]:
+def state(registry: RegistryClient) -> dict[int, tuple[str | None, tuple[str, ...]]]:
     """Stage and aliases of each version."""
     return {v.version: (v.stage, v.aliases) for v in registry.versions("m")}
 
@@ -85,7 +87,7 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
 
 
-def test_logs_one_run_and_tags_both_versions(staged: Registry) -> None:
+def test_logs_one_run_and_tags_both_versions(staged: RegistryClient) -> None:
     """The run has tags, metrics, the data it read and the report; both versions carry verdict and run id."""
     logged = compared(staged).log(figures=False)
     run = staged.client.get_run(logged.run_id or "")
@@ -119,7 +121,7 @@ def test_logs_one_run_and_tags_both_versions(staged: Registry) -> None:
         }
 
 
-def test_the_dataset_logged_can_be_found_again(staged: Registry) -> None:
+def test_the_dataset_logged_can_be_found_again(staged: RegistryClient) -> None:
     """MLflow reads the source of the run's dataset back."""
     import mlflow.data
 
@@ -130,13 +132,13 @@ def test_the_dataset_logged_can_be_found_again(staged: Registry) -> None:
     assert source.to_dict()["uri"] == "rows.csv"
 
 
-def test_logging_prints_nothing(staged: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logging_prints_nothing(staged: RegistryClient, capsys: pytest.CaptureFixture[str]) -> None:
     """MLflow's own remarks about a run do not reach stdout."""
     compared(staged).log(figures=False)
     assert capsys.readouterr().out == ""
 
 
-def test_a_refused_promotion_logs_nothing(staged: Registry) -> None:
+def test_a_refused_promotion_logs_nothing(staged: RegistryClient) -> None:
     """What would be refused is refused before anything is logged."""
     comparison = compared(staged)
     staged.set_stage("m", 2, "None")
@@ -145,13 +147,13 @@ def test_a_refused_promotion_logs_nothing(staged: Registry) -> None:
     assert staged.client.get_experiment_by_name("abtest/m") is None
 
 
-def test_a_misspelt_promote_on_is_refused(staged: Registry) -> None:
+def test_a_misspelt_promote_on_is_refused(staged: RegistryClient) -> None:
     """A misspelt guard guards nothing, so it is an error."""
     with pytest.raises(InvalidInputError, match=r"promote_on must be one of .*did you mean 'conditional'"):
         compared(staged).promote(promote_on="conditonal")  # type: ignore[arg-type] # the error is the point
 
 
-def test_promotes_stages_and_aliases_once(staged: Registry) -> None:
+def test_promotes_stages_and_aliases_once(staged: RegistryClient) -> None:
     """Stages and aliases move together; promoting again changes nothing; both are on record."""
     comparison = compared(staged)
     assert state(staged) == BEFORE
@@ -159,8 +161,8 @@ def test_promotes_stages_and_aliases_once(staged: Registry) -> None:
     assert state(staged) == AFTER
     audit = staged.client.get_run(promotion.run_id or "")
     assert audit.info.status == "FINISHED"
-    assert audit.data.tags[tracking.OUTCOME] == "done"
-    assert audit.data.tags["abtest.plan"] == audit.data.tags["abtest.done"]
+    assert audit.data.tags["abtest.outcome"] == "done"
+    assert audit.data.tags["abtest.plan"].splitlines() == [str(step) for step in promotion.transitions]
     assert audit.data.tags["abtest.by"] == tracking.user()
     evidence = staged.client.get_run(audit.data.tags["abtest.comparison_run_id"])
     assert evidence.data.tags["abtest.kind"] == "comparison"
@@ -169,7 +171,7 @@ def test_promotes_stages_and_aliases_once(staged: Registry) -> None:
     assert state(staged) == AFTER
 
 
-def test_a_dry_run_moves_and_logs_nothing(staged: Registry) -> None:
+def test_a_dry_run_moves_and_logs_nothing(staged: RegistryClient) -> None:
     """Planning leaves registry and runs as they were."""
     plan = compared(staged).promote(dry_run=True)
     assert len(plan.transitions) == 4
@@ -178,7 +180,7 @@ def test_a_dry_run_moves_and_logs_nothing(staged: Registry) -> None:
     assert staged.client.get_experiment_by_name("abtest/m") is None
 
 
-def test_a_verdict_that_does_not_promote_moves_nothing(staged: Registry) -> None:
+def test_a_verdict_that_does_not_promote_moves_nothing(staged: RegistryClient) -> None:
     """Insufficient evidence is refused before anything is logged."""
     with pytest.raises(RefusedError, match="INSUFFICIENT_EVIDENCE"):
         compared(staged, better=False).promote()
@@ -186,7 +188,7 @@ def test_a_verdict_that_does_not_promote_moves_nothing(staged: Registry) -> None
 
 
 @pytest.mark.parametrize("moved", ["champion's stage", "challenger's stage", "alias"])
-def test_a_side_that_moved_is_refused(staged: Registry, moved: str) -> None:
+def test_a_side_that_moved_is_refused(staged: RegistryClient, moved: str) -> None:
     """If either side's stage or alias changed since the comparison, nothing is promoted."""
     comparison = compared(staged)
     if moved == "alias":
@@ -199,7 +201,7 @@ def test_a_side_that_moved_is_refused(staged: Registry, moved: str) -> None:
     assert state(staged) == before
 
 
-def test_a_promotion_that_breaks_off_says_how_far_it_came(staged: Registry) -> None:
+def test_a_promotion_that_breaks_off_says_how_far_it_came(staged: RegistryClient) -> None:
     """When the registry fails half-way the audit run lists what was done, and nothing is undone in silence."""
     comparison = compared(staged).log(figures=False)
     with sqlite3.connect(staged.tracking_uri.removeprefix("sqlite:///")) as database:
@@ -207,30 +209,30 @@ def test_a_promotion_that_breaks_off_says_how_far_it_came(staged: Registry) -> N
             "CREATE TRIGGER broken BEFORE DELETE ON registered_model_aliases "
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
-    with pytest.raises(BackendError, match="stopped after 2 of 4 moves"):
+    with pytest.raises(BackendError, match="stopped after 3 of 4 moves"):
         comparison.promote()
     (audit,) = staged.client.search_runs(
         [staged.client.get_experiment_by_name("abtest/m").experiment_id],  # type: ignore[union-attr] # it was just made
         filter_string="tags.`abtest.kind` = 'promotion'",
     )
     assert audit.info.status == "FAILED"
-    assert audit.data.tags[tracking.OUTCOME] == "failed"
-    assert len(audit.data.tags["abtest.done"].splitlines()) == 2
-    assert state(staged) == {1: ("Production", ()), 2: ("Production", ("challenger", "champion"))}
+    assert audit.data.tags["abtest.outcome"] == "stopped"
+    assert "Missing:\nalias challenger: removed from version 2" in audit.data.tags["abtest.note"]
+    assert state(staged) == {1: ("Archived", ()), 2: ("Production", ("challenger", "champion"))}
 
 
-def test_an_interrupted_promotion_is_seen_by_the_next_comparison(staged: Registry) -> None:
+def test_an_interrupted_promotion_is_seen_by_the_next_comparison(staged: RegistryClient) -> None:
     """A promotion whose outcome was never written is named to whoever compares next."""
     comparison = compared(staged)
     assert comparison.unfinished_promotions() == ()
-    tags = {"abtest.kind": "promotion", tracking.OUTCOME: tracking.PENDING, "abtest.challenger_version": "2"}
-    with tracking.open_run(staged.client, "abtest/m", "promote m v2", tags):
-        pass
+    versions = staged.versions("m")
+    trails.cut_off(staged, "m", 2, into_production(2, versions), versions)
     (told,) = comparison.unfinished_promotions()
-    assert "version 2" in told
+    assert "promotion of version 2 of 'm'" in told
+    assert "abtest models recover" in told
 
 
-def test_a_version_of_another_model_is_no_champion_here(staged: Registry) -> None:
+def test_a_version_of_another_model_is_no_champion_here(staged: RegistryClient) -> None:
     """A champion from another registered model is compared, and neither tagged nor archived as if it were ours."""
     comparison = compared(staged)
     other = replace(comparison.record.champion, ref="models:/other/1", uri="models:/other/1")

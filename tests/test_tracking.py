@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abtest import tracking
+from abtest.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
-def test_leaves_no_run_open(registry: Registry, error: type[BaseException] | None, status: str) -> None:
+def test_leaves_no_run_open(registry: RegistryClient, error: type[BaseException] | None, status: str) -> None:
     """However the work ends, the run's status says how."""
     run_id = ""
     try:
@@ -32,18 +33,28 @@ def test_leaves_no_run_open(registry: Registry, error: type[BaseException] | Non
     assert found.data.metrics == {"effect.accuracy": 0.5}
 
 
-def test_finds_promotions_without_an_outcome(registry: Registry) -> None:
-    """A promotion whose intent was written and whose outcome was not is found, and no other run is."""
-    for kind, outcome in [("promotion", tracking.PENDING), ("promotion", "done"), ("comparison", tracking.PENDING)]:
-        tags = {"abtest.kind": kind, tracking.OUTCOME: outcome}
-        with tracking.open_run(registry.client, "abtest/m", f"{kind} {outcome}", tags):
-            pass
-    found = tracking.pending_promotions(registry.client, "abtest/m")
-    assert [run.info.run_name for run in found] == ["promotion pending"]
-    assert tracking.pending_promotions(registry.client, "abtest/none") == ()
+def test_finds_runs_by_their_tags(registry: RegistryClient) -> None:
+    """Runs are found by MLflow's filter, deleted ones only when asked for, and none where there is no experiment."""
+    for kind in ("promotion", "comparison"):
+        with tracking.open_run(registry.client, "abtest/m", kind, {"abtest.kind": kind}) as run:
+            run.metrics({"effect.accuracy": 0.5})
+    wanted = "tags.`abtest.kind` = 'comparison'"
+    (found,) = tracking.find_runs(registry.client, "abtest/m", wanted)
+    assert (found.run_id, found.metrics) == (run.run_id, {"effect.accuracy": 0.5})
+    registry.client.delete_run(run.run_id)
+    assert tracking.find_runs(registry.client, "abtest/m", wanted) == ()
+    assert len(tracking.find_runs(registry.client, "abtest/m", wanted, deleted=True)) == 1
+    assert tracking.find_runs(registry.client, "abtest/none", wanted) == ()
 
 
-def test_artifacts_lie_beside_the_database(registry: Registry) -> None:
+def test_a_deleted_experiment_is_named(registry: RegistryClient) -> None:
+    """An experiment in MLflow's bin takes no run: the error says how to have it back."""
+    registry.client.delete_experiment(registry.client.create_experiment("abtest/m"))
+    with pytest.raises(NotFoundError, match=r"'abtest/m' was deleted.*mlflow experiments restore -x 1"):
+        tracking.begin_run(registry.client, "abtest/m", "a run", {})
+
+
+def test_artifacts_lie_beside_the_database(registry: RegistryClient) -> None:
     """With SQLite, artifacts go beside the database, whatever folder the command is run in."""
     with tracking.open_run(registry.client, "abtest/x", "a run", {}) as run:
         run.text("hello", "hello.txt")

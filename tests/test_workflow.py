@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from abtest.comparison import Comparison
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
 QUICK: dict[str, Any] = {"resamples": 100}
 
 
-def compared(registry: Registry, *sides: Any, **options: Any) -> Comparison:
+def compared(registry: RegistryClient, *sides: Any, **options: Any) -> Comparison:
     """Compare the fruit's models on the fruit."""
     given = {"data": zoo.fruit(), "model_name": "fruit", "tracking_uri": registry.tracking_uri, **QUICK, **options}
     found: Comparison = workflow.compare(*sides, **given)
@@ -50,7 +50,7 @@ def table() -> PairedOutcomes:
     ],
     ids=["defaults", "stage and alias", "versions", "URIs", "stages in URIs"],
 )
-def test_every_reference_gives_the_same_table(stocked: Registry, champion: Any, challenger: Any) -> None:
+def test_every_reference_gives_the_same_table(stocked: RegistryClient, champion: Any, challenger: Any) -> None:
     """However a side is named, the record holds its version and the outcomes are the rules' own."""
     comparison = compared(stocked, champion, challenger)
     assert comparison.outcomes == table()
@@ -75,7 +75,7 @@ def test_models_without_a_registry(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
-def test_a_logged_run(stocked: Registry) -> None:
+def test_a_logged_run(stocked: RegistryClient) -> None:
     """A runs:/ URI is loaded from its run, which is on record."""
     import mlflow.pyfunc
 
@@ -90,7 +90,7 @@ def test_a_logged_run(stocked: Registry) -> None:
     assert (comparison.record.challenger.run_id, comparison.record.challenger.version) == (run.info.run_id, None)
 
 
-def test_the_baseline(stocked: Registry) -> None:
+def test_the_baseline(stocked: RegistryClient) -> None:
     """The majority-class predictor can be the champion, and it is said what it predicts."""
     comparison = compared(stocked, "baseline", None)
     assert comparison.record.champion.version is None
@@ -98,7 +98,7 @@ def test_the_baseline(stocked: Registry) -> None:
     assert comparison.contingency.challenger_only > 20
 
 
-def test_the_target_is_what_neither_model_takes(stocked: Registry) -> None:
+def test_the_target_is_what_neither_model_takes(stocked: RegistryClient) -> None:
     """Without a target it is the one column no signature names; none or several of them are refused."""
     assert compared(stocked).record.data.target == "kind"
     with pytest.raises(InvalidInputError, match=r"no column beside the models' features.*--target names"):
@@ -133,7 +133,7 @@ def test_models_logged_from_numpy(tmp_path: Path) -> None:
         workflow.compare(whole, double, data=zoo.fruit().assign(more=1), target="kind", **QUICK)
 
 
-def test_scikit_learn_models(registry: Registry) -> None:
+def test_scikit_learn_models(registry: RegistryClient) -> None:
     """Real estimators in their own flavour, logged with inferred signatures, predict what scikit-learn predicts."""
     import mlflow.sklearn
     from mlflow.models import infer_signature
@@ -163,7 +163,7 @@ def test_scikit_learn_models(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 17, 10_000])
-def test_the_batch_size_does_not_matter(stocked: Registry, batch_size: int) -> None:
+def test_the_batch_size_does_not_matter(stocked: RegistryClient, batch_size: int) -> None:
     """Rows in memory at a time change nothing but memory."""
     seen: list[tuple[str, int, int | None]] = []
 
@@ -176,7 +176,7 @@ def test_the_batch_size_does_not_matter(stocked: Registry, batch_size: int) -> N
     assert seen[-1] == ("Resampling", comparison.record.settings.resamples, comparison.record.settings.resamples)
 
 
-def test_nothing_is_written_or_logged_unless_told(stocked: Registry, tmp_path: Path) -> None:
+def test_nothing_is_written_or_logged_unless_told(stocked: RegistryClient, tmp_path: Path) -> None:
     """A comparison in Python leaves nothing behind, here or in MLflow."""
     before = sorted(path.name for path in tmp_path.iterdir())
     compared(stocked)
@@ -184,7 +184,7 @@ def test_nothing_is_written_or_logged_unless_told(stocked: Registry, tmp_path: P
     assert [experiment.name for experiment in stocked.client.search_experiments()] == ["Default"]
 
 
-def test_mlflow_is_left_as_it_was(stocked: Registry) -> None:
+def test_mlflow_is_left_as_it_was(stocked: RegistryClient) -> None:
     """Comparing in another registry does not change which one MLflow uses."""
     import mlflow
 
@@ -193,7 +193,7 @@ def test_mlflow_is_left_as_it_was(stocked: Registry) -> None:
     assert mlflow.get_tracking_uri() == mlflow.get_registry_uri() == "sqlite:////elsewhere.db"
 
 
-def test_mistakes_come_before_the_work(stocked: Registry) -> None:
+def test_mistakes_come_before_the_work(stocked: RegistryClient) -> None:
     """A data file that is not there is told before the registry is asked."""
     with pytest.raises(NotFoundError, match=r"test-data nowhere.csv does not exist"):
         compared(stocked, data="nowhere.csv", tracking_uri="http://127.0.0.1:1")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
+    from abtest.registry import RegistryClient
+
     Rule = Callable[[pd.DataFrame], Any]
 
 FEATURES = ("width", "height")
@@ -129,6 +131,32 @@ def log(rule: Rule, *, inputs: ModelSignature | None = None) -> None:
         mlflow.pyfunc.log_model(name="model", python_model=_model(rule), signature=inputs, pip_requirements=["mlflow"])
 
 
+TRAINED = ({"accuracy": 0.90, "loss": 0.40}, {"accuracy": 0.95, "loss": 0.30}, {"accuracy": 0.85, "loss": 0.35})
+
+
+def train(registry: RegistryClient, artifacts: Path) -> tuple[str, ...]:
+    """Log four runs: three with a model of fruit, metrics and a parameter, and one with two models and no metric."""
+    import mlflow
+    import mlflow.data
+
+    experiment = registry.client.create_experiment("training", artifact_location=artifacts.as_uri())
+    inputs, runs = signature(width="double", height="double"), []
+    with registry.active():
+        for number, metrics in enumerate(TRAINED, start=1):
+            with mlflow.start_run(experiment_id=experiment) as run, _quiet():
+                mlflow.log_params({"depth": number, "seed": 0})
+                data = mlflow.data.from_pandas(fruit(), name="fruit")  # type: ignore[attr-defined] # it is made at import
+                mlflow.log_input(data, context="training")
+                log(linear if number == 1 else better, inputs=inputs)
+                mlflow.log_metrics(metrics)
+            runs.append(run.info.run_id)
+        with mlflow.start_run(experiment_id=experiment) as run, _quiet():
+            log(linear, inputs=inputs)
+            log(better, inputs=inputs)
+        runs.append(run.info.run_id)
+    return tuple(runs)
+
+
 def create_database(path: Path) -> str:
     """Make a registry without models in a SQLite file, and name it."""
     return initialise(f"sqlite:///{path}")
@@ -202,5 +230,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)  # SQLAlchemy 2.1
         warnings.filterwarnings("ignore", message=".*An input example was not provided", category=UserWarning)
+        warnings.filterwarnings("ignore", message=".*all arguments of all will be keyword-only")  # pandas, of MLflow's
         warnings.filterwarnings("ignore", message=".*transition_model_version_stage.*", category=FutureWarning)
         yield

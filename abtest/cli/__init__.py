@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, pipeline, power, predictions
+from abtest.cli import compare, demo, models, pipeline, power, predictions
 from abtest.errors import AbtestError
 
 _USAGE, _INTERRUPTED = 2, 130
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("compare")(compare.compare)
 app.command("compare-predictions")(predictions.compare_predictions)
 app.command("power")(power.power)
+app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
 app.command("demo")(demo.demo)
 
 

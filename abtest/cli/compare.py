@@ -54,6 +54,7 @@ def compare(
     experiment: o.Experiment = None,
     auto_promote: o.AutoPromote = None,
     promote_on: o.PromoteOnOption = None,
+    require_approval: o.RequireApproval = False,
     dry_run: o.DryRun = False,
     gate: o.Gate = False,
     accept: o.Accept = None,
@@ -131,7 +132,7 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[
     if "test_data" not in chosen:
         raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
     if not chosen.get("auto_promote"):
-        idle = [option for option in ("dry_run", "promote_on") if given.get(option)]
+        idle = [option for option in ("dry_run", "promote_on", "require_approval") if given.get(option)]
         if idle:
             raise typer.BadParameter(
                 "means nothing without --auto-promote.", param_hint=f"--{idle[0].replace('_', '-')}"
@@ -167,7 +168,13 @@ def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, qu
         common.tell(f"  {step}", quiet=quiet)
     if chosen["dry_run"] or not plan.transitions:
         return
-    done = comparison.promote(promote_on=promote_on)
+    done = comparison.promote(promote_on=promote_on, require_approval=chosen["require_approval"])
+    if done.awaits_approval:
+        name = comparison.record.model_name
+        common.tell(
+            f'Not promoted yet: run {done.run_id} waits for approval (abtest models approve "{name}").', quiet=quiet
+        )
+        return
     common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 
 

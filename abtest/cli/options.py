@@ -158,6 +158,14 @@ PromoteOnOption: TypeAlias = Annotated[
     Literal["promote", "conditional"] | None,
     typer.Option(help="Least verdict that --auto-promote acts on. Default: promote.", rich_help_panel=_ACTION),
 ]
+RequireApproval: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--require-approval",
+        help="--auto-promote moves nothing until 'abtest models approve'.",
+        rich_help_panel=_ACTION,
+    ),
+]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Print what --auto-promote would move, and stop.", rich_help_panel=_ACTION)
 ]

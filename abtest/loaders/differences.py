@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.types import Schema
 
     from abtest.labels import Side
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?P<version>[^;#]*)")
 
@@ -64,7 +64,7 @@ class Differences:
     notices: tuple[str, ...] = ()
 
 
-def describe(side: Side, uri: str, registry: Registry | None = None) -> Description:
+def describe(side: Side, uri: str, registry: RegistryClient | None = None) -> Description:
     """Read what a model's folder says, without loading the model.
 
     Args:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from mlflow.models import ModelSignature
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 
 _ROUNDED = ", rounded"
@@ -233,7 +233,7 @@ def from_object(side: Side, predictor: Predictor) -> Model:
     return model
 
 
-def from_uri(side: Side, uri: str, registry: Registry | None) -> Model:
+def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
     """Load a model from a URI or path that MLflow understands.
 
     Raises:

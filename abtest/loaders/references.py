@@ -6,17 +6,20 @@ Where stage and alias name different versions nothing is guessed.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest.errors import InvalidInputError, ModelNotFoundError
-from abtest.registry import ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
+from abtest.registry import ModelOverview, ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
+from abtest.registry.versions import chosen
 
 if TYPE_CHECKING:
     from abtest.labels import Side
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 BASELINE = "baseline"
+_ENOUGH = 3  # models that fit: more than one is one too many
 DEFAULT_STAGE: dict[Side, str] = {"champion": "Production", "challenger": "Staging"}
 
 
@@ -46,7 +49,7 @@ class Pinned:
 
 
 def pin_sides(
-    registry: Registry | None, name: str | None, champion: Reference | None, challenger: Reference | None
+    registry: RegistryClient | None, name: str | None, champion: Reference | None, challenger: Reference | None
 ) -> tuple[str | None, Pinned, Pinned]:
     """Pin both sides of a comparison.
 
@@ -105,13 +108,13 @@ def _needs_name(reference: Reference | None) -> bool:
     return reference is None or not (reference.kind == "uri" or reference.value == BASELINE)
 
 
-def _present(registry: Registry | None) -> Registry:
+def _present(registry: RegistryClient | None) -> RegistryClient:
     if registry is None:
         raise InvalidInputError("A registered model needs a registry.", hint="give a tracking URI.")
     return registry
 
 
-def _pin(registry: Registry | None, name: str | None, side: Side, reference: Reference | None) -> Pinned:
+def _pin(registry: RegistryClient | None, name: str | None, side: Side, reference: Reference | None) -> Pinned:
     if reference and reference.kind == "uri":
         return Pinned(reference=reference, version=None, uri=reference.value)
     if reference and reference.kind == "version" and reference.value == BASELINE and side == "champion":
@@ -122,14 +125,21 @@ def _pin(registry: Registry | None, name: str | None, side: Side, reference: Ref
     registry = _present(registry)
     if name is None:
         raise InvalidInputError(f"model-name is needed to find the {side}.", hint="--model-name NAME")
-    reference = reference or _default(registry, name, side)
-    version = registry.resolve(name, reference)
+    reference, version = _found(registry, name, side, reference)
     return Pinned(reference=reference, version=version, uri=registry.location(version))
 
 
-def _default(registry: Registry, name: str, side: Side) -> Reference:
+def _found(
+    registry: RegistryClient, name: str, side: Side, reference: Reference | None
+) -> tuple[Reference, ModelVersion]:
+    versions = registry.versions(name)
+    reference = reference or _default(name, versions, side)
+    return reference, chosen(name, versions, reference)
+
+
+def _default(name: str, versions: tuple[ModelVersion, ...], side: Side) -> Reference:
     """Choose the stage, else the alias; refuse where they name different versions."""
-    stage, versions = DEFAULT_STAGE[side], registry.versions(name)
+    stage = DEFAULT_STAGE[side]
     staged = [version for version in versions if version.stage == stage]
     aliased = [version for version in versions if side in version.aliases]
     by_stage, by_alias = Reference(kind="stage", value=stage), Reference(kind="alias", value=side)
@@ -149,30 +159,46 @@ def _default(registry: Registry, name: str, side: Side) -> Reference:
     )
 
 
-def _inferred(registry: Registry, champion: Reference | None, challenger: Reference | None) -> str:
-    """Find the one registered model that has both references."""
-    names, candidates = registry.models(), []
-    for name in names:
-        try:
-            _pin(registry, name, "champion", champion)
-            _pin(registry, name, "challenger", challenger)
-        except ModelNotFoundError:
-            continue
-        except InvalidInputError:  # it has both, ambiguously: pinning it by name will say how
-            candidates.append(name)
-        else:
-            candidates.append(name)
+def _inferred(registry: RegistryClient, champion: Reference | None, challenger: Reference | None) -> str:
+    """Find the one registered model that has both references, without asking for the versions of all of them."""
+    known = registry.overview()
+    sides: dict[Side, Reference | None] = {"champion": champion, "challenger": challenger}
+    candidates: list[str] = []
+    for model in known:
+        if len(candidates) < _ENOUGH and all(_may_have(model, side, sides[side]) for side in sides):
+            with contextlib.suppress(ModelNotFoundError):
+                for side, reference in sides.items():
+                    # Ambiguous is found, too: pinning it by name will say how.
+                    with contextlib.suppress(InvalidInputError):
+                        if _needs_name(reference):
+                            _found(registry, model.name, side, reference)
+                candidates.append(model.name)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        what = f"{len(names)} registered models, none with both references" if names else "no registered model"
+        what = f"{len(known)} registered models, none with both references" if known else "no registered model"
+        names = [model.name for model in known]
         listed = f" ({', '.join(names[:5])}{', …' if names[5:] else ''})" if names else ""
         raise ModelNotFoundError(
             f"{registry} holds {what}{listed}.", hint="name the model with --model-name, and each side if it differs."
         )
+    more = " and maybe more" if len(candidates) == _ENOUGH else " all"
     raise InvalidInputError(
-        f"model-name is needed: {', '.join(candidates)} all have both references.", hint="--model-name NAME"
+        f"model-name is needed: {', '.join(candidates)}{more} have both references.", hint="--model-name NAME"
     )
+
+
+def _may_have(model: ModelOverview, side: Side, reference: Reference | None) -> bool:
+    """Whether a look at the model's versions could find a reference."""
+    if reference is None:
+        return DEFAULT_STAGE[side] in model.stages or side in model.aliases
+    if reference.kind == "stage":
+        return stage_name(reference.value) in model.stages
+    if reference.kind == "alias":
+        return reference.value in model.aliases
+    if reference.kind == "version" and reference.value.isdecimal():
+        return model.latest is not None and int(reference.value) <= model.latest
+    return True
 
 
 def _refuse_same(champion: Pinned, challenger: Pinned) -> None:

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from abtest.record import ComparisonRecord, ComparisonsRecord
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 
 def log(
-    record: ComparisonRecord, registry: Registry, *, experiment: str, report: Path | None = None, figures: bool = True
+    record: ComparisonRecord,
+    registry: RegistryClient,
+    *,
+    experiment: str,
+    report: Path | None = None,
+    figures: bool = True,
 ) -> str:
     """Log a comparison as a run, and tag both model versions with its verdict.
 
@@ -43,7 +48,12 @@ def log(
 
 
 def log_several(
-    record: ComparisonsRecord, registry: Registry, *, experiment: str, report: Path | None = None, figures: bool = True
+    record: ComparisonsRecord,
+    registry: RegistryClient,
+    *,
+    experiment: str,
+    report: Path | None = None,
+    figures: bool = True,
 ) -> tuple[str, tuple[str, ...]]:
     """Log several challengers as one run with their report, and within it one run for each.
 
@@ -68,7 +78,7 @@ def log_several(
 
 def _log(
     record: ComparisonRecord,
-    registry: Registry,
+    registry: RegistryClient,
     experiment: str,
     *,
     report: Path | None = None,

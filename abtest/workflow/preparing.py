@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from abtest.comparison import Comparison, Comparisons
     from abtest.loaders.models import Model
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 Delivered = TypeVar("Delivered", "Comparison", "Comparisons")
 
@@ -47,7 +47,7 @@ def asked_segments(asked: Sequence[str], policy: Policy | None) -> tuple[str, ..
 
 
 def training_source(
-    given: str | Path | pd.DataFrame | None, registry: Registry | None, run_id: str | None
+    given: str | Path | pd.DataFrame | None, registry: RegistryClient | None, run_id: str | None
 ) -> str | Path | pd.DataFrame | None:
     """Find the training data."""
     if isinstance(given, str) and given == honesty.RUN:

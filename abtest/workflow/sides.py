@@ -12,7 +12,7 @@ from abtest.loaders.models import Model, from_object, from_uri
 from abtest.loaders.references import BASELINE, Pinned, pin_sides
 from abtest.loaders.segments import columns_of
 from abtest.record import ComparedModel
-from abtest.registry import ModelVersion, Reference, Registry
+from abtest.registry import ModelVersion, Reference, RegistryClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Models:
         pairs: Each challenger beside the one champion.
     """
 
-    registry: Registry | None
+    registry: RegistryClient | None
     pairs: tuple[Pair, ...]
 
     @property
@@ -119,7 +119,7 @@ def gather(
     """
     given = [champion, *challengers]
     needed = bool(log or tracking_uri or registry_uri) or any(_needs_registry(one) for one in given)
-    registry = Registry(tracking_uri, registry_uri) if needed else None
+    registry = RegistryClient(tracking_uri, registry_uri) if needed else None
     pairs: list[Pair] = []
     for one in challengers:
         ours = pairs[0].champion if pairs else None
@@ -171,7 +171,7 @@ def find_target(
     )
 
 
-def _entrant(side: Side, given: Given, pin: Pinned, registry: Registry | None) -> Entrant:
+def _entrant(side: Side, given: Given, pin: Pinned, registry: RegistryClient | None) -> Entrant:
     return Entrant(pin=pin, model=_load(side, given, pin, registry), compared=_compared(given, pin))
 
 
@@ -219,7 +219,7 @@ def _needs_registry(given: Given) -> bool:
     return reference.kind != "uri" and reference.value != BASELINE
 
 
-def _load(side: Side, given: Given, pin: Pinned, registry: Registry | None) -> Model | None:
+def _load(side: Side, given: Given, pin: Pinned, registry: RegistryClient | None) -> Model | None:
     if _is_object(given):
         return from_object(side, given)  # type: ignore[arg-type] # _is_object has looked
     if pin.uri is None:

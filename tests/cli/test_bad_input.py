@@ -18,7 +18,7 @@ from tests.cli import shell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
 SIDES = ("champion", "challenger")
@@ -27,7 +27,7 @@ QUICK = ("--resamples", "100", "--no-save-plot", "--no-log")
 
 
 @pytest.fixture
-def workplace(stocked: Registry, tmp_path: Path) -> Iterator[Registry]:
+def workplace(stocked: RegistryClient, tmp_path: Path) -> Iterator[RegistryClient]:
     """A folder with data and a registry; nothing in it has changed when a command was refused."""
     zoo.fruit().to_csv("fruit.csv", index=False)
     stages = [(v.version, v.stage, v.aliases) for v in stocked.versions("fruit")]
@@ -39,7 +39,7 @@ def workplace(stocked: Registry, tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def refused(workplace: Registry, cli: Callable[..., Told]) -> Callable[..., str]:
+def refused(workplace: RegistryClient, cli: Callable[..., Told]) -> Callable[..., str]:
     """Type ``abtest compare`` with more options than the good ones, and get the one line it is refused with."""
     del workplace
 
@@ -218,14 +218,14 @@ def test_options_out_of_range(refused: Callable[..., str], options: tuple[str, .
 
 
 @pytest.mark.parametrize("uri", ["runs:/0123/model", "models:/m-0123", "nowhere", ".", "file:///nowhere"])
-def test_places_without_a_model(workplace: Registry, cli: Callable[..., Told], uri: str) -> None:
+def test_places_without_a_model(workplace: RegistryClient, cli: Callable[..., Told], uri: str) -> None:
     """A run, a logged model or a folder that is not there, or holds no model, is said, with the side."""
     del workplace
     told = cli(*COMPARE, "--champion-uri", uri, "--no-log", code=1)
     assert told.error.startswith(f"There is no model for the champion at {uri}: ")
 
 
-def test_a_continuous_target(workplace: Registry, cli: Callable[..., Told], tmp_path: Path) -> None:
+def test_a_continuous_target(workplace: RegistryClient, cli: Callable[..., Told], tmp_path: Path) -> None:
     """A target of measurements that is to be taken for classes is told to be none, and what compares it."""
     del workplace
     zoo.fruit().assign(kind=np.linspace(0, 1, 60)).to_csv("fruit.csv", index=False)
@@ -350,14 +350,14 @@ def test_a_server_that_never_answers(refused: Callable[..., str]) -> None:
         (("--nonsense",), "No such option"),
     ],
 )
-def test_usage_errors(workplace: Registry, cli: Callable[..., Told], command: tuple[str, ...], told: str) -> None:
+def test_usage_errors(workplace: RegistryClient, cli: Callable[..., Told], command: tuple[str, ...], told: str) -> None:
     """What contradicts itself, or is no option, is a usage error: exit code 2."""
     del workplace
     said = cli(*COMPARE, *command, code=2)
     assert told in " ".join(said.err.replace("│", " ").split())
 
 
-def test_errors_as_a_shell_sees_them(workplace: Registry) -> None:
+def test_errors_as_a_shell_sees_them(workplace: RegistryClient) -> None:
     """In a process of its own an error is exit code 1 and one line on stderr, with nothing on stdout."""
     del workplace
     for options, expected in (
@@ -373,7 +373,7 @@ def test_errors_as_a_shell_sees_them(workplace: Registry) -> None:
         assert expected in line
 
 
-def test_debug_shows_where(workplace: Registry) -> None:
+def test_debug_shows_where(workplace: RegistryClient) -> None:
     """With --debug the same error comes with its traceback."""
     del workplace
     told = shell.run(*COMPARE, "--challenger-version", "4", "--debug")
@@ -383,7 +383,7 @@ def test_debug_shows_where(workplace: Registry) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption(workplace: Registry, tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interruption(workplace: RegistryClient, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C while scoring, or a job that is cancelled, ends with exit code 130, a word and no traceback."""
     del workplace
     sign = tmp_path / "scoring"
@@ -398,7 +398,7 @@ def test_an_interruption(workplace: Registry, tmp_path: Path, number: signal.Sig
     assert err == "Interrupted.\n"
 
 
-def test_a_few_rows_and_one_class_are_no_errors(stocked: Registry, cli: Callable[..., Told]) -> None:
+def test_a_few_rows_and_one_class_are_no_errors(stocked: RegistryClient, cli: Callable[..., Told]) -> None:
     """One row, rows of one class, and models that never differ are valid, and evidence of nothing."""
     del stocked
     fruit = zoo.fruit()
@@ -411,7 +411,7 @@ def test_a_few_rows_and_one_class_are_no_errors(stocked: Registry, cli: Callable
     assert told.out.startswith("INSUFFICIENT_EVIDENCE")
 
 
-def test_a_class_of_its_own_is_wrong_and_told(stocked: Registry, cli: Callable[..., Told]) -> None:
+def test_a_class_of_its_own_is_wrong_and_told(stocked: RegistryClient, cli: Callable[..., Told]) -> None:
     """A class never seen in the truth counts as wrong, and is reported."""
     del stocked
     zoo.fruit().to_csv("fruit.csv", index=False)
@@ -419,7 +419,7 @@ def test_a_class_of_its_own_is_wrong_and_told(stocked: Registry, cli: Callable[.
     assert "The challenger predicts 'quince', never seen in the truth: counted as wrong." in " ".join(told.out.split())
 
 
-def test_unlabelled_rows_are_left_out_when_asked(stocked: Registry, cli: Callable[..., Told]) -> None:
+def test_unlabelled_rows_are_left_out_when_asked(stocked: RegistryClient, cli: Callable[..., Told]) -> None:
     """--drop-unlabelled leaves rows without a label out, and says how many."""
     del stocked
     frame = zoo.fruit()

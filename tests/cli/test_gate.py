@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
 JUNIT = ("--junit", "gate.xml")
@@ -34,7 +34,7 @@ EARLIER = "<testsuites><testsuite><testcase name='verdict'/></testsuite></testsu
 
 
 @pytest.fixture
-def workplace(stocked: Registry) -> Registry:
+def workplace(stocked: RegistryClient) -> RegistryClient:
     """A folder with a registry, data, and the JUnit file of an earlier run that passed."""
     zoo.fruit(400).to_csv("fruit.csv", index=False)
     Path("gate.xml").write_text(EARLIER, encoding="utf-8")
@@ -42,7 +42,7 @@ def workplace(stocked: Registry) -> Registry:
 
 
 @pytest.fixture
-def unmoved(workplace: Registry) -> Iterator[Registry]:
+def unmoved(workplace: RegistryClient) -> Iterator[RegistryClient]:
     """The same, of which no version has moved at the end, whatever was asked."""
     before = state(workplace)
     yield workplace
@@ -51,7 +51,7 @@ def unmoved(workplace: Registry) -> Iterator[Registry]:
     assert all(stage is None and not aliases for _, stage, aliases in after[len(before) :])
 
 
-def state(registry: Registry) -> list[Any]:
+def state(registry: RegistryClient) -> list[Any]:
     """Stage and aliases of each version of fruit."""
     return [(v.version, v.stage, v.aliases) for v in registry.versions("fruit")]
 
@@ -63,7 +63,7 @@ def only_error(path: str = "gate.xml") -> str:
     return case.text
 
 
-def registered(registry: Registry, rule: Callable[[pd.DataFrame], Any], folder: Path) -> str:
+def registered(registry: RegistryClient, rule: Callable[[pd.DataFrame], Any], folder: Path) -> str:
     """Register one more version of fruit, and name it."""
     path = zoo.save(rule, folder, inputs=zoo.signature(width="double", height="double"))
     return str(registry.client.create_model_version("fruit", path).version)
@@ -98,7 +98,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("what", ERRORS)
-def test_an_error_closes_the_gate(unmoved: Registry, cli: Callable[..., Told], what: str) -> None:
+def test_an_error_closes_the_gate(unmoved: RegistryClient, cli: Callable[..., Told], what: str) -> None:
     """Each error is exit code 1, no verdict on stdout, and the error in place of the earlier run's result."""
     del unmoved
     Path("garbage.db").write_text("this is no database" * 100, encoding="utf-8")
@@ -116,7 +116,7 @@ def test_an_error_closes_the_gate(unmoved: Registry, cli: Callable[..., Told], w
     assert " ".join(only_error().split()) == told.error
 
 
-def test_settings_that_mean_nothing_close_the_gate(unmoved: Registry, cli: Callable[..., Told]) -> None:
+def test_settings_that_mean_nothing_close_the_gate(unmoved: RegistryClient, cli: Callable[..., Told]) -> None:
     """A misspelt setting is an error and no default."""
     del unmoved
     Path("abtest.toml").write_text("[compare]\nconfidense = 0.99", encoding="utf-8")
@@ -130,7 +130,7 @@ def test_settings_that_mean_nothing_close_the_gate(unmoved: Registry, cli: Calla
     ids=" ".join,
 )
 def test_what_is_not_understood_closes_the_gate(
-    unmoved: Registry, cli: Callable[..., Told], options: tuple[str, ...]
+    unmoved: RegistryClient, cli: Callable[..., Told], options: tuple[str, ...]
 ) -> None:
     """Usage errors are exit code 2, and the JUnit file holds an error even where no command was reached."""
     del unmoved
@@ -142,7 +142,7 @@ def test_what_is_not_understood_closes_the_gate(
     "option", [("--junit=gate.xml",), ("--junit", "first.xml", "--junit", "gate.xml")], ids=" ".join
 )
 def test_the_file_is_found_however_it_is_typed(
-    unmoved: Registry, cli: Callable[..., Told], option: tuple[str, ...]
+    unmoved: RegistryClient, cli: Callable[..., Told], option: tuple[str, ...]
 ) -> None:
     """With an equals sign, and named twice: the last one counts."""
     del unmoved
@@ -153,7 +153,7 @@ def test_the_file_is_found_however_it_is_typed(
     assert not Path("first.xml").exists()
 
 
-def test_asking_for_help_writes_nothing(unmoved: Registry, cli: Callable[..., Told]) -> None:
+def test_asking_for_help_writes_nothing(unmoved: RegistryClient, cli: Callable[..., Told]) -> None:
     """``--help`` beside it leaves the file alone."""
     del unmoved
     cli(*GATE, "--help")
@@ -162,7 +162,7 @@ def test_asking_for_help_writes_nothing(unmoved: Registry, cli: Callable[..., To
 
 @pytest.mark.parametrize("path", ["fruit.csv/gate.xml", ".", "", "/dev/null"])
 def test_a_junit_file_that_cannot_be_written_is_refused_before_any_work(
-    unmoved: Registry, cli: Callable[..., Told], path: str
+    unmoved: RegistryClient, cli: Callable[..., Told], path: str
 ) -> None:
     """It is one sentence and a hint, and no row has been read, nothing logged and no report written."""
     told = cli(*COMPARE, "--gate", "--auto-promote", "--junit", path, code=1)
@@ -175,7 +175,7 @@ def test_a_junit_file_that_cannot_be_written_is_refused_before_any_work(
     assert not Path("/dev/null").is_file()
 
 
-def test_a_run_that_cannot_be_logged_closes_the_gate(unmoved: Registry, cli: Callable[..., Told]) -> None:
+def test_a_run_that_cannot_be_logged_closes_the_gate(unmoved: RegistryClient, cli: Callable[..., Told]) -> None:
     """The verdict is told all the same, but nothing is promoted and CI's file holds the error."""
     with sqlite3.connect("mlflow.db") as database:
         database.execute("CREATE TRIGGER b BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
@@ -186,7 +186,7 @@ def test_a_run_that_cannot_be_logged_closes_the_gate(unmoved: Registry, cli: Cal
     del unmoved
 
 
-def test_a_promotion_that_fails_closes_the_gate(workplace: Registry, cli: Callable[..., Told]) -> None:
+def test_a_promotion_that_fails_closes_the_gate(workplace: RegistryClient, cli: Callable[..., Told]) -> None:
     """Where the registry does not take the move, CI's file holds the error, and not the verdict."""
     del workplace
     with sqlite3.connect("mlflow.db") as database:
@@ -200,7 +200,7 @@ def test_a_promotion_that_fails_closes_the_gate(workplace: Registry, cli: Callab
 
 @pytest.mark.parametrize("way", ["sys.exit", "os._exit", "while loading"])
 def test_a_model_that_ends_the_program_closes_the_gate(
-    unmoved: Registry, cli: Callable[..., Told], tmp_path: Path, way: str
+    unmoved: RegistryClient, cli: Callable[..., Told], tmp_path: Path, way: str
 ) -> None:
     """Exit code 0 of a model is none of ours: not from ``sys.exit`` and not from ``os._exit``."""
     rules = {"sys.exit": _exits, "os._exit": _exits_at_once, "while loading": zoo.better}
@@ -212,7 +212,7 @@ def test_a_model_that_ends_the_program_closes_the_gate(
     assert "challenger" in only_error()
 
 
-def test_not_even_a_model_that_kills_the_program_passes_for_a_result(unmoved: Registry, tmp_path: Path) -> None:
+def test_not_even_a_model_that_kills_the_program_passes_for_a_result(unmoved: RegistryClient, tmp_path: Path) -> None:
     """Where the process is gone at once, whatever its exit code, CI's file says that nothing was decided."""
     for rule in (_is_killed, _leaves_by_the_window):
         version = registered(unmoved, rule, tmp_path / rule.__name__)
@@ -223,7 +223,7 @@ def test_not_even_a_model_that_kills_the_program_passes_for_a_result(unmoved: Re
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_closes_the_gate(unmoved: Registry, tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interruption_closes_the_gate(unmoved: RegistryClient, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and a cancelled job are exit code 130 and an error in CI's file; until then it said "did not finish"."""
     sign, seen = tmp_path / "scoring", []
     version = registered(unmoved, shell.waits_at(sign), tmp_path / "slow")
@@ -243,7 +243,7 @@ def test_an_interruption_closes_the_gate(unmoved: Registry, tmp_path: Path, numb
     assert "::error title=abtest::Interrupted" in err
 
 
-def test_a_verdict_that_passes(workplace: Registry, cli: Callable[..., Told]) -> None:
+def test_a_verdict_that_passes(workplace: RegistryClient, cli: Callable[..., Told]) -> None:
     """PROMOTE is exit code 0, no failure in CI's file, and here a promotion; a second run finds another file."""
     cli(*GATE)
     cases = dialect.read(Path("gate.xml"))
@@ -256,7 +256,7 @@ def test_a_verdict_that_passes(workplace: Registry, cli: Callable[..., Told]) ->
     assert failed[0].text.startswith("KEEP_CHAMPION: ")
 
 
-def test_what_is_accepted_fails_nothing(unmoved: Registry, cli: Callable[..., Told]) -> None:
+def test_what_is_accepted_fails_nothing(unmoved: RegistryClient, cli: Callable[..., Told]) -> None:
     """With --accept the exit code and CI's file agree; without it they do too. Without --gate the file alone tells."""
     del unmoved
     alike = (*COMPARE, "--champion-version", "2", "--challenger-version", "3", "--no-log", *JUNIT)
@@ -270,7 +270,7 @@ def test_what_is_accepted_fails_nothing(unmoved: Registry, cli: Callable[..., To
     assert "failure" in {case.outcome for case in dialect.read(Path("gate.xml"))}
 
 
-def test_several_challengers_have_a_suite_each(unmoved: Registry, cli: Callable[..., Told]) -> None:
+def test_several_challengers_have_a_suite_each(unmoved: RegistryClient, cli: Callable[..., Told]) -> None:
     """The first suite is about all of them, and each challenger has one."""
     del unmoved
     cli(*COMPARE, "--challenger-version", "2,10", "--no-log", "--gate", *JUNIT)
@@ -318,7 +318,7 @@ def test_a_metric_that_ends_the_program_closes_the_gate(
 
 
 def test_a_github_job_shows_the_verdict(
-    unmoved: Registry, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+    unmoved: RegistryClient, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page of the job gets the Markdown, its log annotations, and later steps outputs; stdout stays ours."""
     del unmoved
@@ -340,7 +340,7 @@ def test_a_github_job_shows_the_verdict(
 
 
 def test_a_github_job_shows_the_error(
-    unmoved: Registry, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
+    unmoved: RegistryClient, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error is an annotation without credentials, and sets no output that could be taken for a verdict."""
     del unmoved
@@ -357,7 +357,7 @@ def test_a_github_job_shows_the_error(
 
 @pytest.mark.parametrize("variable", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"])
 def test_a_github_file_that_cannot_be_written_changes_nothing(
-    unmoved: Registry, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch, variable: str
+    unmoved: RegistryClient, cli: Callable[..., Told], monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     """It is a warning on stderr; verdict, exit code and CI's file are the same."""
     del unmoved
@@ -368,7 +368,7 @@ def test_a_github_file_that_cannot_be_written_changes_nothing(
     assert {case.outcome for case in dialect.read(Path("gate.xml"))} == {"passed"}
 
 
-def test_a_comment_links_the_run_on_a_server(workplace: Registry, cli: Callable[..., Told]) -> None:
+def test_a_comment_links_the_run_on_a_server(workplace: RegistryClient, cli: Callable[..., Told]) -> None:
     """On a real tracking server the Markdown ends in the address of the run's page."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

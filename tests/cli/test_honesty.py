@@ -15,7 +15,7 @@ import pytest
 from abtest.decision import Verdict, decide
 from abtest.policy import Policy
 from abtest.record import ComparisonRecord
-from abtest.registry import Registry
+from abtest.registry import RegistryClient
 from abtest.reuse import uses
 from abtest.stats.bayes import accuracy_posterior
 from abtest.stats.clusters import UnitTally, cluster_test
@@ -37,7 +37,7 @@ class Bench:
     """A folder with a registry, and the command line typed in it."""
 
     cli: Typed
-    registry: Registry
+    registry: RegistryClient
 
     def typed(
         self, *options: str, data: str = "t.csv", champion: str = "1", challenger: str = "2", code: int = 0
@@ -62,7 +62,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(stocked: Registry, cli: Typed) -> Bench:
+def bench(stocked: RegistryClient, cli: Typed) -> Bench:
     """The fruit's models, and 60 rows of which the challenger alone is right on 6: p = 1/64 once, 7/64 at any look."""
     rows(0, 60).to_csv("t.csv", index=False)
     return Bench(cli, stocked)

@@ -16,7 +16,7 @@ from tests import zoo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
     Typed = Callable[..., Told]
@@ -195,7 +195,7 @@ def test_policies_that_cannot_be_held_to(cli: Typed, policy: str, told: str) -> 
 # On models, in a real registry
 
 
-def stages(registry: Registry) -> dict[int, str | None]:
+def stages(registry: RegistryClient) -> dict[int, str | None]:
     """Stage of the first two versions."""
     return {v.version: v.stage for v in registry.versions("fruit") if v.version <= 2}
 
@@ -210,7 +210,7 @@ LOWERED = {
 
 
 @pytest.mark.parametrize(("rail", "code"), LOWERED.values(), ids=LOWERED)
-def test_what_a_guardrail_lowers_is_never_promoted(stocked: Registry, cli: Typed, rail: str, code: int) -> None:
+def test_what_a_guardrail_lowers_is_never_promoted(stocked: RegistryClient, cli: Typed, rail: str, code: int) -> None:
     """The rule says PROMOTE, a guardrail does not: --auto-promote moves nothing, and the gate tells the verdict."""
     zoo.fruit(200).to_csv("fruit.csv", index=False)
     Path("policy.toml").write_text(f"[[guardrails]]\n{rail}", encoding="utf-8")
@@ -221,7 +221,7 @@ def test_what_a_guardrail_lowers_is_never_promoted(stocked: Registry, cli: Typed
     assert stages(stocked) == BEFORE
 
 
-def test_what_all_guardrails_let_pass_is_promoted(stocked: Registry, cli: Typed) -> None:
+def test_what_all_guardrails_let_pass_is_promoted(stocked: RegistryClient, cli: Typed) -> None:
     """With the same models and guardrails that hold, latency and size among them, the challenger moves."""
     zoo.fruit(200).to_csv("fruit.csv", index=False)
     Path("policy.toml").write_text(
@@ -253,7 +253,7 @@ def test_what_all_guardrails_let_pass_is_promoted(stocked: Registry, cli: Typed)
     assert stages(stocked) == AFTER
 
 
-def test_a_warning_is_promoted_only_where_conditional_is(stocked: Registry, cli: Typed) -> None:
+def test_a_warning_is_promoted_only_where_conditional_is(stocked: RegistryClient, cli: Typed) -> None:
     """--promote-on conditional carries out what only a warning lowered, accuracy having risen."""
     zoo.fruit(200).to_csv("fruit.csv", index=False)
     rail = '[[guardrails]]\nmetric = "rows"\nminimum = 10000\nseverity = "warn"'
@@ -265,7 +265,7 @@ def test_a_warning_is_promoted_only_where_conditional_is(stocked: Registry, cli:
     assert stages(stocked) == AFTER
 
 
-def test_the_baseline_has_neither_size_nor_latency(stocked: Registry, cli: Typed) -> None:
+def test_the_baseline_has_neither_size_nor_latency(stocked: RegistryClient, cli: Typed) -> None:
     """Against the majority-class predictor a guardrail on size cannot be evaluated, and fails closed."""
     del stocked
     zoo.fruit(200).to_csv("fruit.csv", index=False)

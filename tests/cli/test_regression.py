@@ -20,7 +20,7 @@ from tests.workflow import better, house_of_rents, plain, rents, said, written_p
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
     Typed = Callable[..., Told]
@@ -31,14 +31,14 @@ AFTER = {1: ("Archived", ()), 2: ("Production", ("champion",)), 3: (None, ())}
 
 
 @pytest.fixture
-def house(registry: Registry, tmp_path: Path) -> Registry:
+def house(registry: RegistryClient, tmp_path: Path) -> RegistryClient:
     """A folder with a registry of regressors, and rents to test them on."""
     rents().to_csv("rents.csv", index=False)
     return house_of_rents(registry, tmp_path / "models")
 
 
 @pytest.fixture
-def typed(house: Registry, cli: Typed) -> Typed:
+def typed(house: RegistryClient, cli: Typed) -> Typed:
     """``abtest compare`` of two versions."""
     del house
 
@@ -58,19 +58,19 @@ def record_of(told: Told) -> ComparisonRecord:
     return ComparisonRecord.from_dict(data)
 
 
-def state(registry: Registry) -> dict[int, tuple[str | None, tuple[str, ...]]]:
+def state(registry: RegistryClient) -> dict[int, tuple[str | None, tuple[str, ...]]]:
     """Stage and aliases of each version."""
     return {version.version: (version.stage, version.aliases) for version in registry.versions("rents")}
 
 
-def runs(registry: Registry, kind: str = "comparison") -> list[Any]:
+def runs(registry: RegistryClient, kind: str = "comparison") -> list[Any]:
     """Runs of a kind, the latest first."""
     found = registry.client.get_experiment_by_name("abtest/rents")
     wanted = f"tags.`abtest.kind` = '{kind}'"
     return [] if found is None else [*registry.client.search_runs([found.experiment_id], filter_string=wanted)]
 
 
-def test_from_command_to_promotion(house: Registry, cli: Typed) -> None:
+def test_from_command_to_promotion(house: RegistryClient, cli: Typed) -> None:
     """With hardly an option the report is whole, the run has scikit-learn's numbers, and promotion moves it."""
     rents().drop(columns="house").to_csv("rents.csv", index=False)
     told = cli("compare", "--test-data", "rents.csv", "--resamples", "100", "--segments", "region", "--auto-promote")
@@ -107,7 +107,7 @@ def test_from_command_to_promotion(house: Registry, cli: Typed) -> None:
     ],
 )
 def test_the_gate_speaks_in_exit_codes(
-    typed: Typed, house: Registry, sides: tuple[str, str], verdict: str, code: int
+    typed: Typed, house: RegistryClient, sides: tuple[str, str], verdict: str, code: int
 ) -> None:
     """Better passes the gate; worse does not, and --auto-promote moves nothing then; the mean is no match."""
     champion, challenger = sides
@@ -161,7 +161,7 @@ def test_the_task_is_inferred_asked_or_set(typed: Typed, cli: Typed, source: str
     assert "'--task'" in task("--task", "clustering", code=2).err
 
 
-def test_a_test_set_that_grew_shows_nothing(typed: Typed, house: Registry) -> None:
+def test_a_test_set_that_grew_shows_nothing(typed: Typed, house: RegistryClient) -> None:
     """Rows that extend those of an earlier look are at best INSUFFICIENT_EVIDENCE, under any rule; nothing moves."""
     rents()[:100].to_csv("first.csv", index=False)
     first = record_of(typed("--format", "json", data="first.csv"))
@@ -215,7 +215,9 @@ def test_units(typed: Typed) -> None:
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_one_line(typed: Typed, house: Registry, options: tuple[str, ...], told: str) -> None:
+def test_what_does_not_fit_is_one_line(
+    typed: Typed, house: RegistryClient, options: tuple[str, ...], told: str
+) -> None:
     """What means nothing here, or is no number, is one line on stderr and exit 1; no report, no run, no move."""
     Path("accuracy.toml").write_text('metrics = ["accuracy", "f1"]', encoding="utf-8")
     Path("own.toml").write_text('metrics = ["rmse", "nowhere_at_all:loss"]', encoding="utf-8")

@@ -19,7 +19,7 @@ from tests.known import known
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
     Typed = Callable[..., Told]
@@ -44,7 +44,7 @@ def predictions() -> pd.DataFrame:
 
 
 @pytest.fixture
-def typed(stocked: Registry, cli: Typed) -> Typed:
+def typed(stocked: RegistryClient, cli: Typed) -> Typed:
     """The command line in a folder with a registry, the fruit, and the predictions on it."""
     del stocked
     fruit().to_csv("fruit.csv", index=False)
@@ -220,7 +220,7 @@ class Rule:
         return zoo.better(features)
 
 
-def test_the_target_is_found_beside_the_segments(stocked: Registry, typed: Typed) -> None:
+def test_the_target_is_found_beside_the_segments(stocked: RegistryClient, typed: Typed) -> None:
     """What tells segments apart is not taken for the target; without a signature it is no feature either."""
     with pytest.raises(
         InvalidInputError, match="target is needed: neither model takes the columns shelf, region, kind"

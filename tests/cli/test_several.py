@@ -19,7 +19,7 @@ from tests.workflow import house_of_rents, rents
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
     from tests.conftest import Told
 
     Typed = Callable[..., Told]
@@ -30,7 +30,7 @@ AFTER = {1: ("Archived", ()), 2: ("Production", ("champion",))}
 
 
 @pytest.fixture
-def typed(stocked: Registry, cli: Typed) -> Typed:
+def typed(stocked: RegistryClient, cli: Typed) -> Typed:
     """``abtest compare`` of the fruit's model in Production with whichever challengers are named."""
     zoo.fruit().to_csv("t.csv", index=False)
     del stocked
@@ -51,12 +51,12 @@ def record_of(told: Told) -> ComparisonsRecord:
     return record
 
 
-def state(registry: Registry, name: str = "fruit") -> dict[int, tuple[str | None, tuple[str, ...]]]:
+def state(registry: RegistryClient, name: str = "fruit") -> dict[int, tuple[str | None, tuple[str, ...]]]:
     """Stage and aliases of the versions that have one."""
     return {v.version: (v.stage, v.aliases) for v in registry.versions(name) if v.stage or v.aliases}
 
 
-def runs(registry: Registry) -> list[Any]:
+def runs(registry: RegistryClient) -> list[Any]:
     """All runs of the fruit's experiment."""
     found = registry.client.get_experiment_by_name("abtest/fruit")
     return [] if found is None else [*registry.client.search_runs([found.experiment_id])]
@@ -131,7 +131,7 @@ def test_the_table_names_each(typed: Typed) -> None:
     ],
 )
 def test_the_gate_is_of_the_overall_verdict(
-    typed: Typed, stocked: Registry, challengers: str, verdict: str, code: int
+    typed: Typed, stocked: RegistryClient, challengers: str, verdict: str, code: int
 ) -> None:
     """PROMOTE where any may serve, the most favourable of the rest where none may; --accept opens it to that."""
     inputs = zoo.signature(width="double", height="double")
@@ -142,7 +142,7 @@ def test_the_gate_is_of_the_overall_verdict(
     typed(*command, "--accept", "insufficient-evidence", code=0 if code == 5 else code)
 
 
-def test_a_dry_run_then_the_promotion(typed: Typed, stocked: Registry) -> None:
+def test_a_dry_run_then_the_promotion(typed: Typed, stocked: RegistryClient) -> None:
     """--dry-run prints the plan for the best and moves nothing; without it that version alone is moved."""
     told = typed("--challenger-version", "10,2,3", "--auto-promote", "--dry-run")
     assert "version 2: stage Staging → Production" in told.err
@@ -152,7 +152,7 @@ def test_a_dry_run_then_the_promotion(typed: Typed, stocked: Registry) -> None:
     assert state(stocked) == AFTER
 
 
-def test_no_promotion_where_none_may_serve(typed: Typed, stocked: Registry) -> None:
+def test_no_promotion_where_none_may_serve(typed: Typed, stocked: RegistryClient) -> None:
     """A verdict that admits none moves nothing, and is no error."""
     told = typed(
         "--champion-version", "2", "--challenger-version", "1,10", "--auto-promote", "--promote-on", "conditional"
@@ -161,7 +161,7 @@ def test_no_promotion_where_none_may_serve(typed: Typed, stocked: Registry) -> N
     assert state(stocked) == BEFORE
 
 
-def test_a_locked_set_that_does_not_hold_shuts_the_gate(typed: Typed, stocked: Registry) -> None:
+def test_a_locked_set_that_does_not_hold_shuts_the_gate(typed: Typed, stocked: RegistryClient) -> None:
     """Where it does not confirm the best, neither that nor another is promoted, and the gate is shut."""
     zoo.fruit(300)[100:120].to_csv("locked.csv", index=False)
     options = ("--challenger-version", "2,3", "--confirm-data", "locked.csv", "--auto-promote", "--gate")
@@ -179,7 +179,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("broken", FAILING)
-def test_one_that_fails_fails_all(typed: Typed, stocked: Registry, broken: str) -> None:
+def test_one_that_fails_fails_all(typed: Typed, stocked: RegistryClient, broken: str) -> None:
     """An error in any challenger is one line with its name and exit 1: no verdict, no report, no run, no move."""
     for challengers in (f"2,{broken}", f"{broken},3,2"):
         told = typed("--challenger-version", challengers, "--auto-promote", "--gate", code=1)
@@ -205,7 +205,7 @@ def test_one_that_fails_fails_all(typed: Typed, stocked: Registry, broken: str) 
     ids=str,
 )
 def test_challengers_that_do_not_fit(
-    typed: Typed, stocked: Registry, options: tuple[str, ...], code: int, told: str
+    typed: Typed, stocked: RegistryClient, options: tuple[str, ...], code: int, told: str
 ) -> None:
     """What is named twice, not there, or contradicts itself is told before anything is scored or written."""
     said = typed(*options, code=code)
@@ -215,7 +215,7 @@ def test_challengers_that_do_not_fit(
     assert (runs(stocked), state(stocked)) == ([], BEFORE)
 
 
-def test_a_run_that_cannot_be_logged_promotes_nothing(typed: Typed, stocked: Registry) -> None:
+def test_a_run_that_cannot_be_logged_promotes_nothing(typed: Typed, stocked: RegistryClient) -> None:
     """Where MLflow does not take the runs the verdict is told, the exit code is 1, and nothing moves."""
     import sqlite3
 
@@ -229,7 +229,7 @@ def test_a_run_that_cannot_be_logged_promotes_nothing(typed: Typed, stocked: Reg
     assert state(stocked) == BEFORE
 
 
-def test_regressors(registry: Registry, cli: Typed, tmp_path: Path) -> None:
+def test_regressors(registry: RegistryClient, cli: Typed, tmp_path: Path) -> None:
     """Several regressors, with figures: the better is recommended and promoted, and there is no Cochran's Q."""
     house_of_rents(registry, tmp_path / "models")
     rents().to_csv("rents.csv", index=False)

@@ -17,7 +17,7 @@ from tests import zoo
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Starting with pandas version 4.0 all arguments of all:DeprecationWarning",  # MLflow's digests
@@ -27,7 +27,7 @@ CHAMPION = {"champion": "models:/fruit@champion"}
 
 
 @pytest.fixture
-def registry_in_use(stocked: Registry) -> Registry:
+def registry_in_use(stocked: RegistryClient) -> RegistryClient:
     """The zoo, as MLflow's current registry, with runs kept beside it."""
     mlflow.set_tracking_uri(stocked.tracking_uri)
     mlflow.set_registry_uri(stocked.registry_uri)
@@ -47,13 +47,13 @@ def evaluated(model: Any = "models:/fruit/2", data: Any = None, **options: Any) 
     return evaluate(model, zoo.fruit(400) if data is None else data, **settings)
 
 
-def runs(registry: Registry) -> list[Any]:
+def runs(registry: RegistryClient) -> list[Any]:
     """The runs there are, the latest first."""
     found = registry.client.search_experiments()
     return list(registry.client.search_runs([experiment.experiment_id for experiment in found]))
 
 
-def test_both_are_scored_on_the_same_rows(registry_in_use: Registry) -> None:
+def test_both_are_scored_on_the_same_rows(registry_in_use: RegistryClient) -> None:
     """Metrics are those of ``abtest.compare`` on the same two versions, in the result and in the run."""
     result = evaluated()
     expected = compare(
@@ -78,7 +78,7 @@ def test_both_are_scored_on_the_same_rows(registry_in_use: Registry) -> None:
     assert run.data.tags["abtest.kind"] == "comparison"
 
 
-def test_the_report_is_an_artifact_of_the_run(registry_in_use: Registry, tmp_path: Path) -> None:
+def test_the_report_is_an_artifact_of_the_run(registry_in_use: RegistryClient, tmp_path: Path) -> None:
     """The whole report lies in the run, and what MLflow hands on can be saved and loaded as MLflow does."""
     result = evaluated()
     (run,) = runs(registry_in_use)
@@ -92,7 +92,7 @@ def test_the_report_is_an_artifact_of_the_run(registry_in_use: Registry, tmp_pat
     assert again.artifacts["abtest.verdict"].content == "PROMOTE"
 
 
-def test_a_gate_stops_the_pipeline(registry_in_use: Registry) -> None:
+def test_a_gate_stops_the_pipeline(registry_in_use: RegistryClient) -> None:
     """With ``gate`` a verdict that does not pass raises, with its reasons, after all of it was logged."""
     turned = {"champion": "models:/fruit/2", "gate": True}
     with pytest.raises(RefusedError, match=r"(?s)KEEP_CHAMPION.*✗"):
@@ -104,7 +104,7 @@ def test_a_gate_stops_the_pipeline(registry_in_use: Registry) -> None:
     assert evaluated(evaluator_config={**CHAMPION, "gate": True}).metrics["abtest.passed"] == 1.0
 
 
-def test_what_is_accepted_passes(registry_in_use: Registry) -> None:
+def test_what_is_accepted_passes(registry_in_use: RegistryClient) -> None:
     """Too few rows for a verdict pass a gate that accepts it, and no other."""
     del registry_in_use
     few, gate = zoo.fruit(8), {**CHAMPION, "gate": True}
@@ -128,7 +128,7 @@ def test_what_is_accepted_passes(registry_in_use: Registry) -> None:
     ],
 )
 def test_an_error_fails_the_evaluation(
-    registry_in_use: Registry, config: dict[str, Any], error: type[Exception], told: str
+    registry_in_use: RegistryClient, config: dict[str, Any], error: type[Exception], told: str
 ) -> None:
     """What cannot be compared raises, and the run of the evaluation is FAILED and has no verdict."""
     with pytest.raises(error, match=told):
@@ -138,7 +138,7 @@ def test_an_error_fails_the_evaluation(
     assert "abtest.verdict" not in run.data.tags
 
 
-def test_named_among_others_it_does_not_step_aside(registry_in_use: Registry) -> None:
+def test_named_among_others_it_does_not_step_aside(registry_in_use: RegistryClient) -> None:
     """Named beside MLflow's own evaluator and given no champion, it fails the evaluation."""
     del registry_in_use
     with pytest.raises(InvalidInputError, match="names no champion"):
@@ -159,14 +159,14 @@ def test_it_stays_out_of_evaluations_that_do_not_name_it() -> None:
         assert "classifier" in names
 
 
-def test_the_champion_that_serves_is_found_by_the_models_name(registry_in_use: Registry) -> None:
+def test_the_champion_that_serves_is_found_by_the_models_name(registry_in_use: RegistryClient) -> None:
     """``model_name`` alone means what serves."""
     del registry_in_use
     result = evaluated(evaluator_config={"model_name": "fruit"})
     assert result.artifacts["abtest.comparison"].content["champion"]["version"] == 1
 
 
-def test_a_registered_challenger_is_known_by_its_version(registry_in_use: Registry) -> None:
+def test_a_registered_challenger_is_known_by_its_version(registry_in_use: RegistryClient) -> None:
     """MLflow hands over a loaded model; where one version was made from it, the record names that version."""
     with mlflow.start_run() as run:
         zoo.log(zoo.better, inputs=zoo.signature(width="double", height="double"))
@@ -177,7 +177,7 @@ def test_a_registered_challenger_is_known_by_its_version(registry_in_use: Regist
     assert evaluation.data.tags["abtest.challenger_version"] == str(version)
 
 
-def test_regressors(registry_in_use: Registry, tmp_path: Path) -> None:
+def test_regressors(registry_in_use: RegistryClient, tmp_path: Path) -> None:
     """A regressor is compared by its errors; no stage or alias is needed for two folders."""
     del registry_in_use
     inputs = zoo.signature(width="double")
@@ -194,7 +194,7 @@ def test_regressors(registry_in_use: Registry, tmp_path: Path) -> None:
     assert result.metrics["challenger.rmse"] == pytest.approx(float(np.sqrt(np.mean(errors**2))))
 
 
-def test_predictions_in_a_column(registry_in_use: Registry) -> None:
+def test_predictions_in_a_column(registry_in_use: RegistryClient) -> None:
     """Predictions that are there already are compared with the champion's, which does not see them."""
     del registry_in_use
     rows = zoo.fruit(400)
@@ -206,7 +206,7 @@ def test_predictions_in_a_column(registry_in_use: Registry) -> None:
 
 
 def test_predictions_in_a_column_need_a_champion_that_does_not_take_them(
-    registry_in_use: Registry, tmp_path: Path
+    registry_in_use: RegistryClient, tmp_path: Path
 ) -> None:
     """A champion without a signature would take every column there is: it is refused."""
     del registry_in_use
@@ -218,7 +218,7 @@ def test_predictions_in_a_column_need_a_champion_that_does_not_take_them(
             evaluated(None, rows, predictions="said", evaluator_config={"champion": champion})
 
 
-def test_segments_and_guardrails_hold_here_too(registry_in_use: Registry) -> None:
+def test_segments_and_guardrails_hold_here_too(registry_in_use: RegistryClient) -> None:
     """A policy given as a table guards a segment of the evaluated rows."""
     del registry_in_use
     rows = zoo.fruit(400)

@@ -23,7 +23,7 @@ from tests import zoo
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 COLUMNS = st.none() | st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["long", "double", "string"]))
 PACKAGES = st.none() | st.dictionaries(
@@ -119,7 +119,7 @@ def test_python_differs() -> None:
     assert told(one, "two").packages == (f"Python {version} → 3.8.1",)
 
 
-def test_registered_and_logged_models(stocked: Registry) -> None:
+def test_registered_and_logged_models(stocked: RegistryClient) -> None:
     """Versions in a registry and models of runs are read where they are, without loading: one of these cannot load."""
     versions = [describe("champion", f"models:/fruit/{n}", stocked) for n in (1, zoo.UNLOADABLE)]
     assert versions[0] == versions[1]

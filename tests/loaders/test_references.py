@@ -12,7 +12,7 @@ from abtest.registry import Reference
 from tests import zoo
 
 if TYPE_CHECKING:
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 
 def stage(name: str) -> Reference:
@@ -36,7 +36,7 @@ def uri(text: str) -> Reference:
 
 
 def pinned(
-    registry: Registry | None, name: str | None, champion: Reference | None, challenger: Reference | None
+    registry: RegistryClient | None, name: str | None, champion: Reference | None, challenger: Reference | None
 ) -> tuple[str | None, int | None, int | None]:
     """The model's name and both versions' numbers."""
     found, one, other = pin_sides(registry, name, champion, challenger)
@@ -57,13 +57,13 @@ def pinned(
     ],
 )
 def test_pins_both_sides(
-    stocked: Registry, champion: Reference | None, challenger: Reference | None, versions: tuple[int | None, int]
+    stocked: RegistryClient, champion: Reference | None, challenger: Reference | None, versions: tuple[int | None, int]
 ) -> None:
     """Stage, alias, version, latest, URI, baseline, or nothing: each side is one version."""
     assert pinned(stocked, "fruit", champion, challenger) == ("fruit", *versions)
 
 
-def test_says_where_a_version_is(stocked: Registry) -> None:
+def test_says_where_a_version_is(stocked: RegistryClient) -> None:
     """A pinned version comes with a place to load it from and a URI a reader can use."""
     _, champion, challenger = pin_sides(stocked, "fruit", version(BASELINE), stage("Staging"))
     assert (champion.uri, champion.shown_uri, champion.run_id) == (None, None, None)
@@ -74,7 +74,7 @@ def test_says_where_a_version_is(stocked: Registry) -> None:
     assert (run.run_id, run.shown_uri) == ("abc", "runs:/abc/model")
 
 
-def test_the_default_is_the_stage_then_the_alias(registry: Registry) -> None:
+def test_the_default_is_the_stage_then_the_alias(registry: RegistryClient) -> None:
     """Without a reference it is the stage, without one there the alias, and where both agree either."""
     client = registry.client
     zoo.register(client, "aliases", *"abc", aliases={"champion": 2, "challenger": 3})
@@ -83,7 +83,7 @@ def test_the_default_is_the_stage_then_the_alias(registry: Registry) -> None:
     assert pinned(registry, "mixed", None, None) == ("mixed", 2, 1)
 
 
-def test_an_alias_called_baseline_is_an_alias(registry: Registry) -> None:
+def test_an_alias_called_baseline_is_an_alias(registry: RegistryClient) -> None:
     """Where a version bears the alias, baseline is that version."""
     zoo.register(registry.client, "m", "a", "b", stages={2: "Staging"}, aliases={BASELINE: 1})
     assert pinned(registry, "m", version(BASELINE), None) == ("m", 1, 2)
@@ -104,14 +104,14 @@ def test_an_alias_called_baseline_is_an_alias(registry: Registry) -> None:
     ],
 )  # fmt: skip
 def test_refuses_to_guess(
-    stocked: Registry, name: str | None, champion: Reference | None, challenger: Reference | None, told: str
+    stocked: RegistryClient, name: str | None, champion: Reference | None, challenger: Reference | None, told: str
 ) -> None:
     """What is ambiguous, contradictory or one version twice is refused, whether or not the model is named."""
     with pytest.raises(InvalidInputError, match=told):
         pin_sides(stocked, name, champion, challenger)
 
 
-def test_infers_the_only_model_that_fits(registry: Registry) -> None:
+def test_infers_the_only_model_that_fits(registry: RegistryClient) -> None:
     """Without a name it is the one model with both references: none, one and several are told apart."""
     with pytest.raises(ModelNotFoundError, match="holds no registered model"):
         pin_sides(registry, None, None, None)
@@ -127,14 +127,14 @@ def test_infers_the_only_model_that_fits(registry: Registry) -> None:
     assert pinned(registry, None, version(BASELINE), stage("Staging")) == ("whole", None, 2)
 
 
-def test_an_ambiguous_model_is_told_as_such(registry: Registry) -> None:
+def test_an_ambiguous_model_is_told_as_such(registry: RegistryClient) -> None:
     """If the only model that fits is ambiguous, that is what is told."""
     zoo.register(registry.client, "crowd", *"abc", stages={1: "Production", 2: "Production", 3: "Staging"})
     with pytest.raises(InvalidInputError, match="Versions 1 and 2 of 'crowd' are all in stage Production"):
         pin_sides(registry, None, None, None)
 
 
-def test_two_models_by_their_uris(stocked: Registry) -> None:
+def test_two_models_by_their_uris(stocked: RegistryClient) -> None:
     """Versions of two registered models can be compared, each by its URI."""
     name, champion, challenger = pin_sides(stocked, None, uri("models:/torn/1"), uri("models:/fruit/2"))
     assert (name, champion.shown_uri, challenger.shown_uri) == ("fruit", "models:/torn/1", "models:/fruit/2")

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from tests import zoo
 
 if TYPE_CHECKING:
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 FEATURES = ["area", "rooms"]
 QUICK: dict[str, Any] = {"resamples": 100}
@@ -65,7 +65,7 @@ def said(model: Any, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64
     return np.asarray(model.predict(frame[list(model.feature_names_in_)]), dtype=np.float64)
 
 
-def house_of_rents(registry: Registry, folder: Path) -> Registry:
+def house_of_rents(registry: RegistryClient, folder: Path) -> RegistryClient:
     """Register the three as versions of "rents": 1 in Production, 2 in Staging, 3 nowhere."""
     import mlflow.sklearn
     from mlflow.models import infer_signature

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from abtest.record import ComparisonRecord
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 ACCURACY = Policy(metrics=("accuracy",))
 
@@ -145,7 +145,7 @@ def test_the_best_is_recommended() -> None:
     assert (together.verdict, together.record.best, together.best) == (Verdict.PROMOTE, 1, together.comparisons[1])
 
 
-def test_metrics_name_each_challenger(stocked: Registry) -> None:
+def test_metrics_name_each_challenger(stocked: RegistryClient) -> None:
     """The frame of metrics has a row for each challenger and metric, by the challenger's name, with its value."""
     numbers = [Reference(kind="version", value=value) for value in ("2", "10")]
     options: dict[str, Any] = {"model_name": "fruit", "tracking_uri": stocked.tracking_uri, **QUICK}

@@ -18,7 +18,7 @@ from statsmodels.stats.multitest import multipletests
 from abtest.decision import Verdict
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy
-from abtest.registry import Reference, Registry
+from abtest.registry import Reference, RegistryClient
 from abtest.workflow import compare
 from tests import zoo
 from tests.known import known
@@ -161,7 +161,7 @@ def test_a_guardrail_is_held_against_each() -> None:
     assert record.best == 1
 
 
-def test_left_alone_a_challenger_keeps_its_level(stocked: Registry) -> None:
+def test_left_alone_a_challenger_keeps_its_level(stocked: RegistryClient) -> None:
     """Compared again without the others, on the same rows, a challenger is held to the level it had beside them."""
     options: dict[str, Any] = {
         "data": zoo.fruit(), "model_name": "fruit", "tracking_uri": stocked.tracking_uri, "log": True, **QUICK,

@@ -22,7 +22,7 @@ from tests.workflow.test_several import Says, stripped
 
 if TYPE_CHECKING:
     from abtest.comparison import Comparisons
-    from abtest.registry import Registry
+    from abtest.registry import RegistryClient
 
 BEFORE = {1: ("Production", ("champion",)), 2: ("Staging", ("challenger",))}
 
@@ -32,24 +32,24 @@ def versions(*numbers: int) -> list[Reference]:
     return [Reference(kind="version", value=str(number)) for number in numbers]
 
 
-def several(registry: Registry, *numbers: int, data: Any = None, **options: Any) -> Comparisons:
+def several(registry: RegistryClient, *numbers: int, data: Any = None, **options: Any) -> Comparisons:
     """Compare versions of the fruit's model with the one in Production."""
     frame = zoo.fruit() if data is None else data
     given = {"data": frame, "model_name": "fruit", "tracking_uri": registry.tracking_uri, **QUICK, **options}
     return compare(None, versions(*numbers), **given)
 
 
-def folder_of(registry: Registry) -> Path:
+def folder_of(registry: RegistryClient) -> Path:
     """Where the test's registry lies."""
     return Path(registry.tracking_uri.removeprefix("sqlite:///")).parent
 
 
-def state(registry: Registry) -> dict[int, tuple[str | None, tuple[str, ...]]]:
+def state(registry: RegistryClient) -> dict[int, tuple[str | None, tuple[str, ...]]]:
     """Stage and aliases of the versions that have one."""
     return {v.version: (v.stage, v.aliases) for v in registry.versions("fruit") if v.stage or v.aliases}
 
 
-def runs(registry: Registry, kind: str, experiment: str = "abtest/fruit") -> list[Any]:
+def runs(registry: RegistryClient, kind: str, experiment: str = "abtest/fruit") -> list[Any]:
     """Runs of a kind, in the order in which they began."""
     found = registry.client.get_experiment_by_name(experiment)
     if found is None:
@@ -61,7 +61,7 @@ def runs(registry: Registry, kind: str, experiment: str = "abtest/fruit") -> lis
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_each_pair_is_as_if_compared_alone(registry: Registry, tmp_path: Path, ending: str) -> None:
+def test_each_pair_is_as_if_compared_alone(registry: RegistryClient, tmp_path: Path, ending: str) -> None:
     """Told apart by a column that only one challenger takes, and from a file, the pair's record is the same."""
     house_of_rents(registry, tmp_path / "models")
     frame, name = rents(), f"rents.{ending}"
@@ -77,7 +77,7 @@ def test_each_pair_is_as_if_compared_alone(registry: Registry, tmp_path: Path, e
         assert stripped(found) == stripped(alone.record)
 
 
-def test_runs_nest_and_each_version_has_its_own_verdict(stocked: Registry) -> None:
+def test_runs_nest_and_each_version_has_its_own_verdict(stocked: RegistryClient) -> None:
     """One run with the report holds one for each challenger; each version is tagged with its own verdict and run."""
     logged = several(stocked, 2, 10, log=True, save_plot=False)
     (outer,), inner = runs(stocked, "comparisons"), runs(stocked, "comparison")
@@ -105,7 +105,7 @@ def test_runs_nest_and_each_version_has_its_own_verdict(stocked: Registry) -> No
     assert state(stocked) == BEFORE
 
 
-def test_spending_gives_each_its_own_use(stocked: Registry) -> None:
+def test_spending_gives_each_its_own_use(stocked: RegistryClient) -> None:
     """Under spend use k has alpha/(k(k+1)); another challenger later goes on counting, and a re-run keeps both."""
     spend = Policy(reuse="spend")
 
@@ -122,7 +122,7 @@ def test_spending_gives_each_its_own_use(stocked: Registry) -> None:
     assert spent(10, 2, 3) == [levels[3], levels[1], levels[2]]
 
 
-def test_challengers_without_a_name_spend_too(stocked: Registry) -> None:
+def test_challengers_without_a_name_spend_too(stocked: RegistryClient) -> None:
     """Two objects of one kind are two uses, each with a level of its own, though they are called the same."""
     record = compare(
         None, [Says(zoo.better), Says(zoo.stranger)], data=zoo.fruit(), target="kind", model_name="fruit",
@@ -132,7 +132,7 @@ def test_challengers_without_a_name_spend_too(stocked: Registry) -> None:
     assert [one.settings.policy.alpha for one in record.comparisons] == pytest.approx([0.05 / 2, 0.05 / 6])
 
 
-def test_a_test_set_that_grew_beside_other_challengers(stocked: Registry) -> None:
+def test_a_test_set_that_grew_beside_other_challengers(stocked: RegistryClient) -> None:
     """Rows once shown to several challengers, of other columns too, are recognised when one of them is shown more."""
     inputs = zoo.signature(width="double", height="double", shelf="double")
     stocked.client.create_model_version("fruit", zoo.save(zoo.better, folder_of(stocked) / "wide", inputs=inputs))
@@ -152,7 +152,7 @@ def test_a_test_set_that_grew_beside_other_challengers(stocked: Registry) -> Non
     assert known(alone.record.growth).pvalue == pytest.approx(11 / 1024, rel=1e-9)
 
 
-def test_growth_does_not_loosen_an_interval(stocked: Registry) -> None:
+def test_growth_does_not_loosen_an_interval(stocked: RegistryClient) -> None:
     """Where intervals decide, rows that grew leave each challenger its equal part, and can promote none."""
     zoo.fruit(300)[:200].to_csv("first.csv", index=False)
     zoo.fruit(300).to_csv("more.csv", index=False)
@@ -165,7 +165,7 @@ def test_growth_does_not_loosen_an_interval(stocked: Registry) -> None:
     assert (record.verdict, record.best) == (Verdict.INSUFFICIENT_EVIDENCE, None)
 
 
-def test_a_locked_set_is_opened_for_the_best_alone(stocked: Registry) -> None:
+def test_a_locked_set_is_opened_for_the_best_alone(stocked: RegistryClient) -> None:
     """Of two that may serve, only the first of equals is shown the locked rows; that is its first use, spent or not."""
     zoo.fruit(300)[100:200].to_csv("locked.csv", index=False)
     for reuse in ("warn", "spend"):
@@ -191,7 +191,7 @@ def test_a_locked_set_is_opened_for_the_best_alone(stocked: Registry) -> None:
     assert set(asked) == {"best"}
 
 
-def test_where_the_locked_set_does_not_hold_nothing_is_recommended(stocked: Registry) -> None:
+def test_where_the_locked_set_does_not_hold_nothing_is_recommended(stocked: RegistryClient) -> None:
     """The set is open then: another that the rule would promote is not recommended either, and passes no gate."""
     zoo.fruit(300)[100:120].to_csv("locked.csv", index=False)  # two rows tell the models apart
     found = several(stocked, 2, 3, confirm_data="locked.csv", log=True, save_plot=False)
@@ -204,7 +204,7 @@ def test_where_the_locked_set_does_not_hold_nothing_is_recommended(stocked: Regi
     assert state(stocked) == BEFORE
 
 
-def test_the_best_alone_is_promoted(stocked: Registry) -> None:
+def test_the_best_alone_is_promoted(stocked: RegistryClient) -> None:
     """promote() logs all, moves the best and nothing else, once; a dry run moves and logs nothing."""
     found = several(stocked, 10, 2, 3)
     plan = found.promote(dry_run=True)
@@ -218,7 +218,7 @@ def test_the_best_alone_is_promoted(stocked: Registry) -> None:
     assert [run.data.tags["abtest.challenger_version"] for run in inner] == ["10", "2", "3"]
 
 
-def test_a_champion_that_moved_stops_the_promotion(stocked: Registry) -> None:
+def test_a_champion_that_moved_stops_the_promotion(stocked: RegistryClient) -> None:
     """Where the registry moved since the comparison, nothing is promoted."""
     found = several(stocked, 3, 10)
     assert known(found.best).record.challenger.version == 3
@@ -230,7 +230,7 @@ def test_a_champion_that_moved_stops_the_promotion(stocked: Registry) -> None:
     assert runs(stocked, "promotion") == []
 
 
-def test_none_that_may_serve_promotes_none(stocked: Registry) -> None:
+def test_none_that_may_serve_promotes_none(stocked: RegistryClient) -> None:
     """Where no challenger may serve, promote() is refused, and neither a run nor a move is left."""
     worse = zoo.save(zoo.stranger, folder_of(stocked) / "worse", inputs=zoo.signature(width="double", height="double"))
     stocked.client.create_model_version("fruit", worse)
@@ -254,7 +254,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("broken", FAILING)
-def test_one_that_fails_fails_all(stocked: Registry, broken: int) -> None:
+def test_one_that_fails_fails_all(stocked: RegistryClient, broken: int) -> None:
     """Whatever is wrong with one challenger ends the comparison with its name; nothing is written, logged or moved."""
     for numbers in ((2, broken), (broken, 2)):
         with pytest.raises(AbtestError, match=FAILING[broken]):
@@ -264,7 +264,7 @@ def test_one_that_fails_fails_all(stocked: Registry, broken: int) -> None:
         assert state(stocked) == BEFORE
 
 
-def test_numbers_that_are_none_are_told_with_the_name(registry: Registry, tmp_path: Path) -> None:
+def test_numbers_that_are_none_are_told_with_the_name(registry: RegistryClient, tmp_path: Path) -> None:
     """Of regressors too: the challenger that predicts an infinite number is named, with the row."""
     house_of_rents(registry, tmp_path / "models")
     endless = zoo.save(lambda rows: np.where(rows["area"] > 0, np.inf, 0.0), tmp_path / "endless",
@@ -279,7 +279,7 @@ def test_numbers_that_are_none_are_told_with_the_name(registry: Registry, tmp_pa
         )  # fmt: skip
 
 
-def test_challengers_named_twice(stocked: Registry) -> None:
+def test_challengers_named_twice(stocked: RegistryClient) -> None:
     """One version under two names, and the champion among the challengers, are refused."""
     with pytest.raises(InvalidInputError, match=r"^The challengers name version 2 of 'fruit' twice\. Hint: name each"):
         compare(

@@ -1,0 +1,143 @@
+"""What the commands of ``abtest models`` share: the registry, the questions they ask, and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+
+from abtest.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from abtest.lifecycle import Registry
+    from abtest.lifecycle.records import Moved
+    from abtest.transitions import Plan
+
+Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Registered model.")]
+Version: TypeAlias = Annotated[str, typer.Argument(metavar="VERSION", help="Its number, or latest.")]
+MaybeVersion: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="[VERSION]", help="Its number, or latest. Default: the model itself.")
+]
+Form: TypeAlias = Annotated[
+    Literal["table", "json"], typer.Option("--format", help="What is printed. Default: table.", show_default=False)
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Why: TypeAlias = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the record.")]
+DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Print what would move, and stop.")]
+RequireApproval: TypeAlias = Annotated[
+    bool, typer.Option("--require-approval", help="Move nothing until 'abtest models approve'.")
+]
+
+
+def connect(tracking_uri: str | None, registry_uri: str | None) -> Registry:
+    """The registry named on the command line, else in the settings, else MLflow's default."""
+    from abtest.lifecycle import Registry  # noqa: PLC0415 - --help does not pay for it
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
+
+    known = Settings.load(Path.cwd(), os.environ).registry
+    return Registry(tracking_uri or known.get("tracking_uri"), registry_uri or known.get("registry_uri"))
+
+
+def sure(question: str, *, yes: bool) -> None:
+    """Ask, unless told not to; where nobody can answer, the answer is no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("is needed where nobody can answer.", param_hint="--yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+
+
+def print_json(data: object) -> None:
+    """Print plain data."""
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; a pipe has a width of its own."""
+    from rich.console import Console  # noqa: PLC0415 - only a table needs it
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # a text is no markup of rich's, whatever stands in brackets in it
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+
+
+def print_line(text: str) -> None:
+    """Print a sentence as it is."""
+    typer.echo(text)
+
+
+def time(moment: datetime | None) -> str:
+    """Write a time in UTC.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> time(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), time(None)
+        ('2026-01-02 03:04 UTC', '–')
+    """
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def second(moment: datetime | None) -> str:
+    """Write a time in UTC to the second, where moves may follow each other closely."""
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def told(moved: Moved, form: str, *, dry_run: bool = False, what: str) -> None:
+    """Say what was moved, or would be."""
+    if form == "json":
+        print_json(moved.to_dict())
+        return
+    if not moved.plan and moved.movement is None:
+        print_line(f"Nothing to do: {what} already stands so.")
+    else:
+        print_plan(moved.plan, "Would move:" if dry_run else "Asked for:" if moved.awaits_approval else "Moved:")
+    if moved.movement is not None:
+        where = f"run {moved.movement.run_id} in experiment 'abtest/{moved.model}'"
+        common.tell(f"Record    {where}")
+        if moved.awaits_approval:
+            common.tell(f'Next      abtest models approve "{moved.model}" --reason …, or reject')
+    for notice in moved.notices:
+        common.tell(f"Note: {notice}")
+
+
+def print_plan(plan: Plan, head: str) -> None:
+    """Print transitions, one a line."""
+    print_line(head)
+    for step in plan:
+        print_line(f"  {step}")
+
+
+def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Read ``key=value``, repeated.
+
+    Example:
+        >>> pairs(["team=risk", "note=a=b"], "--tag")
+        {'team': 'risk', 'note': 'a=b'}
+    """
+    found: dict[str, str] = {}
+    for value in values or ():
+        key, sign, text = value.partition("=")
+        if not sign or not key.strip():
+            raise typer.BadParameter(f"must be key=value, got {value!r}.", param_hint=option)
+        found[key.strip()] = text
+    return found
+
+
+def json_or(form: str, data: Any) -> bool:  # noqa: ANN401 - whatever is plain data
+    """Print plain data where JSON was asked for, and say whether it was."""
+    if form == "json":
+        print_json(data)
+    return form == "json"

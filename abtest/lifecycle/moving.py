@@ -1,0 +1,190 @@
+"""Moves that a person asks for: promote, roll back, archive, delete, migrate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from abtest import mover
+from abtest.errors import BackendError, NotFoundError, RefusedError
+from abtest.lifecycle.reading import history
+from abtest.lifecycle.records import Moved
+from abtest.registry import stage_name
+from abtest.registry.versions import numbered
+from abtest.trail import Trail
+from abtest.transitions import (
+    ARCHIVED,
+    Standing,
+    deletion,
+    into_production,
+    into_stage,
+    migration,
+    out_of_use,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from abtest.registry import ModelVersion, RegistryClient
+    from abtest.transitions import Plan
+
+BY_HAND = "by hand, without a comparison"
+
+
+def promote(
+    registry: RegistryClient,
+    name: str,
+    version: str | int,
+    *,
+    from_stage: str | None = None,
+    to_stage: str | None = None,
+    archive: bool = True,
+    why: str | None = None,
+    evidence: Mapping[str, str] | None = None,
+    require_approval: bool = False,
+    dry_run: bool = False,
+) -> Moved:
+    """Put a version into production, or into another stage. See ``Registry.promote``."""
+    stage = stage_name(to_stage) if to_stage else None
+    expected = stage_name(from_stage) if from_stage else None
+    number = numbered(name, registry.versions(name), str(version)).version
+
+    def planner(versions: Sequence[ModelVersion]) -> Plan:
+        it = numbered(name, tuple(versions), str(number))
+        plan = (
+            into_production(number, versions, archive=archive)
+            if stage is None
+            else into_stage(number, stage, versions, archive=archive)
+        )
+        if plan and expected and (it.stage or "None") != expected:
+            raise RefusedError(
+                f"Version {number} of '{name}' is in stage {it.stage or 'None'}, not in {expected}.",
+                hint="leave --from-stage out to promote it from wherever it is.",
+            )
+        return plan
+
+    request = mover.Request(
+        kind="archiving" if stage in (ARCHIVED, "None") else "promotion",
+        model=name,
+        version=number,
+        planner=planner,
+        why=why or BY_HAND,
+        evidence=evidence or {},
+    )
+    return carried_out(registry, request, require_approval=require_approval, dry_run=dry_run)
+
+
+def carried_out(
+    registry: RegistryClient, request: mover.Request, *, require_approval: bool = False, dry_run: bool = False
+) -> Moved:
+    """Carry a request out, or ask for approval, or only plan it."""
+    if dry_run:
+        plan = request.planner(registry.versions(request.model))
+        return Moved(model=request.model, version=request.version, plan=plan)
+    done = mover.ask(registry, request) if require_approval else mover.carry_out(registry, request)
+    return Moved(
+        model=request.model,
+        version=request.version,
+        plan=done.plan if done else (),
+        movement=done,
+        awaits_approval=bool(done and require_approval),
+    )
+
+
+def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -> tuple[int, tuple[int, ...]]:
+    """Find the version that a rollback would bring back, and what serves now.
+
+    Raises:
+        NotFoundError: There is no earlier one on record.
+    """
+    versions = registry.versions(name)
+    serving = Standing.of(versions).serving
+    if to is not None:
+        return numbered(name, versions, str(to)).version, serving
+    there = {version.version for version in versions}
+    for earlier in history(registry, name).earlier:
+        left = [number for number in earlier if number in there]
+        if len(left) == 1 and (left[0],) != serving:
+            return left[0], serving
+    raise NotFoundError(
+        f"No earlier version of '{name}' is on record, so there is none to roll back to.",
+        hint=f"--to VERSION names one; 'abtest models show \"{name}\"' lists them.",
+    )
+
+
+def rollback(
+    registry: RegistryClient, name: str, *, to: str | int | None = None, why: str | None = None, dry_run: bool = False
+) -> Moved:
+    """Bring back what served before. See ``Registry.rollback``."""
+    target, serving = rollback_target(registry, name, to)
+    away = " and ".join(map(str, serving)) or "nothing"
+    request = mover.Request(
+        kind="rollback",
+        model=name,
+        version=target,
+        planner=lambda versions: into_production(target, versions),
+        why=why or f"rolled back from version {away}",
+    )
+    return carried_out(registry, request, dry_run=dry_run)
+
+
+def archive(
+    registry: RegistryClient, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False
+) -> Moved:
+    """Take a version out of use. See ``Registry.archive``."""
+    number = numbered(name, registry.versions(name), str(version)).version
+    request = mover.Request(
+        kind="archiving",
+        model=name,
+        version=number,
+        planner=lambda versions: out_of_use(number, versions),
+        why=why or BY_HAND,
+    )
+    return carried_out(registry, request, dry_run=dry_run)
+
+
+def delete_version(
+    registry: RegistryClient, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False
+) -> Moved:
+    """Delete a version that nothing uses. See ``Registry.delete``."""
+    number = numbered(name, registry.versions(name), str(version)).version
+    request = mover.Request(
+        kind="deletion",
+        model=name,
+        version=number,
+        planner=lambda versions: deletion(number, versions),
+        why=why or BY_HAND,
+    )
+    return carried_out(registry, request, dry_run=dry_run)
+
+
+def delete_model(registry: RegistryClient, name: str, *, why: str | None = None, dry_run: bool = False) -> Moved:
+    """Delete a model none of whose versions is used. See ``Registry.delete``."""
+    versions = registry.versions(name)
+    plan = tuple(step for version in versions for step in deletion(version.version, versions))
+    trail = Trail(registry, name)
+    for one in mover.unfinished(trail.read(), versions):
+        raise one.error()
+    if dry_run:
+        return Moved(model=name, version=None, plan=plan)
+    registry.delete_model(name)
+    notices: tuple[str, ...] = ()
+    try:
+        movement = trail.open("deletion", None, (), Standing.of(versions), why=why or BY_HAND, evidence={})
+        movement = mover.settle_done(trail, movement, note=f"All {len(versions)} versions.")
+    except BackendError as error:  # it is gone: that is told first
+        movement, notices = None, (f"It was deleted, but that could not be put on record: {error}",)
+    return Moved(model=name, version=None, plan=plan, movement=movement, notices=notices)
+
+
+def migrate(registry: RegistryClient, name: str, *, dry_run: bool = False) -> Moved:
+    """Give each staged version the alias that stands for its stage. See ``Registry.migrate_stages``."""
+    _, left = migration(registry.versions(name))
+    request = mover.Request(
+        kind="migration",
+        model=name,
+        version=None,
+        planner=lambda versions: migration(versions)[0],
+        why="stages are deprecated in MLflow; aliases take their place",
+    )
+    moved = carried_out(registry, request, dry_run=dry_run)
+    return Moved(model=name, version=None, plan=moved.plan, movement=moved.movement, notices=left)

@@ -1,0 +1,235 @@
+"""A request carried out: alone, in order, on record before and after."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from abtest.errors import BackendError, NotPermittedError, StaleChampionError, UnfinishedError
+from abtest.mover.unfinished import unfinished
+from abtest.registry import ModelVersion
+from abtest.talking import once
+from abtest.trail import Movement, MovementKind, Outcome, Trail
+from abtest.transitions import Plan, Standing, spelled
+
+if TYPE_CHECKING:
+    from abtest.registry import RegistryClient
+    from abtest.transitions import Transition
+
+Planner: TypeAlias = Callable[[Sequence[ModelVersion]], Plan]
+_NOTHING = "Nothing was moved."
+_PATIENCE = 15.0  # seconds to wait for another that goes first
+_PAUSES = (0.5, 2.0)  # seconds before a move is tried again that is seen not to have happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A move that somebody asks for.
+
+    Attributes:
+        kind: What it is.
+        model: The registered model.
+        version: The version that it is about.
+        planner: Plans it from the versions as they stand; called again when it has the model for itself.
+        why: The reason.
+        evidence: Tags that lead to what it rests on.
+    """
+
+    kind: MovementKind
+    model: str
+    version: int | None
+    planner: Planner
+    why: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+def carry_out(registry: RegistryClient, request: Request) -> Movement | None:
+    """Carry a request out, once, and record that it was.
+
+    Returns:
+        The movement; None where the registry already stands so.
+
+    Raises:
+        UnfinishedError: Another move of this model is under way, or was cut off.
+        StaleChampionError: The registry was moved meanwhile by something else.
+        BackendError: It failed on the way; the message says how far it came.
+    """
+    trail = Trail(registry, request.model)
+    versions = registry.versions(request.model)
+    steps = request.planner(versions)
+    if not steps:
+        return None
+    resumed = cleared(trail, versions, steps)
+    if resumed is not None:  # what is asked for is just what is missing of it
+        request = replace(request, kind="recovery", why=f"finishes run {resumed.run_id}: {request.why}")
+    done = move(registry, request, steps, Standing.of(versions), ignored=[resumed] if resumed else [])
+    if resumed is not None:
+        settle_done(trail, resumed, note=f"It was cut off, and finished in run {done.run_id}.")
+    return done
+
+
+def cleared(trail: Trail, versions: Sequence[ModelVersion], steps: Plan) -> Movement | None:
+    """Settle what was cut off before its first move or after its last; refuse where another is in the way.
+
+    Returns:
+        A movement that was cut off and of which just these steps are missing.
+    """
+    resumed = None
+    for one in unfinished(trail.read(), versions):
+        if not one.cut_off:
+            raise one.error()
+        if not one.missing:
+            settle_done(trail, one.movement, note="It was cut off after its last move.")
+        elif not one.made:
+            trail.settle(
+                one.movement, Outcome.ABANDONED, note="It was cut off, and the registry shows none of its moves."
+            )
+        elif steps and one.missing == steps and one.movement.kind != "recovery" and resumed is None:
+            resumed = one.movement
+        else:
+            raise one.error()
+    return resumed
+
+
+def move(
+    registry: RegistryClient, request: Request, steps: Plan, before: Standing, *, ignored: Sequence[Movement] = ()
+) -> Movement:
+    """Put the intent on record, wait to be alone, look again, move, and put the outcome on record.
+
+    Args:
+        registry: Where the model is.
+        request: What is asked for.
+        steps: Its plan.
+        before: How the model stood when it was planned.
+        ignored: Open movements that this one takes the place of.
+    """
+    trail = Trail(registry, request.model)
+    mine = trail.open(request.kind, request.version, steps, before, why=request.why, evidence=request.evidence)
+    try:
+        _alone(trail, mine, versions_of=lambda: registry.versions(request.model), ignored=ignored)
+        _refuse_moved(request, registry.versions(request.model), steps, before)
+    except BaseException as error:
+        with contextlib.suppress(Exception):  # what went wrong first is what is told
+            trail.settle(mine, Outcome.ABANDONED, note=_told(error))
+        raise
+    _walk(registry, trail, mine)
+    try:
+        return settle_done(trail, mine)
+    except BackendError as error:
+        raise BackendError(
+            f"All moves were made, but that could not be put on record: {error.message}",
+            hint="the next command does it.",
+        ) from error
+
+
+def _refuse_moved(request: Request, versions: Sequence[ModelVersion], steps: Plan, before: Standing) -> None:
+    now = Standing.of(versions)
+    if now != before or request.planner(versions) != steps:
+        raise StaleChampionError(
+            f"'{request.model}' was moved while the {request.kind} was prepared: it stood at {before}, and stands at "
+            f"{now}.",
+            hint="look at it, and try again.",
+        )
+
+
+def _alone(
+    trail: Trail, mine: Movement, *, versions_of: Callable[[], Sequence[ModelVersion]], ignored: Sequence[Movement]
+) -> None:
+    """Return when no other move of this model is open; withdraw where another has the right of way."""
+    passed = {mine.run_id, *(movement.run_id for movement in ignored)}
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        others = [m for m in trail.read() if m.is_open and m.run_id not in passed]
+        for twin in [m for m in others if m.attempt == mine.attempt]:
+            # MLflow sent the request again, since an answer was lost: one intent, two runs.
+            trail.settle(twin, Outcome.ABANDONED, note=f"The same as run {mine.run_id}, sent twice.")
+            others.remove(twin)
+        if not others:
+            return
+        now = datetime.now(UTC)
+        in_the_way = [m for m in others if m.run_id < mine.run_id or m.is_cut_off(now)]
+        if in_the_way or time.monotonic() > deadline:
+            raise unfinished([*in_the_way, *others][:1], versions_of())[0].error()
+        time.sleep(0.2)
+
+
+def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:
+    """Make the moves, each after a look whether it still fits."""
+    try:
+        for step in mine.plan:
+            versions = registry.versions(mine.model)
+            if step.holds_in(versions):
+                continue
+            _refuse_unfit(step, versions, trail, mine)
+            _make(registry, mine.model, step)
+    except UnfinishedError:  # whoever settled it has said how it ended
+        raise
+    except BaseException as error:
+        told = _stopped(registry, trail, mine, error)
+        if not isinstance(error, BackendError | NotPermittedError) or told is None:
+            raise
+        hint = error.hint if told == _NOTHING else _recovery_hint(mine)
+        raise type(error)(f"{told} {error.message}", hint=hint) from error
+
+
+def _refuse_unfit(step: Transition, versions: Sequence[ModelVersion], trail: Trail, mine: Movement) -> None:
+    if not step.applies_in(versions):
+        raise StaleChampionError(
+            f"'{mine.model}' was moved by something else in the middle of it, so that this no longer fits: {step}.",
+            hint=f"'abtest models history \"{mine.model}\"' shows it.",
+        )
+    if not trail.is_open(mine):
+        raise UnfinishedError(f"Run {mine.run_id} was settled by somebody else while it went on.")
+
+
+def _make(registry: RegistryClient, model: str, step: Transition) -> None:
+    """Make one move: sent once, and sent again only where it is seen not to have happened."""
+    for pause in (*_PAUSES, None):
+        try:
+            with once():
+                step.apply(registry, model)
+        except BackendError:
+            if step.holds_in(registry.versions(model)):  # only the answer was lost
+                return
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def _stopped(registry: RegistryClient, trail: Trail, mine: Movement, error: BaseException) -> str | None:
+    """Put on record how far it came, if anything still answers; else the next command finds out."""
+    with contextlib.suppress(Exception):
+        made, missing = mine.parted(registry.versions(mine.model))
+        if not made:
+            trail.settle(mine, Outcome.ABANDONED, note=_told(error))
+            return _NOTHING
+        if not missing:
+            settle_done(trail, mine, note=_told(error))
+            return "All moves were made."
+        trail.settle(
+            mine, Outcome.STOPPED, note=f"{_told(error)}\n\nDone:\n{spelled(made)}\nMissing:\n{spelled(missing)}"
+        )
+        return f"It stopped after {len(made)} of {len(mine.plan)} moves."
+    return None
+
+
+def settle_done(trail: Trail, movement: Movement, note: str | None = None) -> Movement:
+    """Give a movement that was carried out the next number. Whoever does this has the model for itself."""
+    if movement.kind == "recovery":  # it is part of another, which has the number
+        return trail.settle(movement, Outcome.DONE, note=note)
+    last = max((m.sequence or 0 for m in trail.read()), default=0)
+    return trail.settle(movement, Outcome.DONE, note=note, sequence=last + 1)
+
+
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _recovery_hint(mine: Movement) -> str:
+    return f"'abtest models recover \"{mine.model}\"' finishes it, --undo takes it back."

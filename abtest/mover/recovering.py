@@ -1,0 +1,65 @@
+"""What was cut off: finished, taken back, or left as it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from abtest.mover.carrying import Request, move, settle_done
+from abtest.mover.unfinished import unfinished
+from abtest.trail import Movement, Outcome, Trail
+from abtest.transitions import Plan, Standing
+
+if TYPE_CHECKING:
+    from abtest.registry import RegistryClient
+
+Recovery: TypeAlias = Literal["finish", "undo", "leave"]
+
+
+def recover(registry: RegistryClient, model: str, how: Recovery) -> tuple[Movement, ...]:
+    """Finish what was cut off, take it back, or leave it as it stands and say so on record.
+
+    Returns:
+        The movements that are settled by it; none where there was nothing to settle.
+
+    Raises:
+        UnfinishedError: It still goes on.
+        StaleChampionError: The registry was moved since, so that the missing part no longer fits.
+    """
+    trail = Trail(registry, model)
+    versions = registry.versions(model)
+    found = unfinished(trail.read(), versions)
+    for one in found:
+        if not one.cut_off:
+            raise one.error()
+    if not found:
+        return ()
+    # A recovery that was cut off in its turn is part of what the first one left.
+    root = next((one for one in found if one.movement.kind != "recovery"), found[0])
+    steps = {"finish": root.missing, "undo": _inverse(root.made), "leave": ()}[how]
+    note = {"finish": "It was cut off, and finished", "undo": "It was cut off, and taken back"}.get(how, "")
+    if steps:
+        request = Request(
+            kind="recovery",
+            model=model,
+            version=root.movement.version,
+            planner=lambda _: steps,
+            why=f"{how} run {root.movement.run_id}, which was cut off",
+        )
+        others = [one.movement for one in found]
+        done = move(registry, request, steps, Standing.of(versions), ignored=others)
+        note += f" in run {done.run_id}"
+    return tuple(_recovered(trail, one.movement, root.movement, how, note) for one in found)
+
+
+def _recovered(trail: Trail, movement: Movement, root: Movement, how: str, note: str) -> Movement:
+    if how == "leave":
+        return trail.settle(movement, Outcome.LEFT, note="It was cut off, and left as it stands.")
+    if movement is not root or movement.kind == "recovery":
+        return trail.settle(movement, Outcome.ABANDONED, note=f"Another recovery took its place. {note}.")
+    if how == "undo":
+        return trail.settle(movement, Outcome.UNDONE, note=f"{note}.")
+    return settle_done(trail, movement, note=f"{note}.")
+
+
+def _inverse(made: Plan) -> Plan:
+    return tuple(step.inverse for step in reversed(made))

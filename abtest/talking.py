@@ -1,0 +1,115 @@
+"""How MLflow is talked to: every page of an answer, its failures told as ours, and a request sent once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from abtest import wording
+from abtest.errors import AbtestError, BackendError, NotPermittedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mlflow.store.entities import PagedList
+
+T = TypeVar("T")
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+
+
+def all_pages(search: Callable[..., PagedList[T]], **arguments: Any) -> Iterator[T]:  # noqa: ANN401 - whatever that search takes
+    """Every result of one of MLflow's searches, page after page."""
+    token = None
+    while True:
+        page = search(page_token=token, **arguments)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether MLflow says that there is no such thing."""
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+
+
+def is_invalid(error: Exception) -> bool:
+    """Whether MLflow says that what it was given cannot be."""
+    return getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
+
+
+def exists_already(error: Exception) -> bool:
+    """Whether MLflow says that there is such a thing already."""
+    return getattr(error, "error_code", None) == "RESOURCE_ALREADY_EXISTS"
+
+
+@contextlib.contextmanager
+def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False) -> Iterator[None]:
+    """Turn the failures of MLflow, and of the stores behind it, into ours.
+
+    Args:
+        what: The beginning of the sentence, such as "The registry X could not be read".
+        hint: Of a failure that is nobody's permission.
+        anything: Whatever is raised is MLflow's, since nothing else runs within.
+
+    Raises:
+        NotPermittedError: The server knows who asks and says no, or does not know who asks.
+        BackendError: Anything else that MLflow raises.
+    """
+    try:
+        yield
+    except AbtestError:
+        raise
+    except Exception as error:
+        if not anything and not _is_foreign(error):
+            raise
+        raise refusal(error, what) or BackendError(f"{what}: {wording.first_line(error)}.", hint=hint) from error
+
+
+def _is_foreign(error: Exception) -> bool:
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - who talks to MLflow has imported it
+
+    # Object stores raise what they like; botocore's errors share no base with anybody's.
+    stores = ("boto", "google", "azure")
+    return isinstance(error, MlflowException | OSError) or type(error).__module__.startswith(stores)
+
+
+def refusal(error: Exception, what: str) -> NotPermittedError | None:
+    """Read a server's 401 or 403, which tell two different things to do."""
+    status = getattr(getattr(error, "response", None), "status_code", None)  # of a file that was asked for by itself
+    code = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}.get(status or 0) or getattr(error, "error_code", None)
+    who = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if code == "UNAUTHENTICATED":
+        told = f"it does not accept the user '{who}' with this password" if who else "it asks who you are"
+        return NotPermittedError(
+            f"{what}: {told} (401).",
+            hint="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+        )
+    if code == "PERMISSION_DENIED" and "Invalid Host header" in str(error):
+        return NotPermittedError(
+            f"{what}: the server does not answer to this host name (403).",
+            hint="it has to be started with --allowed-hosts and this name.",
+        )
+    if code == "PERMISSION_DENIED":
+        told = f"the user '{who}' may not" if who else "you may not"
+        return NotPermittedError(f"{what}: {told} (403).", hint="ask whoever manages the server for the permission.")
+    return None
+
+
+@contextlib.contextmanager
+def once() -> Iterator[None]:
+    """Make MLflow send each request a single time.
+
+    By default it sends one again whose answer was lost, whatever it asks for. A move that may have happened is to be
+    looked at first.
+    """
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_RETRIES]
+        else:
+            os.environ[_RETRIES] = before
