@@ -7,7 +7,7 @@ command means the same from every folder below it. An unknown key is an error: a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,17 @@ class Settings:
             },
             policy=table.get("policy", {}),
         )
+
+
+def listed(values: Iterable[str] | str | None) -> tuple[str, ...]:
+    """Read an option of several values: repeated, or separated by commas.
+
+    Example:
+        >>> listed(["region, device", "tier"]), listed(None)
+        (('region', 'device', 'tier'), ())
+    """
+    given = [values] if isinstance(values, str) else values or ()
+    return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
 
 
 def _is_train_file(key: str, value: object) -> bool:

@@ -59,7 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Run each test in a folder of its own, without this machine's settings, and put MLflow's state back."""
     for variable in list(os.environ):
-        if variable.startswith("ABTEST_") or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
+        if variable.startswith(("ABTEST_", "GITHUB_")) or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     yield
@@ -150,6 +150,8 @@ Cli = Any  # a callable: (*arguments, code=0) -> Told
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
     """The real command line, in this process: ``cli("compare", …, code=1)`` types it and expects its exit code."""
+    import typer.rich_utils  # noqa: F401 - it reads GITHUB_ACTIONS once, when first needed: not in a test that sets it
+
     from abtest.cli import main
 
     def type_in(*arguments: str, code: int = 0) -> Told:

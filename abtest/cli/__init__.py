@@ -12,10 +12,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, models, power, predictions
+from abtest.cli import compare, demo, models, pipeline, power, predictions
 from abtest.errors import AbtestError
 
-_INTERRUPTED = 130
+_USAGE, _INTERRUPTED = 2, 130
+_NOT_UNDERSTOOD = "The command line was not understood; the log of this command says why."
 
 app = typer.Typer(
     name="abtest",
@@ -57,11 +58,17 @@ def main() -> NoReturn:
     # CI cancels a job by SIGTERM: to us that is Ctrl-C, so that a run under way is left KILLED and not open.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        pipeline.begin(sys.argv[1:])
         app()
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.echo("Interrupted.", err=True)
+            _interrupted()
+        if end.code == _USAGE:
+            pipeline.fail(sys.argv[1:], _NOT_UNDERSTOOD, "usage")
         raise
+    except KeyboardInterrupt:  # where Typer does not catch it
+        _interrupted()
+        sys.exit(_INTERRUPTED)
     except AbtestError as error:
         _tell(str(error), error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
@@ -69,9 +76,15 @@ def main() -> NoReturn:
     sys.exit(1)
 
 
+def _interrupted() -> None:
+    typer.echo("Interrupted.", err=True)
+    pipeline.fail(sys.argv[1:], "Interrupted: nothing was decided.", "interrupted")
+
+
 def _tell(message: str, error: Exception, *, bug: bool = False) -> None:
+    hint = " Hint: --debug shows where; please report it." if bug else ""
+    pipeline.fail(sys.argv[1:], message + hint, type(error).__name__)
     if "--debug" in sys.argv:
         raise error
-    hint = " Hint: --debug shows where; please report it." if bug else ""
     typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
     typer.echo(" ".join(message.split()) + hint, err=True)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-_ACCEPTABLE = ("conditional", "insufficient-evidence")
+from abtest.settings import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from abtest.comparison import Comparison, Comparisons
-    from abtest.decision import Verdict
-    from abtest.policy import Policy
     from abtest.registry import Reference
     from abtest.settings import Settings
     from abtest.workflow import Progress
@@ -29,49 +27,36 @@ def command_line() -> str:
     return shlex.join(["abtest", *sys.argv[1:]])
 
 
-def policy_from(given: Mapping[str, Any], settings: Settings) -> Policy:
-    """Read the policy: from the file named on the command line, else from the settings, else the default.
-
-    ``--confidence`` and ``--method`` win over all of them; those of the settings never over a file named on the
-    command line.
-    """
-    from abtest.policy import Policy  # noqa: PLC0415 - --help does not need it
-    from abtest.settings import read_toml  # noqa: PLC0415 - see above
-
-    path = given.get("policy") or settings.compare.get("policy")
-    options = dict(given) if given.get("policy") else {**settings.compare, **given}
-    if path is not None:
-        table = read_toml(Path(path).expanduser())
-        policy = Policy.from_mapping(table.get("policy", table), source=path)
-    else:
-        policy = Policy.from_mapping(settings.policy, source=f"{settings.source} [policy]")
-    return replace(policy, **{name: options[name] for name in ("confidence", "method") if name in options})
-
-
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Guard what models do while they load and predict.
+    """Guard what models, and metrics of one's own, do while they are loaded and asked.
 
     What they print must not spoil what we print, and one that ends the program must not pass for success.
     """
     from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _no_way_out():
         try:
             yield
         except SystemExit as end:
-            raise InvalidInputError("A model ended the program while it was loaded or asked to predict.") from end
+            raise InvalidInputError("A model, or a metric of one's own, ended the program.") from end
 
 
-def listed(values: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Read an option of several values: repeated, or separated by commas.
+@contextlib.contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Let ``os._exit`` end this program no more quietly than ``sys.exit``: exit code 0 would pass a gate."""
+    leave, here = os._exit, os.getpid()
 
-    Example:
-        >>> listed(["region, device", "tier"]), listed(None)
-        (('region', 'device', 'tier'), ())
-    """
-    given = [values] if isinstance(values, str) else values or ()
-    return tuple(name.strip() for value in given for name in value.split(",") if name.strip())
+    def exit_(status: int) -> NoReturn:
+        if os.getpid() != here:  # a child that was forked ends itself like this
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = exit_
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def segments(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
@@ -83,19 +68,22 @@ def segments(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]
     return listed(given)
 
 
-def accepted(values: Sequence[str] | None, *, gate: bool) -> tuple[str, ...]:
-    """Read ``--accept``: repeated, or separated by commas.
+def accepted(values: Sequence[str] | None, *, asked: bool) -> tuple[str, ...]:
+    """Read ``--accept``, which means something where a gate was asked for.
 
     Example:
-        >>> accepted(["conditional,insufficient-evidence"], gate=True)
+        >>> accepted(["conditional,insufficient-evidence"], asked=True)
         ('conditional', 'insufficient-evidence')
     """
-    names = tuple(name.lower() for name in listed(values))
-    for name in names:
-        if name not in _ACCEPTABLE:
-            raise typer.BadParameter(f"must be among {', '.join(_ACCEPTABLE)}, got {name!r}.", param_hint="--accept")
-    if names and not gate:
-        raise typer.BadParameter("means nothing without --gate.", param_hint="--accept")
+    from abtest.decision import accepted as read  # noqa: PLC0415 - --help does not need it
+    from abtest.errors import InvalidInputError  # noqa: PLC0415 - see above
+
+    try:
+        names = read(listed(values))
+    except InvalidInputError as error:
+        raise typer.BadParameter(error.message.removeprefix("accept "), param_hint="--accept") from None
+    if names and not asked:
+        raise typer.BadParameter("means nothing without --gate or --junit.", param_hint="--accept")
     return names
 
 
@@ -154,21 +142,6 @@ def _near(path: Path) -> Path:
     return resolved.relative_to(here) if resolved.is_relative_to(here) else resolved
 
 
-def gate_code(verdict: Verdict, accept: Sequence[str]) -> int:
-    """The exit code that tells a pipeline the verdict.
-
-    Example:
-        >>> from abtest.decision import Verdict
-        >>> gate_code(Verdict.PROMOTE, []), gate_code(Verdict.CONDITIONAL, [])
-        (0, 3)
-        >>> gate_code(Verdict.CONDITIONAL, ["conditional"])
-        0
-    """
-    if verdict.lower().replace("_", "-") in accept:
-        return 0
-    return {"PROMOTE": 0, "CONDITIONAL": 3, "KEEP_CHAMPION": 4, "INSUFFICIENT_EVIDENCE": 5}[verdict]
-
-
 def is_unregistered(named: Iterable[Reference | None]) -> bool:
     """Whether a side is named by a URI that is no registered model's."""
     from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
@@ -177,12 +150,26 @@ def is_unregistered(named: Iterable[Reference | None]) -> bool:
     return any(Reference.from_uri(uri)[0] is None for uri in uris)
 
 
+def markdown(comparison: Comparison | Comparisons) -> str:
+    """Write a comparison fit for a pull-request comment, with a link to its run where it was logged to a server."""
+    from abtest.reporter.markdown import run_line  # noqa: PLC0415 - --help does not need it
+
+    text, registry = comparison.to_markdown(), comparison.registry
+    if comparison.run_id is None or registry is None:
+        return text
+    experiment = None
+    if registry.tracking_uri.startswith(("http://", "https://")):
+        with contextlib.suppress(Exception):  # without a link, the run is named in words
+            experiment = registry.client.get_run(comparison.run_id).info.experiment_id
+    return f"{text}\n{run_line(comparison.run_id, comparison.experiment, registry.tracking_uri, experiment)}\n"
+
+
 def show(comparison: Comparison | Comparisons, form: str, *, quiet: bool) -> None:
     """Print a comparison on stdout."""
     if form == "json":
         typer.echo(comparison.to_json())
     elif form == "markdown":
-        typer.echo(comparison.to_markdown(), nl=False)
+        typer.echo(markdown(comparison), nl=False)
     elif quiet:
         typer.echo(str(comparison.verdict))
     else:

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from abtest.cli import common
+from abtest.cli import common, pipeline
 from abtest.cli import options as o
+from abtest.settings import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.comparison import Comparison, Comparisons
     from abtest.registry import Reference
-    from abtest.settings import Settings
-
-_KINDS = ("stage", "version", "alias", "uri")
-_PASSED = (
-    "train_data", "confirm_data", "target", "task", "segments", "unit", "label_type", "average", "pos_label",
-    "resamples", "seed", "batch_size", "drop_unlabelled", "save_plot", "experiment",
-)  # fmt: skip
 
 
 def compare(
@@ -64,6 +58,7 @@ def compare(
     dry_run: o.DryRun = False,
     gate: o.Gate = False,
     accept: o.Accept = None,
+    junit: o.Junit = None,
     form: o.Format = "table",
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -75,45 +70,45 @@ def compare(
     Defaults come from abtest.toml, or from tool.abtest in pyproject.toml.
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    champion, challengers = _reference("champion", given), _challengers(given)
-    from abtest import workflow  # noqa: PLC0415 - --help and usage errors do not pay for it
+    from abtest import defaults  # noqa: PLC0415 - --help and usage errors do not pay for it
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
+    champion, challengers = _champion(given), _challengers(given)
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
-    chosen["segments"] = common.segments(segments, settings)
-    champion = champion or _from_settings("champion", settings)
-    if not challengers:
-        _from_settings("challenger", settings)  # refuses two kinds of reference
-        challengers = _challengers(dict(settings.compare)) or [None]
-    _check_usage(given, chosen, [champion, *challengers])
-    passes = common.accepted(accept, gate=gate)
+    given["segments"] = common.segments(segments, settings)
+    default_champion, default_challengers = defaults.sides(settings)
+    champion = champion or default_champion
+    named: list[Reference | None] = [*(challengers or default_challengers)] or [None]
+    _check_usage(given, chosen, [champion, *named])
+    passes = common.accepted(accept, asked=gate or junit is not None)
+    from abtest import workflow  # noqa: PLC0415 - see above
+
     compared: Any = workflow.compare  # whichever of its forms
     comparison: Comparison | Comparisons
     with common.Bar(quiet=quiet) as progress, common.working():
         comparison = compared(
             champion,
-            challengers[0] if len(challengers) == 1 else challengers,
-            data=chosen["test_data"],
-            policy=common.policy_from(given, settings),
-            model_name=model_name or settings.registry.get("model_name"),
-            tracking_uri=tracking_uri or settings.registry.get("tracking_uri"),
-            registry_uri=registry_uri or settings.registry.get("registry_uri"),
+            named[0] if len(named) == 1 else named,
+            **defaults.options(given, settings),
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
             log="later" if chosen.get("log", True) else False,
-            **{key: chosen[key] for key in _PASSED if key in chosen},
         )
-    common.show(comparison, form, quiet=quiet)  # before it is logged: a server that fails must not hide the verdict
-    comparison = _logged(comparison, chosen)
+    try:
+        comparison = _logged(comparison, chosen)
+    finally:  # a server that fails must not hide the verdict
+        common.show(comparison, form, quiet=quiet)
+        pipeline.announce(comparison, gate=gate, accept=passes)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)
     elif (best := _best(comparison)) and best.verdict == "PROMOTE" and best.versions and not quiet:
         common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
+    pipeline.finish(comparison, file=junit, accept=passes)
     if gate:
-        raise typer.Exit(common.gate_code(comparison.verdict, passes))
+        raise typer.Exit(pipeline.exit_code(comparison.verdict, passes))
 
 
 def _best(comparison: Comparison | Comparisons) -> Comparison | None:
@@ -183,42 +178,23 @@ def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, qu
     common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 
 
-def _challengers(options: dict[str, Any]) -> list[Reference | None]:
-    """Read the challengers off their options, in the order of the kinds of reference."""
-    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
+def _champion(given: dict[str, Any]) -> Reference | None:
+    """Read the champion off its options; two of them contradict each other."""
+    from abtest import defaults  # noqa: PLC0415 - --help does not need it
 
-    found: list[Reference | None] = []
-    for kind in _KINDS:
-        given = options.get(f"challenger_{kind}")
-        if given is None:
-            continue
-        given = [given] if isinstance(given, str) else given
-        values = tuple(given) if kind == "uri" else common.listed(given)  # a URI may hold commas
-        if not values:
+    kinds = defaults.kinds("champion", given)
+    if len(kinds) > 1:
+        both = " and ".join(f"--champion-{kind}" for kind in kinds)
+        raise typer.BadParameter(f"{both} name the champion twice; give one of them.", param_hint="--champion-*")
+    found = defaults.references("champion", given)
+    return found[0] if found else None
+
+
+def _challengers(given: dict[str, Any]) -> list[Reference]:
+    """Read the challengers off their options."""
+    from abtest import defaults  # noqa: PLC0415 - --help does not need it
+
+    for kind in defaults.kinds("challenger", given):
+        if not (given[f"challenger_{kind}"] if kind == "uri" else listed(given[f"challenger_{kind}"])):
             raise typer.BadParameter("must name a model.", param_hint=f"--challenger-{kind}")
-        found += [Reference(kind=kind, value=value) for value in values]  # type: ignore[arg-type] # one of the four
-    return found
-
-
-def _reference(side: str, options: dict[str, Any]) -> Reference | None:
-    """Read a side's reference off its options; two of them contradict each other."""
-    named = {kind: options[f"{side}_{kind}"] for kind in _KINDS if f"{side}_{kind}" in options}
-    if len(named) > 1:
-        both = " and ".join(f"--{side}-{kind}" for kind in named)
-        raise typer.BadParameter(f"{both} name the {side} twice; give one of them.", param_hint=f"--{side}-*")
-    if not named:
-        return None
-    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
-
-    ((kind, value),) = named.items()
-    return Reference(kind=kind, value=value)  # type: ignore[arg-type] # one of the four kinds
-
-
-def _from_settings(side: str, settings: Settings) -> Reference | None:
-    from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
-
-    try:
-        return _reference(side, dict(settings.compare))
-    except typer.BadParameter:
-        named = " and ".join(f"{side}_{kind}" for kind in _KINDS if f"{side}_{kind}" in settings.compare)
-        raise InvalidInputError(f"The settings name the {side} twice, by {named}.", hint="keep one.") from None
+    return defaults.references("challenger", given)

@@ -180,6 +180,12 @@ Accept: TypeAlias = Annotated[
         rich_help_panel=_ACTION,
     ),
 ]
+Junit: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="JUnit file for CI: a test case a rule, and one for the verdict.", rich_help_panel=_OUTPUT
+    ),
+]
 Format: TypeAlias = Annotated[
     Literal["table", "json", "markdown"],
     typer.Option("--format", help="What is printed. Default: table.", show_default=False, rich_help_panel=_OUTPUT),

@@ -106,9 +106,10 @@ def power(
 
 def _settings() -> dict[str, Any]:
     """Confidence and method of the policy in abtest.toml, if there is one."""
-    from abtest.settings import Settings  # noqa: PLC0415 - --help does not need it
+    from abtest import defaults  # noqa: PLC0415 - --help does not need it
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
 
-    policy = common.policy_from({}, Settings.load(Path.cwd(), os.environ))
+    policy = defaults.policy({}, Settings.load(Path.cwd(), os.environ))
     return {"confidence": policy.confidence, "method": policy.method}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from abtest.cli import common
+from abtest.cli import common, pipeline
 from abtest.cli import options as o
 
 
@@ -34,39 +34,42 @@ def compare_predictions(
     save_plot: o.SavePlot = None,
     gate: o.Gate = False,
     accept: o.Accept = None,
+    junit: o.Junit = None,
     form: o.Format = "table",
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Compare two columns of predictions with the truth, all in one file."""
     given = {key: value for key, value in locals().items() if value is not None}
-    from abtest import workflow  # noqa: PLC0415 - --help does not pay for it
+    from abtest import defaults, workflow  # noqa: PLC0415 - --help does not pay for it
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     settings = Settings.load(Path.cwd(), os.environ)
     chosen: dict[str, Any] = {"output": "reports", **settings.compare, **given}
-    chosen["segments"] = common.segments(segments, settings)
-    passes = common.accepted(accept, gate=gate)
+    given["segments"] = common.segments(segments, settings)
+    passes = common.accepted(accept, asked=gate or junit is not None)
     if "target" not in chosen:
         raise typer.BadParameter("name the column with the truth.", param_hint="--target")
-    with common.Bar(quiet=quiet) as progress:
+    options = defaults.options(given, settings)
+    with common.Bar(quiet=quiet) as progress, common.working():
         comparison = workflow.compare_columns(
             file,
             champion=champion,
             challenger=challenger,
-            policy=common.policy_from(given, settings),
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
-            **{key: chosen[key] for key in _PASSED if key in chosen},
+            **{key: options[key] for key in _PASSED if key in options},
         )
     common.show(comparison, form, quiet=quiet)
+    pipeline.announce(comparison, gate=gate, accept=passes)
     common.tell_where(comparison, settings, quiet=quiet)
+    pipeline.finish(comparison, file=junit, accept=passes)
     if gate:
-        raise typer.Exit(common.gate_code(comparison.verdict, passes))
+        raise typer.Exit(pipeline.exit_code(comparison.verdict, passes))
 
 
 _PASSED = (
     "target", "task", "segments", "unit", "label_type", "average", "pos_label", "resamples", "seed", "batch_size",
-    "drop_unlabelled", "save_plot",
+    "drop_unlabelled", "save_plot", "policy",
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abtest.decision.gate import ACCEPTABLE, accepted, passes
 from abtest.decision.guardrails import guarded
 from abtest.decision.honesty import honest
 from abtest.decision.reasons import Decision, Reason, Verdict, least_favourable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from abtest.evaluator import Evaluation
     from abtest.policy import Policy
 
-__all__ = ["Decision", "Reason", "Verdict", "decide"]
+__all__ = ["ACCEPTABLE", "Decision", "Reason", "Verdict", "accepted", "decide", "passes"]
 
 
 def decide(evaluation: Evaluation, policy: Policy) -> Decision:

@@ -221,12 +221,16 @@ def from_object(side: Side, predictor: Predictor) -> Model:
             hint="pass 'models:/name@alias', a path, or a fitted estimator.",
         )
     names = getattr(predictor, "feature_names_in_", None)
-    return Model(
+    model = Model(
         side=side,
         predictor=predictor,
         features=None if names is None else tuple(str(name) for name in names),
         flavor=type(predictor).__module__.split(".")[0],
     )
+    signature = getattr(getattr(predictor, "metadata", None), "signature", None)  # of a model that MLflow loaded
+    if signature is not None and getattr(signature, "inputs", None) is not None:
+        _apply_signature(model, signature)
+    return model
 
 
 def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:

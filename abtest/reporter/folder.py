@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from abtest.errors import InvalidInputError
 from abtest.record import ComparisonsRecord
 from abtest.reporter import forest, html, markdown, sentences, several
+from abtest.reporter.files import write_whole
 from abtest.reporter.summary import summarise
 
 if TYPE_CHECKING:
@@ -77,15 +78,7 @@ def page(record: Record, path: Path | None, *, figures: bool = True) -> str:
     text = _page(record, _drawn(record) if figures else ())
     if path is not None:
         prepare(path.parent)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise InvalidInputError(f"{path} cannot be written: {error.strerror}.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, text)
     return text
 
 

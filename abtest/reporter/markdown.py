@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,6 +59,29 @@ def render_several(summary: SeveralSummary) -> str:
     for row in summary.rows:
         lines += ["", f"### {escaped(row.name)}: {row.part.verdict}", "", *_brief_reasons(row), *_quoted(row.notices)]
     return "\n".join(lines) + "\n"
+
+
+def run_line(run_id: str, experiment: str, tracking_uri: str, experiment_id: str | None = None) -> str:
+    """Say where the comparison was logged: a link where a browser can follow one, else in words.
+
+    Args:
+        run_id: The MLflow run.
+        experiment: Its experiment's name.
+        tracking_uri: The tracking server; credentials in it are left out.
+        experiment_id: As MLflow's addresses name the experiment; without it there is no link.
+
+    Example:
+        >>> run_line("ab12", "abtest/iris", "https://me:pw@host:5000/ml/", "7")
+        '[MLflow run ab12](https://host:5000/ml/#/experiments/7/runs/ab12)'
+        >>> run_line("ab12", "abtest/iris", "sqlite:///mlflow.db", "7")
+        'MLflow run ab12 in the experiment abtest/iris'
+    """
+    where = urlsplit(tracking_uri)
+    if experiment_id is None or where.scheme not in {"http", "https"}:
+        return f"MLflow run {escaped(run_id)} in the experiment {escaped(experiment)}"
+    host = where.netloc.rpartition("@")[2]
+    page = f"{where.path.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"[MLflow run {escaped(run_id)}]({where.scheme}://{host}{quote(page, safe='/#%')})"
 
 
 def _challenger(row: WrittenChallenger) -> str:

@@ -92,7 +92,7 @@ def _log(
     if within is not None:
         tags["mlflow.parentRunId"] = within
     with tracking.open_run(registry.client, experiment, record.name, tags) as run:
-        run.metrics(_metrics(record))
+        run.metrics(metrics(record))
         run.params(_params(record))
         if record.data.digest:
             name = Path(record.data.path).name
@@ -124,7 +124,8 @@ def _artifacts(
         run.artifacts(folder.write(record, Path(scratch), figures=figures))
 
 
-def _metrics(record: ComparisonRecord) -> dict[str, float]:
+def metrics(record: ComparisonRecord) -> dict[str, float]:
+    """What a run's metrics are: both sides, the effect, and the test."""
     test, values = record.mcnemar, {}
     if test is not None:
         values = {"mcnemar.pvalue": test.pvalue, "mcnemar.statistic": test.statistic}

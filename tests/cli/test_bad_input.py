@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,11 +13,10 @@ import numpy as np
 import pytest
 
 from tests import zoo
+from tests.cli import shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pandas as pd
 
     from abtest.registry import RegistryClient
     from tests.conftest import Told
@@ -371,7 +367,7 @@ def test_errors_as_a_shell_sees_them(workplace: RegistryClient) -> None:
         ),
         (("--model-name", "friut"), "No registered model 'friut' in sqlite:///"),
     ):
-        told = _run(*COMPARE, *options)
+        told = shell.run(*COMPARE, *options)
         assert (told.returncode, told.stdout) == (1, "")
         (line,) = told.stderr.strip().splitlines()
         assert expected in line
@@ -380,7 +376,7 @@ def test_errors_as_a_shell_sees_them(workplace: RegistryClient) -> None:
 def test_debug_shows_where(workplace: RegistryClient) -> None:
     """With --debug the same error comes with its traceback."""
     del workplace
-    told = _run(*COMPARE, "--challenger-version", "4", "--debug")
+    told = shell.run(*COMPARE, "--challenger-version", "4", "--debug")
     assert told.returncode == 1
     assert "Traceback" in told.stderr
     assert "RuntimeError: cannot weigh it" in told.stderr
@@ -390,13 +386,10 @@ def test_debug_shows_where(workplace: RegistryClient) -> None:
 def test_an_interruption(workplace: RegistryClient, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C while scoring, or a job that is cancelled, ends with exit code 130, a word and no traceback."""
     del workplace
-    pid_file = tmp_path / "pid"
-    zoo.save(_waits_at(str(pid_file)), tmp_path / "slow", inputs=zoo.signature(width="double", height="double"))
-    process = subprocess.Popen(  # noqa: S603 - the program under test
-        [sys.executable, "-m", "abtest", *COMPARE, "--challenger-uri", "slow", "--no-log"],
-        env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    killer = threading.Thread(target=_interrupt_when_scoring, args=(process, pid_file, number))
+    sign = tmp_path / "scoring"
+    zoo.save(shell.waits_at(sign), tmp_path / "slow", inputs=zoo.signature(width="double", height="double"))
+    process = shell.begin(*COMPARE, "--challenger-uri", "slow", "--no-log")
+    killer = threading.Thread(target=shell.when_asked, args=(process, sign, lambda: process.send_signal(number)))
     killer.start()
     out, err = process.communicate(timeout=60)
     killer.join()
@@ -435,32 +428,3 @@ def test_unlabelled_rows_are_left_out_when_asked(stocked: RegistryClient, cli: C
     told = cli(*COMPARE, *QUICK, "--drop-unlabelled")
     assert "same 57 rows" in told.out
     assert "3 rows without a label were dropped." in told.out
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the program under test
-        [sys.executable, "-m", "abtest", *arguments],
-        env=_environment(), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-
-
-def _waits_at(pid_file: str) -> Callable[[pd.DataFrame], Any]:
-    def rule(frame: pd.DataFrame) -> Any:
-        import pathlib
-        import time as clock
-
-        pathlib.Path(pid_file).touch()
-        clock.sleep(60)
-        return ["apple"] * len(frame)
-
-    return rule
-
-
-def _interrupt_when_scoring(process: subprocess.Popen[str], pid_file: Path, number: signal.Signals) -> None:
-    while process.poll() is None and not pid_file.exists():
-        time.sleep(0.05)
-    process.send_signal(number)

@@ -36,3 +36,24 @@ def test_the_verdict_comes_first() -> None:
     text = markdown.render(summarise(SITUATIONS["conditional"]()))
     assert text.splitlines()[0].endswith("CONDITIONAL")
     assert len(re.findall(r"^- [✓✗] ", text, flags=re.MULTILINE)) == len(summarise(SITUATIONS["conditional"]()).reasons)
+
+
+@pytest.mark.parametrize(
+    ("uri", "link"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000/#/experiments/7/runs/ab12"),
+        ("https://me:p@ss@host/mlflow/", "https://host/mlflow/#/experiments/7/runs/ab12"),
+        ("https://[::1]:5000?token=x#y", "https://[::1]:5000/#/experiments/7/runs/ab12"),
+        ("https://host/a b)", "https://host/a%20b%29/#/experiments/7/runs/ab12"),
+    ],
+)
+def test_the_run_is_linked_where_a_browser_can_follow(uri: str, link: str) -> None:
+    """A tracking server's address leads to the run's page, without credentials and as one link."""
+    assert markdown.run_line("ab12", "abtest/iris", uri, "7") == f"[MLflow run ab12]({link})"
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "databricks", "postgresql://me:pw@db/x", "mlruns"])
+def test_elsewhere_the_run_is_named(uri: str) -> None:
+    """Of a database there is no page to lead to, and of no address is anything told."""
+    assert markdown.run_line("ab12", "abtest/iris", uri, "7") == "MLflow run ab12 in the experiment abtest/iris"
+    assert "[" not in markdown.run_line("ab12", "abtest/iris", "https://host", None)

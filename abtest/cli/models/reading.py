@@ -9,6 +9,7 @@ import typer
 from abtest.cli import common
 from abtest.cli import options as o
 from abtest.cli.models import shared as s
+from abtest.settings import listed
 
 if TYPE_CHECKING:
     from abtest.lifecycle.records import LoggedComparison, ShownModel, ShownVersion
@@ -99,7 +100,7 @@ def compare(
 
     They were measured in training, maybe on different rows: 'abtest compare' is the evidence.
     """
-    found = s.connect(tracking_uri, registry_uri).compare_logged(name, first, second, common.listed(metric))
+    found = s.connect(tracking_uri, registry_uri).compare_logged(name, first, second, listed(metric))
     if s.json_or(form, found.to_dict()):
         return
     _compared(found)
