@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -178,7 +179,7 @@ def _entry(entry: Entry) -> tuple[str, ...]:
         return since, serving, "found so" if entry.kind == "found" else "moved outside abtest", "–", "–", "–"
     approved = it.evidence.get("abtest.approved_by")
     who = f"{it.by}, approved by {approved}" if approved else it.by
-    why = it.why if len(it.why) <= _REASON else it.why[: _REASON - 2].rstrip() + " …"
+    why = textwrap.shorten(it.why, _REASON, placeholder=" …")
     run = it.evidence.get("abtest.comparison_run_id")
     return s.second(entry.at), serving, it.what, who, why, f"run {run[:_RUN]}" if run else "–"
 

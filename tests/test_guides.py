@@ -1,0 +1,49 @@
+"""The guides do what they show: their files are written, their commands typed in order, their output compared."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from abtest.cli import app
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_four_workflows(tmp_path: Path) -> None:
+    """Train, register, validate, promote; update; a batch; a rollback: each command prints what the page shows."""
+    page = (DOCS / "workflows.md").read_text(encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
+    typed = 0
+    for block in BLOCK.finditer(page):
+        if block["file"]:
+            (tmp_path / block["file"]).write_text(block["text"], encoding="utf-8")
+        if block["kind"] != "console":
+            continue
+        for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            told = subprocess.run(  # noqa: S603 - the guide's own commands
+                ["/bin/bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+            )
+            assert told.returncode == 0, f"$ {command}\n{told.stdout}{told.stderr}"
+            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            assert doctest.OutputChecker().check_output(shown, told.stdout, flags), f"$ {command}\n{told.stdout}"
+            typed += 1
+    assert typed == 12
+
+
+def test_every_command_of_models_is_in_its_guide() -> None:
+    """An undocumented command is a failing test, and so is a documented one that is not there."""
+    (group,) = app.registered_groups
+    there = {str(command.name) for command in group.typer_instance.registered_commands}  # type: ignore[union-attr] # it is one
+    page = (DOCS / "registry.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`abtest models ([a-z-]+)", page)) == there
