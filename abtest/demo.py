@@ -125,6 +125,8 @@ def _log(client: MlflowClient, experiment: str, name: str, model: Any, train: pd
     model.fit(features, train[TARGET])
     needs = [f"{library}=={metadata.version(library)}" for library in ("scikit-learn", "numpy", "pandas", "skops")]
     with mlflow.start_run(experiment_id=experiment, run_name=name) as run:
+        mlflow.log_param("kind", name)
+        mlflow.log_metric("train_accuracy", float(model.score(features, train[TARGET])))
         info = mlflow.sklearn.log_model(
             model, name="model", signature=infer_signature(features, train[TARGET]), pip_requirements=needs
         )

@@ -45,6 +45,7 @@ _COMPARE_KEYS: dict[str, type] = {
     "experiment": str,
     "auto_promote": bool,
     "promote_on": str,
+    "require_approval": bool,
     "drop_unlabelled": bool,
 }
 _TABLES = ("registry", "compare", "policy")

@@ -54,7 +54,7 @@ def compare(
     experiment: o.Experiment = None,
     auto_promote: o.AutoPromote = None,
     promote_on: o.PromoteOnOption = None,
-    require_approval: o.RequireApproval = False,
+    require_approval: o.RequireApproval = None,
     dry_run: o.DryRun = False,
     gate: o.Gate = False,
     accept: o.Accept = None,
@@ -168,7 +168,7 @@ def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, qu
         common.tell(f"  {step}", quiet=quiet)
     if chosen["dry_run"] or not plan.transitions:
         return
-    done = comparison.promote(promote_on=promote_on, require_approval=chosen["require_approval"])
+    done = comparison.promote(promote_on=promote_on, require_approval=chosen.get("require_approval", False))
     if done.awaits_approval:
         name = comparison.record.model_name
         common.tell(

@@ -35,5 +35,6 @@ def demo(
         f"  cd {folder}\n"
         f"  abtest compare --champion-stage Production --challenger-stage Staging\n"
         f"  abtest compare --auto-promote --dry-run\n"
+        f"  abtest models show {builder.MODEL}\n"
         f"  mlflow ui --backend-store-uri sqlite:///mlflow.db"
     )

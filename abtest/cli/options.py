@@ -159,10 +159,10 @@ PromoteOnOption: TypeAlias = Annotated[
     typer.Option(help="Least verdict that --auto-promote acts on. Default: promote.", rich_help_panel=_ACTION),
 ]
 RequireApproval: TypeAlias = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--require-approval",
-        help="--auto-promote moves nothing until 'abtest models approve'.",
+        "--require-approval/--no-require-approval",
+        help="With --auto-promote: nothing moves until 'abtest models approve'.",
         rich_help_panel=_ACTION,
     ),
 ]
