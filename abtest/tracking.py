@@ -176,6 +176,8 @@ def settle_run(client: MlflowClient, run_id: str, tags: Mapping[str, str], statu
     from mlflow.entities import RunTag  # noqa: PLC0415 - only who logs pays for MLflow
 
     with _logging(f"The outcome of run {run_id}"):
+        if client.get_run(run_id).info.lifecycle_stage == "deleted":  # in MLflow's UI; what is there can be settled
+            client.restore_run(run_id)
         if tags:
             client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         _end(client, run_id, status)

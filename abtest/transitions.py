@@ -59,7 +59,11 @@ class Transition:
         if self.kind == "alias":
             there = self.version is None or any(v.version == self.version for v in versions)
             return there and _text(alias_version(versions, self.name)) == self.before
-        return any(v.version == self.version and (v.stage or NONE) == (self.before or NONE) for v in versions)
+        free = self.kind == "stage"  # what got an alias since is not deleted
+        return any(
+            v.version == self.version and (v.stage or NONE) == (self.before or NONE) and (free or not v.aliases)
+            for v in versions
+        )
 
     @property
     def inverse(self) -> Transition:
@@ -233,6 +237,7 @@ def into_stage(version: int, stage: str, versions: Sequence[ModelVersion], *, ar
         if stage == STAGING:
             _refuse_to_empty(version, versions, stage)
         return _entering(version, stage, versions, archive=archive, stages=uses_stages or not uses_aliases)
+    _refuse_to_empty(version, versions, stage)
     return out_of_use(version, versions, stage)
 
 

@@ -6,7 +6,7 @@ Where two see each other, the one whose run has the smaller id waits, and the ot
 UI takes part in none of this; it is noticed before each move, and in the history.
 """
 
-from abtest.mover.approving import approve, ask, awaiting, reject
+from abtest.mover.approving import approve, ask, awaiting, refuse_waiting, reject
 from abtest.mover.carrying import Planner, Request, carry_out, move, settle_done
 from abtest.mover.recovering import Recovery, recover
 from abtest.mover.unfinished import Unfinished, unfinished
@@ -22,6 +22,7 @@ __all__ = [
     "carry_out",
     "move",
     "recover",
+    "refuse_waiting",
     "reject",
     "settle_done",
     "unfinished",

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from abtest import tracking
 from abtest.errors import NotFoundError, StaleChampionError, UnfinishedError
-from abtest.mover.carrying import Request, carry_out, cleared
+from abtest.mover.carrying import Request, carry_out, cleared, planned
+from abtest.mover.unfinished import unfinished
 from abtest.trail import Movement, Outcome, Trail
 from abtest.transitions import Plan, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.registry import ModelVersion, RegistryClient
+    from abtest.registry import ModelVersion, RegistryClient, VersionDetails
+
+_CREATED = "abtest.version_created_at"
 
 
 def ask(registry: RegistryClient, request: Request) -> Movement | None:
@@ -26,21 +29,37 @@ def ask(registry: RegistryClient, request: Request) -> Movement | None:
         UnfinishedError: Another one waits already, is under way, or was cut off.
     """
     trail = Trail(registry, request.model)
-    versions = registry.versions(request.model)
-    steps = request.planner(versions)
+    details = registry.details(request.model)
+    versions = tuple(it.version for it in details)
+    steps = planned(trail, request, versions)
+    cleared(trail, versions, ())
     if not steps:
         return None
-    cleared(trail, versions, ())
+    refuse_waiting(trail)
+    return trail.open(
+        request.kind, request.version, steps, Standing.of(versions),
+        why=request.why, evidence={**request.evidence, _CREATED: _created(details, request.version)},
+        outcome=Outcome.AWAITING,
+    )  # fmt: skip
+
+
+def refuse_waiting(trail: Trail) -> None:
+    """Refuse while a request waits.
+
+    Raises:
+        UnfinishedError: One does.
+    """
     for waiting in awaiting(trail.read()):
         raise UnfinishedError(
             f"A {waiting.title} waits for approval since {waiting.began_at:%Y-%m-%d %H:%M} UTC, asked for by "
             f"{waiting.by} (run {waiting.run_id}).",
-            hint=f'approve or reject it: abtest models approve "{request.model}".',
+            hint=f'approve or reject it: abtest models approve "{trail.model}".',
         )
-    return trail.open(
-        request.kind, request.version, steps, Standing.of(versions),
-        why=request.why, evidence=request.evidence, outcome=Outcome.AWAITING,
-    )  # fmt: skip
+
+
+def _created(details: Sequence[VersionDetails], version: int | None) -> str:
+    """When a version was registered: a model that is deleted and made again gives its number to another."""
+    return next((it.created_at.isoformat() for it in details if it.version.version == version), "unknown")
 
 
 def approve(registry: RegistryClient, model: str, *, why: str, version: int | None = None) -> Movement:
@@ -54,6 +73,13 @@ def approve(registry: RegistryClient, model: str, *, why: str, version: int | No
     waiting = _the_one_waiting(trail, version)
 
     def planner(versions: Sequence[ModelVersion]) -> Plan:
+        if not trail.is_open(waiting):  # asked again when the intent is on record: whoever rejects looks for that
+            raise UnfinishedError(f"The {waiting.title} was settled by somebody else and waits no more.")
+        if waiting.evidence.get(_CREATED) != _created(registry.details(model), waiting.version):
+            raise StaleChampionError(
+                f"Version {waiting.version} of '{model}' is not the one that was asked for: the model was made again.",
+                hint="reject it, and ask again.",
+            )
         if Standing.of(versions) != waiting.before or not waiting.plan[0].applies_in(versions):
             raise StaleChampionError(
                 f"'{model}' was moved since the {waiting.kind} of version {waiting.version} was asked for: "
@@ -84,9 +110,26 @@ def reject(registry: RegistryClient, model: str, *, why: str, version: int | Non
 
     Raises:
         NotFoundError: Nothing waits.
+        UnfinishedError: It is being carried out, or was and is cut off.
     """
     trail = Trail(registry, model)
-    return trail.settle(_the_one_waiting(trail, version), Outcome.REJECTED, note=why)
+    waiting = _the_one_waiting(trail, version)
+    _refuse_if_carried_out(registry, trail, waiting)
+    settled = trail.settle(waiting, Outcome.REJECTED, note=why)
+    _refuse_if_carried_out(registry, trail, waiting)  # whoever approves writes first and then looks, as this does
+    return settled
+
+
+def _refuse_if_carried_out(registry: RegistryClient, trail: Trail, waiting: Movement) -> None:
+    own = [m for m in trail.read() if m.evidence.get("abtest.request_run_id") == waiting.run_id]
+    for one in unfinished(own, registry.versions(trail.model)):
+        if one.made or not one.cut_off:
+            raise one.error()
+    if any(movement.sequence is not None for movement in own):
+        raise UnfinishedError(
+            f"The {waiting.title} was approved and carried out at the same moment.",
+            hint=f"'abtest models history \"{trail.model}\"' shows it.",
+        )
 
 
 def awaiting(movements: Sequence[Movement]) -> tuple[Movement, ...]:
@@ -101,7 +144,7 @@ def _the_one_waiting(trail: Trail, version: int | None) -> Movement:
     if not found:
         which = "" if version is None else f" version {version} of"
         raise NotFoundError(f"Nothing of{which} '{trail.model}' waits for approval.")
-    if len(found) > 1:  # two that were asked for in the same moment
+    if len({movement.version for movement in found}) > 1:  # two that were asked for in the same moment
         raise UnfinishedError(
             f"Several requests of '{trail.model}' wait for approval: {', '.join(m.title for m in found)}.",
             hint="say which version.",

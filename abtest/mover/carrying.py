@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from abtest.errors import BackendError, NotPermittedError, StaleChampionError, UnfinishedError
+from abtest.errors import AbtestError, BackendError, PromotionError, StaleChampionError, UnfinishedError
 from abtest.mover.unfinished import unfinished
 from abtest.registry import ModelVersion
 from abtest.talking import once
 from abtest.trail import Movement, MovementKind, Outcome, Trail
+from abtest.trail.movement import UNDER_WAY
 from abtest.transitions import Plan, Standing, spelled
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from abtest.transitions import Transition
 
 Planner: TypeAlias = Callable[[Sequence[ModelVersion]], Plan]
-_NOTHING = "Nothing was moved."
+_NOTHING, _ALL, _STOPPED = "Nothing was moved.", "All moves were made.", "It stopped after"
+NEVER_BEGUN = "It was cut off, and the registry shows none of its moves."
 _PATIENCE = 15.0  # seconds to wait for another that goes first
 _PAUSES = (0.5, 2.0)  # seconds before a move is tried again that is seen not to have happened
 
@@ -60,16 +62,26 @@ def carry_out(registry: RegistryClient, request: Request) -> Movement | None:
     """
     trail = Trail(registry, request.model)
     versions = registry.versions(request.model)
-    steps = request.planner(versions)
+    steps = planned(trail, request, versions)
+    resumed = cleared(trail, versions, steps)
     if not steps:
         return None
-    resumed = cleared(trail, versions, steps)
     if resumed is not None:  # what is asked for is just what is missing of it
+        resumed = taken_over(trail, resumed)
         request = replace(request, kind="recovery", why=f"finishes run {resumed.run_id}: {request.why}")
     done = move(registry, request, steps, Standing.of(versions), ignored=[resumed] if resumed else [])
     if resumed is not None:
         settle_done(trail, resumed, note=f"It was cut off, and finished in run {done.run_id}.")
     return done
+
+
+def planned(trail: Trail, request: Request, versions: Sequence[ModelVersion]) -> Plan:
+    """Plan a request; where it no longer fits since another was cut off, say that, and not that it does not fit."""
+    try:
+        return request.planner(versions)
+    except PromotionError:
+        cleared(trail, versions, ())
+        raise
 
 
 def cleared(trail: Trail, versions: Sequence[ModelVersion], steps: Plan) -> Movement | None:
@@ -78,21 +90,30 @@ def cleared(trail: Trail, versions: Sequence[ModelVersion], steps: Plan) -> Move
     Returns:
         A movement that was cut off and of which just these steps are missing.
     """
-    resumed = None
-    for one in unfinished(trail.read(), versions):
+    resumed, movements = None, trail.read()
+    done = {movement.attempt: movement for movement in movements if movement.sequence is not None}
+    for one in unfinished(movements, versions):
+        if one.movement.attempt in done:  # it came late
+            settle_twin(trail, one.movement, done[one.movement.attempt])
+            continue
         if not one.cut_off:
             raise one.error()
         if not one.missing:
             settle_done(trail, one.movement, note="It was cut off after its last move.")
         elif not one.made:
-            trail.settle(
-                one.movement, Outcome.ABANDONED, note="It was cut off, and the registry shows none of its moves."
-            )
+            trail.settle(one.movement, Outcome.ABANDONED, note=NEVER_BEGUN)
         elif steps and one.missing == steps and one.movement.kind != "recovery" and resumed is None:
             resumed = one.movement
         else:
             raise one.error()
     return resumed
+
+
+def taken_over(trail: Trail, movement: Movement) -> Movement:
+    """Tell a process that may only be slow that its move is no longer its own, before anything is moved for it."""
+    if movement.outcome is Outcome.STOPPED:
+        return movement
+    return trail.settle(movement, Outcome.STOPPED, note="It was cut off, and is taken up by another.")
 
 
 def move(
@@ -110,8 +131,17 @@ def move(
     trail = Trail(registry, request.model)
     mine = trail.open(request.kind, request.version, steps, before, why=request.why, evidence=request.evidence)
     try:
+        return _moved(registry, trail, request, mine, ignored)
+    finally:
+        UNDER_WAY.discard(mine.attempt)
+
+
+def _moved(
+    registry: RegistryClient, trail: Trail, request: Request, mine: Movement, ignored: Sequence[Movement]
+) -> Movement:
+    try:
         _alone(trail, mine, versions_of=lambda: registry.versions(request.model), ignored=ignored)
-        _refuse_moved(request, registry.versions(request.model), steps, before)
+        _refuse_moved(request, registry.versions(request.model), mine.plan, mine.before)
     except BaseException as error:
         with contextlib.suppress(Exception):  # what went wrong first is what is told
             trail.settle(mine, Outcome.ABANDONED, note=_told(error))
@@ -119,8 +149,8 @@ def move(
     _walk(registry, trail, mine)
     try:
         return settle_done(trail, mine)
-    except BackendError as error:
-        raise BackendError(
+    except AbtestError as error:
+        raise type(error)(
             f"All moves were made, but that could not be put on record: {error.message}",
             hint="the next command does it.",
         ) from error
@@ -146,7 +176,7 @@ def _alone(
         others = [m for m in trail.read() if m.is_open and m.run_id not in passed]
         for twin in [m for m in others if m.attempt == mine.attempt]:
             # MLflow sent the request again, since an answer was lost: one intent, two runs.
-            trail.settle(twin, Outcome.ABANDONED, note=f"The same as run {mine.run_id}, sent twice.")
+            settle_twin(trail, twin, mine)
             others.remove(twin)
         if not others:
             return
@@ -170,9 +200,9 @@ def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:
         raise
     except BaseException as error:
         told = _stopped(registry, trail, mine, error)
-        if not isinstance(error, BackendError | NotPermittedError) or told is None:
+        if not isinstance(error, AbtestError) or told is None:
             raise
-        hint = error.hint if told == _NOTHING else _recovery_hint(mine)
+        hint = _recovery_hint(mine) if told.startswith(_STOPPED) else error.hint
         raise type(error)(f"{told} {error.message}", hint=hint) from error
 
 
@@ -193,9 +223,10 @@ def _make(registry: RegistryClient, model: str, step: Transition) -> None:
             with once():
                 step.apply(registry, model)
         except BackendError:
-            if step.holds_in(registry.versions(model)):  # only the answer was lost
+            versions = registry.versions(model)
+            if step.holds_in(versions):  # only the answer was lost
                 return
-            if pause is None:
+            if pause is None or not step.applies_in(versions):
                 raise
             time.sleep(pause)
         else:
@@ -211,20 +242,29 @@ def _stopped(registry: RegistryClient, trail: Trail, mine: Movement, error: Base
             return _NOTHING
         if not missing:
             settle_done(trail, mine, note=_told(error))
-            return "All moves were made."
+            return _ALL
         trail.settle(
             mine, Outcome.STOPPED, note=f"{_told(error)}\n\nDone:\n{spelled(made)}\nMissing:\n{spelled(missing)}"
         )
-        return f"It stopped after {len(made)} of {len(mine.plan)} moves."
+        return f"{_STOPPED} {len(made)} of {len(mine.plan)} moves."
     return None
 
 
 def settle_done(trail: Trail, movement: Movement, note: str | None = None) -> Movement:
-    """Give a movement that was carried out the next number. Whoever does this has the model for itself."""
+    """Give a movement that was carried out the next number; one that somebody else gave a number keeps it."""
     if movement.kind == "recovery":  # it is part of another, which has the number
         return trail.settle(movement, Outcome.DONE, note=note)
-    last = max((m.sequence or 0 for m in trail.read()), default=0)
+    movements = trail.read()
+    for known in movements:
+        if known.run_id == movement.run_id and known.sequence is not None:
+            return known
+    last = max((m.sequence or 0 for m in movements), default=0)
     return trail.settle(movement, Outcome.DONE, note=note, sequence=last + 1)
+
+
+def settle_twin(trail: Trail, twin: Movement, kept: Movement) -> Movement:
+    """Settle the second run of one intent."""
+    return trail.settle(twin, Outcome.ABANDONED, note=f"The same as run {kept.run_id}, sent twice.")
 
 
 def _told(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from abtest.mover.carrying import Request, move, settle_done
+from abtest.mover.carrying import NEVER_BEGUN, Request, move, settle_done, taken_over
 from abtest.mover.unfinished import unfinished
 from abtest.trail import Movement, Outcome, Trail
 from abtest.transitions import Plan, Standing
@@ -31,8 +31,11 @@ def recover(registry: RegistryClient, model: str, how: Recovery) -> tuple[Moveme
     for one in found:
         if not one.cut_off:
             raise one.error()
+    # What was not even begun is not finished: whoever asked for it may have been refused since.
+    never = [_never_begun(trail, one.movement) for one in found if not one.made and one.missing]
+    found = tuple(one for one in found if one.made or not one.missing)
     if not found:
-        return ()
+        return tuple(never)
     # A recovery that was cut off in its turn is part of what the first one left.
     root = next((one for one in found if one.movement.kind != "recovery"), found[0])
     steps = {"finish": root.missing, "undo": _inverse(root.made), "leave": ()}[how]
@@ -45,10 +48,14 @@ def recover(registry: RegistryClient, model: str, how: Recovery) -> tuple[Moveme
             planner=lambda _: steps,
             why=f"{how} run {root.movement.run_id}, which was cut off",
         )
-        others = [one.movement for one in found]
+        others = [taken_over(trail, one.movement) for one in found]
         done = move(registry, request, steps, Standing.of(versions), ignored=others)
         note += f" in run {done.run_id}"
-    return tuple(_recovered(trail, one.movement, root.movement, how, note) for one in found)
+    return (*never, *(_recovered(trail, one.movement, root.movement, how, note) for one in found))
+
+
+def _never_begun(trail: Trail, movement: Movement) -> Movement:
+    return trail.settle(movement, Outcome.ABANDONED, note=NEVER_BEGUN)
 
 
 def _recovered(trail: Trail, movement: Movement, root: Movement, how: str, note: str) -> Movement:

@@ -70,6 +70,15 @@ class RegistryClient:
         with self._talking("opened"):
             return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
+    @cached_property
+    def keeper(self) -> MlflowClient:
+        """MLflow's client for records that belong to this registry, whichever tracking server is used beside it."""
+        from mlflow import MlflowClient  # noqa: PLC0415 - see __init__
+
+        self.check()
+        with self._talking("opened"):
+            return MlflowClient(tracking_uri=self.registry_uri, registry_uri=self.registry_uri)
+
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Make this MLflow's current registry for a while: loading a model resolves its URI there.

@@ -23,6 +23,7 @@ MovementKind: TypeAlias = Literal[
 ]
 LEASE = timedelta(minutes=15)  # no move takes that long, whatever its process does
 TRAIL = "abtest.trail"
+UNDER_WAY: set[str] = set()  # attempts of this process that have not ended
 _KIND, _OUTCOME, _MOVES = "abtest.kind", "abtest.outcome", "abtest.movement"
 _OWN = (TRAIL, _KIND, _OUTCOME, _MOVES, "abtest.plan", "abtest.by", "abtest.why", "abtest.process", "abtest.attempt",
         "abtest.version", "abtest.model_name", "abtest.settled_at", "abtest.settled_by", "abtest.note",
@@ -152,6 +153,11 @@ class Movement:
         return f"{self.kind} {'to' if self.kind == 'rollback' else 'of'} version {self.version}"
 
     @property
+    def deletes_model(self) -> bool:
+        """Whether the model itself goes, with whatever was known of its versions."""
+        return self.kind == "deletion" and self.version is None
+
+    @property
     def title(self) -> str:
         """What it is and of which model."""
         return f"{self.what} of '{self.model}'"
@@ -165,6 +171,8 @@ class Movement:
         """Whether it was begun and goes on no more."""
         if self.outcome is not Outcome.PENDING:
             return self.outcome is Outcome.STOPPED
+        if self.process == Process.here() and self.attempt not in UNDER_WAY:  # its outcome could not be put on record
+            return True
         return self.process.is_alive() is False or now - self.began_at > LEASE
 
     def parted(self, versions: Sequence[ModelVersion]) -> tuple[Plan, Plan]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from abtest import tracking
-from abtest.trail.movement import TRAIL, Movement, MovementKind, Outcome
+from abtest.trail.movement import TRAIL, UNDER_WAY, Movement, MovementKind, Outcome
 from abtest.trail.process import Process
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class Trail:
     Runs are added and settled, never changed otherwise; one that was deleted in MLflow's UI is read all the same.
 
     Args:
-        registry: Whose tracking server keeps it.
+        registry: What keeps it: it is the lock too, so that whoever moves the model finds it there.
         model: The registered model.
     """
 
     def __init__(self, registry: RegistryClient, model: str) -> None:
-        self._client = registry.client
+        self._client = registry.keeper
         self.model = model
 
     def read(self) -> tuple[Movement, ...]:
@@ -86,6 +86,7 @@ class Trail:
             attempt=uuid.uuid4().hex,
             began_at=datetime.now(UTC),
         )
+        UNDER_WAY.add(intent.attempt)
         name = f"{kind} {self.model}" + ("" if version is None else f" v{version}")
         run_id = tracking.begin_run(
             self._client, experiment_of(self.model), name, {**intent.tags, "mlflow.note.content": _note(intent)}

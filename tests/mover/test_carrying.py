@@ -11,7 +11,7 @@ from abtest import mover
 from abtest.errors import BackendError, RefusedError, StaleChampionError, UnfinishedError
 from abtest.trail import Outcome, Process, Trail, history_of
 from abtest.transitions import Standing, into_production
-from tests import trails, zoo
+from tests import trails
 from tests.mover.crashing import promotion
 
 if TYPE_CHECKING:
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
 BEFORE = Standing(production=(1,), staging=(2,), champion=1, challenger=2)
 AFTER = Standing(production=(2,), champion=2)
-
-
-@pytest.fixture
-def staged(registry: RegistryClient) -> RegistryClient:
-    """Model "m": version 1 in Production and champion, 2 in Staging and challenger, 3 nothing."""
-    zoo.register(
-        registry.client, "m", "/nowhere/1", "/nowhere/2", "/nowhere/3",
-        stages={1: "Production", 2: "Staging"}, aliases={"champion": 1, "challenger": 2},
-    )  # fmt: skip
-    return registry
 
 
 def standing(registry: RegistryClient) -> Standing:

@@ -11,7 +11,7 @@ from abtest import mover
 from abtest.errors import UnfinishedError
 from abtest.trail import Trail, history_of
 from abtest.transitions import Standing, into_production
-from tests import trails, zoo
+from tests import trails
 from tests.mover.crashing import context, die_at, promotion, race
 
 if TYPE_CHECKING:
@@ -27,16 +27,6 @@ STEPS = [
 ]
 # experiment, intent, four moves, outcome (tags, then the run's end)
 WRITES = 8
-
-
-@pytest.fixture
-def staged(registry: RegistryClient) -> RegistryClient:
-    """Model "m": version 1 in Production and champion, 2 in Staging and challenger, 3 nothing."""
-    zoo.register(
-        registry.client, "m", "/nowhere/1", "/nowhere/2", "/nowhere/3",
-        stages={1: "Production", 2: "Staging"}, aliases={"champion": 1, "challenger": 2},
-    )  # fmt: skip
-    return registry
 
 
 def standing(registry: RegistryClient) -> Standing:
