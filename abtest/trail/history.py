@@ -79,10 +79,13 @@ class History:
         stack: list[tuple[int, ...]] = []
         for entry in self.entries:
             serving = entry.standing.serving
+            if entry.movement is not None and entry.movement.deletes_model:
+                stack.clear()  # numbers begin anew in a model that is made again
+                continue
             if not serving or (stack and stack[-1] == serving):
                 continue
             if entry.movement is not None and entry.movement.kind == "rollback" and serving in stack:
-                del stack[stack.index(serving) + 1 :]
+                del stack[len(stack) - stack[::-1].index(serving) :]
             else:
                 stack.append(serving)
         now = self.entries[-1].standing.serving if self.entries else ()

@@ -105,6 +105,7 @@ def test_a_rollback_takes_back_what_it_rolled_back() -> None:
     assert earlier(("promotion", 2), ("promotion", 3)) == ((2,), (1,))
     assert earlier(("promotion", 2), ("promotion", 3), ("rollback", 2)) == ((1,),)
     assert earlier(("promotion", 2), ("promotion", 3), ("rollback", 2), ("promotion", 4)) == ((2,), (1,))
+    assert earlier(("promotion", 2), ("promotion", 1), ("promotion", 3), ("rollback", 1)) == ((2,), (1,))
     assert earlier(("promotion", 2), ("ui", 5)) == ((2,), (1,))
     assert earlier(("promotion", 2), ("rollback", 4)) == ((2,), (1,))  # to one that had never served
 
