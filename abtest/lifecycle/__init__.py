@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abtest.lifecycle.records import ListedModel, LoggedComparison, Moved, ShownModel
     from abtest.mover import Recovery, Unfinished
     from abtest.trail import History, Movement
+    from abtest.transitions import Plan
 
 __all__ = ["Registry"]
 
@@ -177,7 +178,13 @@ class Registry:
         )  # fmt: skip
 
     def rollback(
-        self, name: str, *, to: str | int | None = None, why: str | None = None, dry_run: bool = False
+        self,
+        name: str,
+        *,
+        to: str | int | None = None,
+        why: str | None = None,
+        dry_run: bool = False,
+        shown: Plan | None = None,
     ) -> Moved:
         """Bring back what was in production before, by the history; what serves now is archived.
 
@@ -186,18 +193,27 @@ class Registry:
             to: This version instead.
             why: For the record.
             dry_run: Plan only.
+            shown: Refuse unless this is still the plan.
 
         Raises:
             NotFoundError: There is no earlier one on record.
         """
-        return moving.rollback(self._client, name, to=to, why=why, dry_run=dry_run)
+        return moving.rollback(self._client, name, to=to, why=why, dry_run=dry_run, shown=shown)
 
-    def archive(self, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False) -> Moved:
+    def archive(
+        self, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False, shown: Plan | None = None
+    ) -> Moved:
         """Take a version out of use: into Archived, and off champion and challenger."""
-        return moving.archive(self._client, name, version, why=why, dry_run=dry_run)
+        return moving.archive(self._client, name, version, why=why, dry_run=dry_run, shown=shown)
 
     def delete(
-        self, name: str, version: str | int | None = None, *, why: str | None = None, dry_run: bool = False
+        self,
+        name: str,
+        version: str | int | None = None,
+        *,
+        why: str | None = None,
+        dry_run: bool = False,
+        shown: Plan | None = None,
     ) -> Moved:
         """Delete a version, or a whole model; its files stay where MLflow keeps them.
 
@@ -205,8 +221,8 @@ class Registry:
             RefusedError: It is in Production, or has an alias.
         """
         if version is None:
-            return moving.delete_model(self._client, name, why=why, dry_run=dry_run)
-        return moving.delete_version(self._client, name, version, why=why, dry_run=dry_run)
+            return moving.delete_model(self._client, name, why=why, dry_run=dry_run, shown=shown)
+        return moving.delete_version(self._client, name, version, why=why, dry_run=dry_run, shown=shown)
 
     def approve(self, name: str, *, why: str, version: int | None = None) -> Movement:
         """Carry out what waits for approval, if the registry still stands as it did when it was asked for.

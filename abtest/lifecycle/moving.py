@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abtest import mover
-from abtest.errors import BackendError, NotFoundError, RefusedError
+from abtest.errors import NotFoundError, RefusedError, StaleChampionError
 from abtest.lifecycle.reading import history
 from abtest.lifecycle.records import Moved
 from abtest.registry import stage_name
@@ -74,9 +75,20 @@ def promote(
 
 
 def carried_out(
-    registry: RegistryClient, request: mover.Request, *, require_approval: bool = False, dry_run: bool = False
+    registry: RegistryClient,
+    request: mover.Request,
+    *,
+    require_approval: bool = False,
+    dry_run: bool = False,
+    shown: Plan | None = None,
 ) -> Moved:
-    """Carry a request out, or ask for approval, or only plan it."""
+    """Carry a request out, or ask for approval, or only plan it.
+
+    Raises:
+        StaleChampionError: Its plan is no longer the one that was shown.
+    """
+    if shown is not None:
+        request = replace(request, planner=_as_shown(request, shown))
     if dry_run:
         plan = request.planner(registry.versions(request.model))
         return Moved(model=request.model, version=request.version, plan=plan)
@@ -88,6 +100,19 @@ def carried_out(
         movement=done,
         awaits_approval=bool(done and require_approval),
     )
+
+
+def _as_shown(request: mover.Request, shown: Plan) -> mover.Planner:
+    def planner(versions: Sequence[ModelVersion]) -> Plan:
+        plan = request.planner(versions)
+        if plan != shown:
+            raise StaleChampionError(
+                f"'{request.model}' was moved since this was shown: it stands at {Standing.of(versions)}.",
+                hint="look at it, and try again.",
+            )
+        return plan
+
+    return planner
 
 
 def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -> tuple[int, tuple[int, ...]]:
@@ -112,7 +137,13 @@ def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -
 
 
 def rollback(
-    registry: RegistryClient, name: str, *, to: str | int | None = None, why: str | None = None, dry_run: bool = False
+    registry: RegistryClient,
+    name: str,
+    *,
+    to: str | int | None = None,
+    why: str | None = None,
+    dry_run: bool = False,
+    shown: Plan | None = None,
 ) -> Moved:
     """Bring back what served before. See ``Registry.rollback``."""
     target, serving = rollback_target(registry, name, to)
@@ -124,11 +155,17 @@ def rollback(
         planner=lambda versions: into_production(target, versions),
         why=why or f"rolled back from version {away}",
     )
-    return carried_out(registry, request, dry_run=dry_run)
+    return carried_out(registry, request, dry_run=dry_run, shown=shown)
 
 
 def archive(
-    registry: RegistryClient, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False
+    registry: RegistryClient,
+    name: str,
+    version: str | int,
+    *,
+    why: str | None = None,
+    dry_run: bool = False,
+    shown: Plan | None = None,
 ) -> Moved:
     """Take a version out of use. See ``Registry.archive``."""
     number = numbered(name, registry.versions(name), str(version)).version
@@ -139,11 +176,17 @@ def archive(
         planner=lambda versions: out_of_use(number, versions),
         why=why or BY_HAND,
     )
-    return carried_out(registry, request, dry_run=dry_run)
+    return carried_out(registry, request, dry_run=dry_run, shown=shown)
 
 
 def delete_version(
-    registry: RegistryClient, name: str, version: str | int, *, why: str | None = None, dry_run: bool = False
+    registry: RegistryClient,
+    name: str,
+    version: str | int,
+    *,
+    why: str | None = None,
+    dry_run: bool = False,
+    shown: Plan | None = None,
 ) -> Moved:
     """Delete a version that nothing uses. See ``Registry.delete``."""
     number = numbered(name, registry.versions(name), str(version)).version
@@ -154,26 +197,27 @@ def delete_version(
         planner=lambda versions: deletion(number, versions),
         why=why or BY_HAND,
     )
-    return carried_out(registry, request, dry_run=dry_run)
+    return carried_out(registry, request, dry_run=dry_run, shown=shown)
 
 
-def delete_model(registry: RegistryClient, name: str, *, why: str | None = None, dry_run: bool = False) -> Moved:
+def delete_model(
+    registry: RegistryClient, name: str, *, why: str | None = None, dry_run: bool = False, shown: Plan | None = None
+) -> Moved:
     """Delete a model none of whose versions is used. See ``Registry.delete``."""
-    versions = registry.versions(name)
-    plan = tuple(step for version in versions for step in deletion(version.version, versions))
-    trail = Trail(registry, name)
-    for one in mover.unfinished(trail.read(), versions):
-        raise one.error()
-    if dry_run:
-        return Moved(model=name, version=None, plan=plan)
-    registry.delete_model(name)
-    notices: tuple[str, ...] = ()
-    try:
-        movement = trail.open("deletion", None, (), Standing.of(versions), why=why or BY_HAND, evidence={})
-        movement = mover.settle_done(trail, movement, note=f"All {len(versions)} versions.")
-    except BackendError as error:  # it is gone: that is told first
-        movement, notices = None, (f"It was deleted, but that could not be put on record: {error}",)
-    return Moved(model=name, version=None, plan=plan, movement=movement, notices=notices)
+    mover.refuse_waiting(Trail(registry, name))
+    request = mover.Request(
+        kind="deletion",
+        model=name,
+        version=None,
+        planner=lambda versions: tuple(step for it in versions for step in deletion(it.version, versions)),
+        why=why or BY_HAND,
+    )
+    moved = carried_out(registry, request, dry_run=dry_run, shown=shown)
+    if not dry_run:
+        if registry.versions(name):
+            raise StaleChampionError(f"'{name}' got another version while it was deleted, and is kept.")
+        registry.delete_model(name)
+    return moved
 
 
 def migrate(registry: RegistryClient, name: str, *, dry_run: bool = False) -> Moved:

@@ -13,10 +13,12 @@ from abtest.errors import (
     ModelNotFoundError,
     NotFoundError,
     RefusedError,
+    StaleChampionError,
+    UnfinishedError,
 )
 from abtest.registry import RegistryClient
 from abtest.transitions import Standing
-from tests import zoo
+from tests import trails, zoo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,6 +283,59 @@ def test_deletes_a_model_that_nothing_uses(iris: abtest.Registry) -> None:
     experiment = client.client.get_experiment_by_name("abtest/iris")
     assert experiment is not None
     assert len(client.client.search_runs([experiment.experiment_id])) == 4
+
+
+def test_a_model_made_again_has_no_past(iris: abtest.Registry) -> None:
+    """After a model was deleted its numbers begin anew: what served under them before is nothing to roll back to."""
+    iris.promote("iris", 2)
+    iris.archive("iris", 2)
+    iris.delete("iris")
+    client = RegistryClient()
+    zoo.register(client.client, "iris", "/nowhere/1", "/nowhere/2")
+    iris.promote("iris", 2)
+    with pytest.raises(NotFoundError, match="No earlier version of 'iris' is on record"):
+        iris.rollback("iris")
+
+
+def test_a_model_is_not_deleted_while_a_request_waits(iris: abtest.Registry) -> None:
+    """What was asked for would else be approved of the model that takes its name."""
+    iris.archive("iris", 1)
+    iris.promote("iris", 3, require_approval=True)
+    with pytest.raises(UnfinishedError, match="waits for approval since"):
+        iris.delete("iris")
+    assert len(iris.show("iris").versions) == 3
+
+
+def test_the_deletion_of_a_model_is_on_record_before_it(iris: abtest.Registry) -> None:
+    """The intent is written first, so that nobody moves the model meanwhile and a crash leaves a trace."""
+    iris.archive("iris", 1)
+    client = RegistryClient()
+    trails.meddle(
+        client,
+        "CREATE TABLE seen (kind TEXT)",
+        "CREATE TRIGGER looks AFTER UPDATE ON model_versions WHEN NEW.current_stage = 'Deleted_Internal' BEGIN "
+        "INSERT INTO seen SELECT value FROM tags WHERE key = 'abtest.kind' AND value = 'deletion'; END",
+    )
+    iris.delete("iris")
+    assert trails.meddle(client, "SELECT DISTINCT kind FROM seen") == [("deletion",)]
+
+
+def test_emptying_production_is_refused_wherever_it_goes(iris: abtest.Registry) -> None:
+    """Promoting what serves to Staging, Archived or no stage would leave nothing: archive says so, and asks."""
+    for stage in ("Staging", "Archived", "None"):
+        with pytest.raises(RefusedError, match="nothing would be there"):
+            iris.promote("iris", 1, to_stage=stage)
+    assert serving(iris) == (1,)
+
+
+def test_what_was_shown_is_what_is_done(iris: abtest.Registry) -> None:
+    """A plan that was shown and is no longer the plan is refused: what serves by now was not what was agreed to."""
+    iris.promote("iris", 2)
+    shown = iris.rollback("iris", dry_run=True)
+    iris.promote("iris", 3)
+    with pytest.raises(StaleChampionError, match="was moved since this was shown"):
+        iris.rollback("iris", to=shown.version, shown=shown.plan)
+    assert serving(iris) == (3,)
 
 
 def test_migrates_stages_to_aliases(iris: abtest.Registry) -> None:

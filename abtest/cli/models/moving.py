@@ -117,8 +117,7 @@ def rollback(
         for step in planned.plan:
             common.tell(f"  {step}")
     s.sure(f"Roll '{name}' back to version {planned.version}?", yes=yes)
-    # To the version that was shown, whatever the history says by now.
-    moved = registry.rollback(name, to=planned.version, why=reason)
+    moved = registry.rollback(name, to=planned.version, why=reason, shown=planned.plan)
     s.told(moved, form, what=f"version {moved.version} of '{name}'")
 
 
@@ -141,7 +140,7 @@ def archive(
         return
     if planned.version in registry.show(name).standing.serving:
         s.sure(f"Version {planned.version} of '{name}' serves, and nothing takes its place. Archive it?", yes=yes)
-    moved = registry.archive(name, str(planned.version), why=reason)
+    moved = registry.archive(name, str(planned.version), why=reason, shown=planned.plan)
     s.told(moved, form, what=f"version {moved.version} of '{name}'")
 
 

@@ -178,7 +178,7 @@ def _entry(entry: Entry) -> tuple[str, ...]:
         since = "before the trail" if entry.kind == "found" else _between(entry)
         return since, serving, "found so" if entry.kind == "found" else "moved outside abtest", "–", "–", "–"
     approved = it.evidence.get("abtest.approved_by")
-    who = f"{it.by}, approved by {approved}" if approved else it.by
+    who = f"{it.evidence['abtest.requested_by']}, approved by {approved}" if approved else it.by
     why = textwrap.shorten(it.why, _REASON, placeholder=" …")
     run = it.evidence.get("abtest.comparison_run_id")
     return s.second(entry.at), serving, it.what, who, why, f"run {run[:_RUN]}" if run else "–"

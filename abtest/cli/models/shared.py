@@ -51,7 +51,11 @@ def sure(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter("is needed where nobody can answer.", param_hint="--yes")
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, which is no answer
+        raise typer.Exit(130) from None
+    if not agreed:
         raise typer.Exit(1)
 
 

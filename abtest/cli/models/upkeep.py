@@ -75,7 +75,7 @@ def delete(
         for step in planned.plan:
             common.tell(f"  {step}")
     s.sure(f"Delete {_which(name, version)}? This cannot be undone.", yes=yes)
-    moved = registry.delete(name, None if version is None else str(planned.version), why=reason)
+    moved = registry.delete(name, None if version is None else str(planned.version), why=reason, shown=planned.plan)
     s.told(moved, form, what=_which(name, version))
 
 

@@ -110,6 +110,15 @@ def test_an_approval(typed: Typed, cli: Typed) -> None:
     assert "Nothing of 'iris' waits for approval." in typed("approve", "iris", "--reason", "x", code=1).error
 
 
+def test_history_names_who_asked_and_who_approved(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are two people, and both are told."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    typed("promote", "iris", "2", "--require-approval")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "bob")
+    typed("approve", "iris", "--reason", "seen")
+    assert "ann, approved by bob" in " ".join(typed("history", "iris").out.split())
+
+
 def test_a_promotion_that_was_cut_off(typed: Typed) -> None:
     """The next command says what is missing; recover finishes it, or takes it back, and says so."""
     client = RegistryClient()
@@ -246,15 +255,16 @@ def test_archived_into_archived(typed: Typed) -> None:
 
 
 def test_asks_at_a_terminal(typed: Typed) -> None:
-    """At a terminal it asks, shows what would move, and no is no; yes is yes."""
+    """At a terminal it asks, shows what would move, and no is no; yes is yes; Ctrl-C is an interruption."""
     typed("promote", "iris", "2")
-    for answer, code, after in (("n", 1, (2,)), ("y", 0, (1,))):
+    for answer, code, after in (("\\x03", 130, (2,)), ("n", 1, (2,)), ("y", 0, (1,))):
         script = (
             "import pty, os, sys\n"
             "pid, fd = pty.fork()\n"
             f"if pid == 0: os.execv(sys.executable, [sys.executable, '-m', 'abtest', 'models', 'rollback', 'iris'])\n"
-            f"os.write(fd, b'{answer}\\n')\n"
             "said = b''\n"
+            "while b'[y/N]' not in said: said += os.read(fd, 1000)\n"
+            f"os.write(fd, b'{answer}\\n')\n"
             "try:\n"
             "    while data := os.read(fd, 1000): said += data\n"
             "except OSError: pass\n"
