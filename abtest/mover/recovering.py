@@ -34,8 +34,9 @@ def recover(registry: RegistryClient, model: str, how: Recovery) -> tuple[Moveme
     # What was not even begun is not finished: whoever asked for it may have been refused since.
     never = [_never_begun(trail, one.movement) for one in found if not one.made and one.missing]
     found = tuple(one for one in found if one.made or not one.missing)
-    if not found:
-        return tuple(never)
+    if all(one.movement.kind == "recovery" and not one.missing for one in found):  # the rest was taken back by these
+        ended = (settle_done(trail, one.movement, note="It was cut off after its last move.") for one in found)
+        return (*never, *ended)
     # A recovery that was cut off in its turn is part of what the first one left.
     root = next((one for one in found if one.movement.kind != "recovery"), found[0])
     steps = {"finish": root.missing, "undo": _inverse(root.made), "leave": ()}[how]
