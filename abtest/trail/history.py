@@ -21,8 +21,8 @@ class Entry:
     """How a model stood from some moment on.
 
     Attributes:
-        kind: "found" before the trail began, "moved" by a movement on record, or "unrecorded": moved in MLflow's UI or
-            by another program.
+        kind: "found" before the trail began, "moved" by a movement on record, whether or not it came to its end, or
+            "unrecorded": moved in MLflow's UI or by another program.
         at: Since when; None where only its bounds are known.
         after: It happened after this, where it is unrecorded.
         before: And before this; None means now.
@@ -110,14 +110,16 @@ def history_of(model: str, movements: Sequence[Movement], now: Standing) -> Hist
         now: How the registry stands.
     """
     done = sorted((m for m in movements if m.sequence is not None), key=lambda m: m.sequence or 0)
+    # What was cut off explains a standing that no outcome leads to: that was no stranger's move.
+    stopped = [m for m in movements if m.is_open or m.outcome is Outcome.LEFT]
     entries: list[Entry] = []
     expected: Standing | None = None
     last: datetime | None = None
     for movement in done:
-        entries += _unexpected(expected, movement.before, last, movement.began_at)
+        entries += _unexpected(expected, movement.before, last, movement.began_at, stopped)
         expected, last = movement.after, movement.settled_at or movement.began_at
         entries.append(Entry(kind="moved", at=last, standing=expected, movement=movement))
-    entries += _unexpected(expected, now, last, None)
+    entries += _unexpected(expected, now, last, None, stopped)
     numbers = {movement.sequence for movement in done}
     return History(
         model=model,
@@ -128,11 +130,18 @@ def history_of(model: str, movements: Sequence[Movement], now: Standing) -> Hist
 
 
 def _unexpected(
-    expected: Standing | None, found: Standing, after: datetime | None, before: datetime | None
+    expected: Standing | None,
+    found: Standing,
+    after: datetime | None,
+    before: datetime | None,
+    stopped: Sequence[Movement],
 ) -> list[Entry]:
     """What was found where the trail had left it otherwise, or before there was one."""
     if expected is None:
         return [Entry(kind="found", before=before, standing=found)] if found.serving else []
     if expected == found:
         return []
+    for it in stopped:
+        if it.before == expected and found in it.halfway:
+            return [Entry(kind="moved", at=it.settled_at or it.began_at, standing=found, movement=it)]
     return [Entry(kind="unrecorded", after=after, before=before, standing=found)]

@@ -146,6 +146,11 @@ class Movement:
         return self.before.after(self.plan)
 
     @property
+    def halfway(self) -> tuple[Standing, ...]:
+        """How the model stands after each of its moves."""
+        return tuple(self.before.after(self.plan[: made + 1]) for made in range(len(self.plan)))
+
+    @property
     def what(self) -> str:
         """What it is, in words."""
         if self.version is None:

@@ -86,6 +86,19 @@ def test_attempts_are_not_history() -> None:
     assert len(past.entries) == 2
 
 
+def test_what_was_cut_off_is_no_strangers_move() -> None:
+    """A standing that a move left half-way, or of which the outcome is missing, is told as that move's."""
+    movements, versions = trail_of(("promotion", 2))
+    for outcome, made in ((Outcome.PENDING, 2), (Outcome.STOPPED, 1), (Outcome.LEFT, 1)):
+        following, _ = movement(2, versions, 3)
+        cut = replace(following, outcome=outcome, sequence=None, settled_at=None)
+        past = history_of("m", [*movements, cut], Standing.of(applied(versions, cut.plan[:made])))
+        assert past.unrecorded == ()
+        assert past.entries[-1].movement == cut
+        past = history_of("m", [*movements, cut], Standing(production=(5,)))
+        assert [entry.standing.serving for entry in past.unrecorded] == [(5,)]
+
+
 def test_nothing_on_record() -> None:
     """Without a trail there is what was found; without anything in production, nothing."""
     past = history_of("m", [], Standing(production=(3,)))

@@ -181,7 +181,8 @@ def _entry(entry: Entry) -> tuple[str, ...]:
     who = f"{it.evidence['abtest.requested_by']}, approved by {approved}" if approved else it.by
     why = textwrap.shorten(it.why, _REASON, placeholder=" …")
     run = it.evidence.get("abtest.comparison_run_id")
-    return s.second(entry.at), serving, it.what, who, why, f"run {run[:_RUN]}" if run else "–"
+    what = it.what if it.sequence is not None else f"{it.what} ({it.outcome})"
+    return s.second(entry.at), serving, what, who, why, f"run {run[:_RUN]}" if run else "–"
 
 
 def _between(entry: Entry) -> str:
