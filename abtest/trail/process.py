@@ -52,6 +52,8 @@ class Process:
         space = _space()
         if not space or space != self.space:
             return None
+        if _is_hidden(self.pid):
+            return None
         started = _started(self.pid)
         return bool(started) and started == self.started
 
@@ -64,6 +66,19 @@ def _started(pid: int) -> str:
         return ""
     state, *rest = text.rpartition(")")[2].split()  # its name may hold spaces and parentheses
     return "" if state == "Z" else rest[18]  # a zombie has ended; field 22 is the start
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there and not shown: a machine may hide those of other users (hidepid)."""
+    try:
+        if Path(f"/proc/{pid}/stat").is_file():
+            return False
+        os.kill(pid, 0)  # asks, and sends nothing
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _space() -> str:

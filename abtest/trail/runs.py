@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abtest.transitions import Plan, Standing
 
 _LONGEST = 1000  # characters of a reason
+_LONGEST_NOTE = 5000  # MLflow may refuse longer tags, or cut them off
 _STATUS = {Outcome.STOPPED: "FAILED", Outcome.ABANDONED: "FAILED", Outcome.UNDONE: "FAILED", Outcome.LEFT: "FAILED"}
 
 
@@ -128,4 +129,4 @@ def _note(movement: Movement) -> str:
     """Tell a movement to whoever opens its run in MLflow's UI."""
     lines = [f"{movement.title.capitalize()}: {movement.outcome}.", "", f"By {movement.by}: {movement.why}", ""]
     lines += [f"- {step}" for step in movement.plan]
-    return "\n".join([*lines, *(["", movement.note] if movement.note else [])])
+    return "\n".join([*lines, *(["", movement.note] if movement.note else [])])[:_LONGEST_NOTE]

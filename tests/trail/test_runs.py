@@ -107,6 +107,16 @@ def test_more_records_than_a_page(registry: RegistryClient) -> None:
     assert len(trail.read()) == 1001
 
 
+def test_a_record_of_very_many_moves_can_be_settled(registry: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written for people is cut, so that MLflow takes the outcome however long the plan was."""
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    many = [version(number, "Production") for number in range(1, 400)]
+    trail = Trail(registry, "m")
+    intent = trail.open("promotion", 1, into_production(1, many), Standing.of(many), why="", evidence={})
+    trail.settle(intent, Outcome.DONE, sequence=1)
+    assert [movement.outcome for movement in trail.read()] == [Outcome.DONE]
+
+
 def test_a_process_that_ended_is_known_to_have() -> None:
     """This process runs; one that ended does not; one elsewhere cannot be seen; a number given out again is another."""
     here = Process.here()
