@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abtest import mover
+from abtest.errors import UnfinishedError
 from abtest.lifecycle import files, gate, moving, reading, registering
+from abtest.lifecycle.records import Moved
 from abtest.registry import RegistryClient
 from abtest.registry.versions import numbered
 from abtest.trail import Trail
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from abtest.lifecycle.records import ListedModel, LoggedComparison, Moved, ShownModel
+    from abtest.lifecycle.records import ListedModel, LoggedComparison, ShownModel
     from abtest.mover import Recovery, Unfinished
     from abtest.trail import History, Movement
     from abtest.transitions import Plan
@@ -245,8 +247,15 @@ class Registry:
         """Moves that were begun and whose outcome is not on record: what was done of each, and what is missing."""
         return mover.unfinished(Trail(self._client, name).read(), self._client.versions(name))
 
-    def recover(self, name: str, how: Recovery = "finish") -> tuple[Movement, ...]:
+    def recover(
+        self, name: str, how: Recovery = "finish", *, shown: Sequence[Unfinished] | None = None
+    ) -> tuple[Movement, ...]:
         """Finish a move that was cut off, take it back ("undo"), or leave it as it stands ("leave").
+
+        Args:
+            name: The registered model.
+            how: What to do.
+            shown: Refuse unless this is still what ``unfinished`` tells.
 
         Returns:
             What was settled; nothing where nothing was cut off.
@@ -255,7 +264,7 @@ class Registry:
             UnfinishedError: It is still under way.
             StaleChampionError: The registry was moved since, so that it no longer fits.
         """
-        return mover.recover(self._client, name, how)
+        return mover.recover(self._client, name, how, shown=shown)
 
     def migrate_stages(self, name: str | None = None, *, dry_run: bool = False) -> tuple[Moved, ...]:
         """Give each staged version the alias that stands for its stage; stages stay as they are.
@@ -265,7 +274,15 @@ class Registry:
             dry_run: Plan only.
         """
         names = [name] if name else [m.name for m in self.list_models() if m.production or m.staging]
-        return tuple(moving.migrate(self._client, one, dry_run=dry_run) for one in names)
+        moved = []
+        for one in names:
+            try:
+                moved.append(moving.migrate(self._client, one, dry_run=dry_run))
+            except UnfinishedError as error:
+                if name:
+                    raise
+                moved.append(Moved(model=one, version=None, plan=(), notices=(str(error),)))  # the others go on
+        return tuple(moved)
 
     def download(self, name: str, version: str | int, output: str | Path) -> Path:
         """Copy a version's files to a folder that is not there yet, whole or not at all."""
@@ -279,7 +296,12 @@ class Registry:
         tags: Mapping[str, str] | None = None,
         remove: Sequence[str] = (),
     ) -> None:
-        """Set and remove tags of a version, or of the model itself."""
+        """Set and remove tags of a version, or of the model itself.
+
+        Raises:
+            InvalidInputError: A tag is of those that abtest keeps its record in.
+        """
+        registering.refuse_reserved((*(tags or ()), *remove))
         number = self._number(name, version)
         self._client.set_tags(name, number, tags or {})
         for key in remove:

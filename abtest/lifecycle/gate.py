@@ -41,7 +41,8 @@ def auto_promote(
     details = registry.details(name)
     it = detailed(name, details, version)
     number = it.version.version
-    serving = [other for other in details if other.version.version in Standing.of([d.version for d in details]).serving]
+    seen = Standing.of([other.version for other in details]).serving
+    serving = [other for other in details if other.version.version in seen]
     rivals = [other for other in serving if other is not it] if compare else []
     found = logged(registry, (it, *rivals))
     value = found[number].metric(metric, number)
@@ -68,5 +69,5 @@ def auto_promote(
         registry, name, number,
         to_stage=None if stage == PRODUCTION else stage,
         why=f"{' '.join(told)}; {WEAKER}",
-        evidence=evidence, require_approval=require_approval, dry_run=dry_run,
+        evidence=evidence, serving=seen, require_approval=require_approval, dry_run=dry_run,
     )  # fmt: skip

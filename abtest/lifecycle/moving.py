@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abtest import mover
-from abtest.errors import NotFoundError, RefusedError, StaleChampionError
+from abtest.errors import InvalidInputError, NotFoundError, RefusedError, StaleChampionError
 from abtest.lifecycle.reading import history
 from abtest.lifecycle.records import Moved
 from abtest.registry import stage_name
@@ -41,6 +41,7 @@ def promote(
     archive: bool = True,
     why: str | None = None,
     evidence: Mapping[str, str] | None = None,
+    serving: tuple[int, ...] | None = None,
     require_approval: bool = False,
     dry_run: bool = False,
 ) -> Moved:
@@ -50,7 +51,13 @@ def promote(
     number = numbered(name, registry.versions(name), str(version)).version
 
     def planner(versions: Sequence[ModelVersion]) -> Plan:
-        it = numbered(name, tuple(versions), str(number))
+        it, now = numbered(name, tuple(versions), str(number)), Standing.of(versions).serving
+        if serving is not None and now != serving:
+            raise StaleChampionError(
+                f"'{name}' was moved since its metrics were compared: version {_listed(serving)} served, and version "
+                f"{_listed(now)} does.",
+                hint="try again.",
+            )
         plan = (
             into_production(number, versions, archive=archive)
             if stage is None
@@ -128,7 +135,12 @@ def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -
     there = {version.version for version in versions}
     for earlier in history(registry, name).earlier:
         left = [number for number in earlier if number in there]
-        if len(left) == 1 and (left[0],) != serving:
+        if len(left) > 1:
+            raise InvalidInputError(
+                f"Versions {_listed(tuple(left))} of '{name}' were in production together before, so none is the one.",
+                hint="--to VERSION names one.",
+            )
+        if left and tuple(left) != serving:
             return left[0], serving
     raise NotFoundError(
         f"No earlier version of '{name}' is on record, so there is none to roll back to.",
@@ -147,7 +159,7 @@ def rollback(
 ) -> Moved:
     """Bring back what served before. See ``Registry.rollback``."""
     target, serving = rollback_target(registry, name, to)
-    away = " and ".join(map(str, serving)) or "nothing"
+    away = _listed(serving)
     request = mover.Request(
         kind="rollback",
         model=name,
@@ -156,6 +168,10 @@ def rollback(
         why=why or f"rolled back from version {away}",
     )
     return carried_out(registry, request, dry_run=dry_run, shown=shown)
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return " and ".join(map(str, numbers)) or "none"
 
 
 def archive(

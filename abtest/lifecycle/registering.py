@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from abtest import mover, tracking
-from abtest.errors import AbtestError, InvalidInputError, NotFoundError
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError, NotFoundError
 from abtest.lifecycle.moving import carried_out
 from abtest.lifecycle.records import Moved
-from abtest.registry import stage_name
+from abtest.registry import LATEST, stage_name
+from abtest.trail import Trail
 from abtest.transitions import into_stage, onto_alias
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from abtest.tracking import FoundRun
     from abtest.transitions import Plan
 
-_RESERVED = ("latest",)
+_OURS = "abtest."  # begins the tags that verdicts are kept in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,9 @@ def register(
         raise InvalidInputError("Give one of run_id and model_uri.", hint="a run id, or runs:/…, models:/…, a path.")
     entered = stage_name(stage) if stage else None
     _check_alias(alias)
+    refuse_reserved(tuple(tags or ()))
+    if entered or alias:
+        _refuse_unfinished(registry, name)
     source = find(registry, run_id=run_id, model_uri=model_uri)
     registry.create_model(name)
     number = registry.create_version(
@@ -132,11 +136,28 @@ def _left_out(source: Source) -> tuple[str, ...]:
     return ()
 
 
+def refuse_reserved(keys: Sequence[str]) -> None:
+    """Refuse tags that would pass for a verdict.
+
+    Raises:
+        InvalidInputError: One is of those that abtest keeps its record in.
+    """
+    for key in keys:
+        if key.startswith(_OURS):
+            raise InvalidInputError(f"tag {key!r} is abtest's own: what begins with {_OURS!r} tells of comparisons.")
+
+
+def _refuse_unfinished(registry: RegistryClient, name: str) -> None:
+    """Refuse before a version is made that could not be moved."""
+    with contextlib.suppress(ModelNotFoundError):
+        mover.cleared(Trail(registry, name), registry.versions(name), ())
+
+
 def _check_alias(alias: str | None) -> None:
     """Refuse an alias that MLflow would refuse, before anything is registered."""
     if alias is None:
         return
-    if alias.lower() in _RESERVED or (alias[:1] in "vV" and alias[1:].isdecimal()):
+    if alias.lower() == LATEST or (alias[:1] in "vV" and alias[1:].isdecimal()):
         raise InvalidInputError(
             f"alias cannot be {alias!r}: MLflow reserves 'latest' and v<number>.", hint="try champion or challenger."
         )

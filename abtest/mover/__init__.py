@@ -7,8 +7,9 @@ UI takes part in none of this; it is noticed before each move, and in the histor
 """
 
 from abtest.mover.approving import approve, ask, awaiting, refuse_waiting, reject
-from abtest.mover.carrying import Planner, Request, carry_out, move, settle_done
+from abtest.mover.carrying import Planner, Request, carry_out, move
 from abtest.mover.recovering import Recovery, recover
+from abtest.mover.settling import cleared
 from abtest.mover.unfinished import Unfinished, unfinished
 
 __all__ = [
@@ -20,10 +21,10 @@ __all__ = [
     "ask",
     "awaiting",
     "carry_out",
+    "cleared",
     "move",
     "recover",
     "refuse_waiting",
     "reject",
-    "settle_done",
     "unfinished",
 ]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from abtest import tracking
 from abtest.errors import NotFoundError, StaleChampionError, UnfinishedError
-from abtest.mover.carrying import Request, carry_out, cleared, planned
+from abtest.mover.carrying import Request, carry_out, planned
+from abtest.mover.settling import cleared
 from abtest.mover.unfinished import unfinished
 from abtest.trail import Movement, Outcome, Trail
 from abtest.transitions import Plan, Standing

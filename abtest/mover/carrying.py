@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import AbtestError, BackendError, PromotionError, StaleChampionError, UnfinishedError
+from abtest.mover.settling import cleared, settle_done, settle_twin, taken_over
 from abtest.mover.unfinished import unfinished
 from abtest.registry import ModelVersion
 from abtest.talking import once
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Planner: TypeAlias = Callable[[Sequence[ModelVersion]], Plan]
 _NOTHING, _ALL, _STOPPED = "Nothing was moved.", "All moves were made.", "It stopped after"
-NEVER_BEGUN = "It was cut off, and the registry shows none of its moves."
 _PATIENCE = 15.0  # seconds to wait for another that goes first
 _PAUSES = (0.5, 2.0)  # seconds before a move is tried again that is seen not to have happened
 
@@ -84,38 +84,6 @@ def planned(trail: Trail, request: Request, versions: Sequence[ModelVersion]) ->
         raise
 
 
-def cleared(trail: Trail, versions: Sequence[ModelVersion], steps: Plan) -> Movement | None:
-    """Settle what was cut off before its first move or after its last; refuse where another is in the way.
-
-    Returns:
-        A movement that was cut off and of which just these steps are missing.
-    """
-    resumed, movements = None, trail.read()
-    done = {movement.attempt: movement for movement in movements if movement.sequence is not None}
-    for one in unfinished(movements, versions):
-        if one.movement.attempt in done:  # it came late
-            settle_twin(trail, one.movement, done[one.movement.attempt])
-            continue
-        if not one.cut_off:
-            raise one.error()
-        if not one.missing:
-            settle_done(trail, one.movement, note="It was cut off after its last move.")
-        elif not one.made:
-            trail.settle(one.movement, Outcome.ABANDONED, note=NEVER_BEGUN)
-        elif steps and one.missing == steps and one.movement.kind != "recovery" and resumed is None:
-            resumed = one.movement
-        else:
-            raise one.error()
-    return resumed
-
-
-def taken_over(trail: Trail, movement: Movement) -> Movement:
-    """Tell a process that may only be slow that its move is no longer its own, before anything is moved for it."""
-    if movement.outcome is Outcome.STOPPED:
-        return movement
-    return trail.settle(movement, Outcome.STOPPED, note="It was cut off, and is taken up by another.")
-
-
 def move(
     registry: RegistryClient, request: Request, steps: Plan, before: Standing, *, ignored: Sequence[Movement] = ()
 ) -> Movement:
@@ -140,7 +108,7 @@ def _moved(
     registry: RegistryClient, trail: Trail, request: Request, mine: Movement, ignored: Sequence[Movement]
 ) -> Movement:
     try:
-        _alone(trail, mine, versions_of=lambda: registry.versions(request.model), ignored=ignored)
+        _alone(registry, trail, mine, ignored)
         _refuse_moved(request, registry.versions(request.model), mine.plan, mine.before)
     except BaseException as error:
         with contextlib.suppress(Exception):  # what went wrong first is what is told
@@ -166,9 +134,7 @@ def _refuse_moved(request: Request, versions: Sequence[ModelVersion], steps: Pla
         )
 
 
-def _alone(
-    trail: Trail, mine: Movement, *, versions_of: Callable[[], Sequence[ModelVersion]], ignored: Sequence[Movement]
-) -> None:
+def _alone(registry: RegistryClient, trail: Trail, mine: Movement, ignored: Sequence[Movement]) -> None:
     """Return when no other move of this model is open; withdraw where another has the right of way."""
     passed = {mine.run_id, *(movement.run_id for movement in ignored)}
     deadline = time.monotonic() + _PATIENCE
@@ -183,7 +149,7 @@ def _alone(
         now = datetime.now(UTC)
         in_the_way = [m for m in others if m.run_id < mine.run_id or m.is_cut_off(now)]
         if in_the_way or time.monotonic() > deadline:
-            raise unfinished([*in_the_way, *others][:1], versions_of())[0].error()
+            raise unfinished([*in_the_way, *others][:1], registry.versions(mine.model))[0].error()
         time.sleep(0.2)
 
 
@@ -248,23 +214,6 @@ def _stopped(registry: RegistryClient, trail: Trail, mine: Movement, error: Base
         )
         return f"{_STOPPED} {len(made)} of {len(mine.plan)} moves."
     return None
-
-
-def settle_done(trail: Trail, movement: Movement, note: str | None = None) -> Movement:
-    """Give a movement that was carried out the next number; one that somebody else gave a number keeps it."""
-    if movement.kind == "recovery":  # it is part of another, which has the number
-        return trail.settle(movement, Outcome.DONE, note=note)
-    movements = trail.read()
-    for known in movements:
-        if known.run_id == movement.run_id and known.sequence is not None:
-            return known
-    last = max((m.sequence or 0 for m in movements), default=0)
-    return trail.settle(movement, Outcome.DONE, note=note, sequence=last + 1)
-
-
-def settle_twin(trail: Trail, twin: Movement, kept: Movement) -> Movement:
-    """Settle the second run of one intent."""
-    return trail.settle(twin, Outcome.ABANDONED, note=f"The same as run {kept.run_id}, sent twice.")
 
 
 def _told(error: BaseException) -> str:

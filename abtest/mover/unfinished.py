@@ -32,6 +32,16 @@ class Unfinished:
     missing: Plan
     cut_off: bool
 
+    @property
+    def never_begun(self) -> bool:
+        """Whether the registry shows none of its moves."""
+        return not self.made and bool(self.missing)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the registry shows all of its moves."""
+        return not self.missing
+
     def __str__(self) -> str:
         it = self.movement
         began = f"{it.began_at:%Y-%m-%d %H:%M:%S} UTC"

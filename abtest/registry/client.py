@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from abtest.registry.references import Reference
 
+_NO_RUNS = ("databricks-uc", "uc:")  # registries that are no tracking servers, too
 _MODELS_A_PAGE = 1000  # the most that MLflow gives
 
 
@@ -75,6 +76,8 @@ class RegistryClient:
         """MLflow's client for records that belong to this registry, whichever tracking server is used beside it."""
         from mlflow import MlflowClient  # noqa: PLC0415 - see __init__
 
+        if self.registry_uri.startswith(_NO_RUNS):
+            return self.client
         self.check()
         with self._talking("opened"):
             return MlflowClient(tracking_uri=self.registry_uri, registry_uri=self.registry_uri)

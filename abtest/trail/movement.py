@@ -23,6 +23,7 @@ MovementKind: TypeAlias = Literal[
 ]
 LEASE = timedelta(minutes=15)  # no move takes that long, whatever its process does
 TRAIL = "abtest.trail"
+_LONGEST = 4000  # characters of a tag that every MLflow takes
 UNDER_WAY: set[str] = set()  # attempts of this process that have not ended
 _KIND, _OUTCOME, _MOVES = "abtest.kind", "abtest.outcome", "abtest.movement"
 _OWN = (TRAIL, _KIND, _OUTCOME, _MOVES, "abtest.plan", "abtest.by", "abtest.why", "abtest.process", "abtest.attempt",
@@ -63,7 +64,7 @@ class Movement:
         attempt: Names this attempt, so that a request that was sent twice is known for one.
         began_at: In UTC, by the clock of whoever began it.
         settled_at: Likewise, of its outcome.
-        settled_by: Who settled it, where that was somebody else.
+        settled_by: Who settled it.
         note: What is to be said of its outcome.
         sequence: Its number among the moves that were done, from 1 and without gaps.
     """
@@ -94,7 +95,7 @@ class Movement:
             BackendError: They were changed by something else.
         """
         try:
-            moves = json.loads(tags[_MOVES])
+            moves = json.loads(tags[_MOVES] + "".join(tags[key] for key in _continued(tags)))
             settled = tags.get("abtest.settled_at")
             return cls(
                 run_id=run_id,
@@ -106,7 +107,9 @@ class Movement:
                 outcome=Outcome(tags[_OUTCOME]),
                 by=tags["abtest.by"],
                 why=tags["abtest.why"],
-                evidence={k: v for k, v in tags.items() if k.startswith("abtest.") and k not in _OWN},
+                evidence={
+                    k: v for k, v in tags.items() if k.startswith("abtest.") and k not in (*_OWN, *_continued(tags))
+                },
                 process=Process.read(tags["abtest.process"]),
                 attempt=tags["abtest.attempt"],
                 began_at=began_at,
@@ -129,16 +132,16 @@ class Movement:
             TRAIL: "1",
             _KIND: self.kind,
             _OUTCOME: str(self.outcome),
-            _MOVES: json.dumps(moves),
             "abtest.model_name": self.model,
             "abtest.version": "" if self.version is None else str(self.version),
-            "abtest.plan": spelled(self.plan),
+            "abtest.plan": spelled(self.plan)[:_LONGEST],
             "abtest.by": self.by,
             "abtest.why": self.why,
             "abtest.process": str(self.process),
             "abtest.attempt": self.attempt,
         }
-        return {**self.evidence, **{key: value for key, value in tags.items() if value}, "abtest.why": self.why}
+        told = {key: value for key, value in tags.items() if value}
+        return {**self.evidence, **told, **_parted(json.dumps(moves)), "abtest.why": self.why}
 
     @property
     def after(self) -> Standing:
@@ -188,6 +191,7 @@ class Movement:
     def to_dict(self) -> dict[str, Any]:
         """Spell it for JSON."""
         return {
+            "model_name": self.model,
             "run_id": self.run_id,
             "kind": self.kind,
             "version": self.version,
@@ -202,3 +206,15 @@ class Movement:
             "note": self.note,
             "sequence": self.sequence,
         }
+
+
+def _parted(text: str) -> dict[str, str]:
+    """Spell a text in as many tags as it takes."""
+    parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
+    return {_MOVES + (f".{number}" if number else ""): part for number, part in enumerate(parts)}
+
+
+def _continued(tags: Mapping[str, str]) -> list[str]:
+    """Names of the tags that go on where the first ends, in order."""
+    names = [f"{_MOVES}.{number}" for number in range(1, len(tags))]
+    return [name for name in names if name in tags]

@@ -16,8 +16,9 @@ from abtest.errors import (
     StaleChampionError,
     UnfinishedError,
 )
+from abtest.lifecycle import moving
 from abtest.registry import RegistryClient
-from abtest.transitions import Standing
+from abtest.transitions import Standing, into_production
 from tests import trails, zoo
 
 if TYPE_CHECKING:
@@ -420,3 +421,47 @@ def test_a_model_that_is_not_there(iris: abtest.Registry, act: object) -> None:
     with pytest.raises(ModelNotFoundError, match=r"No registered model 'nope'"):
         act(iris)  # type: ignore[operator] # it is one
     assert [model.name for model in iris.list_models()] == ["iris"]
+
+
+def test_the_gate_on_logged_metrics_holds_against_what_serves(iris: abtest.Registry) -> None:
+    """Where another version came to serve after the metrics were compared, nothing moves."""
+    with pytest.raises(StaleChampionError, match="version 3 served, and version 1 does"):
+        moving.promote(RegistryClient(), "iris", 2, serving=(3,))
+    assert serving(iris) == (1,)
+
+
+@pytest.mark.parametrize("key", ["abtest.verdict", "abtest."])
+def test_no_tag_passes_for_a_verdict(iris: abtest.Registry, key: str) -> None:
+    """Tags that abtest keeps its record in are not set, nor removed, by hand."""
+    for act in (
+        lambda: iris.tag("iris", 1, tags={key: "PROMOTE"}),
+        lambda: iris.tag("iris", 1, remove=[key]),
+        lambda: iris.register("iris", model_uri="models:/iris/1", tags={key: "PROMOTE"}),
+    ):
+        with pytest.raises(InvalidInputError, match="is abtest's own"):
+            act()
+    assert len(iris.show("iris").versions) == 3
+
+
+def test_what_is_in_the_way_is_told_before_a_version_is_made(iris: abtest.Registry) -> None:
+    """Where a move was cut off, registering into a stage makes no version that it could not move."""
+    client = RegistryClient()
+    versions = client.versions("iris")
+    trails.cut_off(client, "iris", 2, into_production(2, versions), versions, made=1)
+    with pytest.raises(UnfinishedError, match="was cut off"):
+        iris.register("iris", model_uri="models:/iris/1", stage="Staging")
+    assert len(iris.show("iris").versions) == 3
+    moved = {one.model: one for one in iris.migrate_stages()}
+    assert "was cut off" in moved["iris"].notices[0]
+
+
+def test_what_served_together_is_not_chosen_from(iris: abtest.Registry) -> None:
+    """Where two versions were in production before, none of them is taken to be the one."""
+    iris.promote("iris", 2, archive=False)
+    iris.promote("iris", 3)
+    with pytest.raises(
+        InvalidInputError, match=r"Versions 1 and 2 of 'iris' were in production together.*--to VERSION"
+    ):
+        iris.rollback("iris")
+    iris.rollback("iris", to=1)
+    assert serving(iris) == (1,)

@@ -8,6 +8,7 @@ import pytest
 
 from abtest import mover
 from abtest.errors import BackendError, StaleChampionError, UnfinishedError
+from abtest.mover.settling import settle_done
 from abtest.registry import RegistryClient
 from abtest.trail import Outcome, Trail, history_of
 from abtest.transitions import Standing, deletion, into_production
@@ -73,7 +74,7 @@ def test_settled_by_two_it_keeps_its_number(staged: RegistryClient) -> None:
     trails.cut_off(staged, "m", 2, into_production(2, versions), versions, made=4)
     trail = Trail(staged, "m")
     (seen,) = trail.read()
-    assert [mover.settle_done(trail, seen).sequence for _ in range(2)] == [1, 1]
+    assert [settle_done(trail, seen).sequence for _ in range(2)] == [1, 1]
     assert history_of("m", trail.read(), standing(staged)).missing == ()
 
 
@@ -171,3 +172,14 @@ def test_two_registries_beside_one_tracking_server_are_two(
     trails.cut_off(staged, "m", 2, into_production(2, versions), versions, made=1)
     assert mover.recover(other, "m", "finish") == ()
     assert standing(other) == Standing(production=(1,), staging=(2,))
+
+
+def test_what_was_shown_is_what_is_recovered(staged: RegistryClient) -> None:
+    """Whoever agreed to finish one thing does not finish another."""
+    versions = staged.versions("m")
+    trails.cut_off(staged, "m", 2, into_production(2, versions), versions, made=1)
+    shown = mover.unfinished(Trail(staged, "m").read(), staged.versions("m"))
+    staged.set_alias("m", "champion", 2)
+    with pytest.raises(StaleChampionError, match="moved since this was shown"):
+        mover.recover(staged, "m", "finish", shown=shown)
+    assert standing(staged).production == (1, 2)

@@ -140,3 +140,16 @@ def test_a_lease_ends(registry: RegistryClient) -> None:
     assert not found.is_cut_off(found.began_at + LEASE)
     assert found.is_cut_off(found.began_at + LEASE + timedelta(seconds=1))
     assert not found.is_cut_off(datetime.now(UTC))
+
+
+def test_a_plan_longer_than_a_tag(registry: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many moves a plan has, it is kept whole, in tags that no MLflow cuts off."""
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    crowd = [version(number, "Production") for number in range(1, 400)]
+    plan = into_production(1, crowd)
+    trail = Trail(registry, "m")
+    intent = trail.open("promotion", 1, plan, Standing.of(crowd), why="w" * 9000, evidence={})
+    trail.settle(intent, Outcome.DONE, note="n" * 9000, sequence=1)
+    (found,) = trail.read()
+    assert (found.plan, found.before) == (plan, Standing.of(crowd))
+    assert max(len(tag) for tag in registry.client.get_run(intent.run_id).data.tags.values()) <= 5000

@@ -74,7 +74,7 @@ def recover(
     if any(one.cut_off for one in found):
         question = {"finish": "Finish it?", "undo": "Take it back?", "leave": "Leave it as it stands?"}[how]
         s.sure(question, yes=yes)
-    settled = registry.recover(name, how)
+    settled = registry.recover(name, how, shown=found)
     if s.json_or(form, [movement.to_dict() for movement in settled]):
         return
     if not settled:
