@@ -112,6 +112,11 @@ class Settings:
             if not isinstance(value, dict):
                 raise InvalidInputError(f"{name}: {key} must be a table, got {value!r}.", hint=f"write [{key}].")
         registry = _checked(table.get("registry", {}), _REGISTRY_KEYS, f"{name} [registry]")
+        for key, text in registry.items():
+            if not text.strip():
+                raise InvalidInputError(
+                    f"{name} [registry] {key} must not be empty.", hint="leave it out for MLflow's own."
+                )
         for key in ("confidence", "method"):
             if key in table.get("compare", {}) and key in table.get("policy", {}):
                 raise InvalidInputError(f"{name} sets {key} twice, in [compare] and in [policy].", hint="keep one.")

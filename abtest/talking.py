@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest import wording
-from abtest.errors import AbtestError, BackendError, NotPermittedError
+from abtest.errors import AbtestError, BackendError, InvalidInputError, NotPermittedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +55,7 @@ def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False) 
 
     Raises:
         NotPermittedError: The server knows who asks and says no, or does not know who asks.
+        InvalidInputError: MLflow does not take what it was given.
         BackendError: Anything else that MLflow raises.
     """
     try:
@@ -64,6 +65,8 @@ def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False) 
     except Exception as error:
         if not anything and not _is_foreign(error):
             raise
+        if is_invalid(error):
+            raise InvalidInputError(f"{what}: {wording.first_line(error)}.") from error
         raise refusal(error, what) or BackendError(f"{what}: {wording.first_line(error)}.", hint=hint) from error
 
 

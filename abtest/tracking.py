@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
+import math
 import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -22,12 +24,15 @@ from abtest.errors import NotFoundError
 from abtest.talking import all_pages, is_missing, told_as_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
+    from mlflow.store.entities import PagedList
 
+T = TypeVar("T")
 _SQLITE = "sqlite:///"
+_IDS = 100  # in one filter
 _SUPPRESS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
@@ -210,6 +215,48 @@ def find_runs(client: MlflowClient, experiment: str, wanted: str, *, deleted: bo
         ids = [found.experiment_id]
         runs = all_pages(client.search_runs, experiment_ids=ids, filter_string=wanted, run_view_type=view)
         return tuple(FoundRun.of(run) for run in runs)
+
+
+def runs_of(client: MlflowClient, ids: Iterable[str | None]) -> dict[str, FoundRun]:
+    """Read many runs by their ids, a request a hundred; those that are not there are left out."""
+    with told_as_ours("The runs that trained these versions could not be read"):
+        found = _by_id(client, client.search_runs, "attributes.run_id", ids)
+        return {run.info.run_id: FoundRun.of(run) for run in found}
+
+
+def metrics_of_models(client: MlflowClient, ids: Iterable[str | None]) -> dict[str, dict[str, float]]:
+    """Read the last metrics of many logged models by their ids, likewise."""
+    with told_as_ours("The metrics of these models could not be read"):
+        found = _by_id(client, client.search_logged_models, "model_id", ids)
+        return {model.model_id: _of_model(client, model.metrics or []) for model in found}
+
+
+def _by_id(
+    client: MlflowClient, search: Callable[..., PagedList[T]], attribute: str, ids: Iterable[str | None]
+) -> Iterator[T]:
+    experiments = [experiment.experiment_id for experiment in all_pages(client.search_experiments)]
+    known = sorted({name for name in ids if name and "'" not in name})
+    for start in range(0, len(known), _IDS):
+        quoted = ", ".join(f"'{name}'" for name in known[start : start + _IDS])
+        yield from all_pages(search, experiment_ids=experiments, filter_string=f"{attribute} IN ({quoted})")
+
+
+def _of_model(client: MlflowClient, metrics: Sequence[Metric]) -> dict[str, float]:
+    """The last value of each metric of a logged model.
+
+    MLflow keeps a model's NaN as 0 and its infinities as the largest numbers there are; its run's history has them.
+    """
+    last: dict[str, Metric] = {}
+    for metric in sorted(metrics, key=lambda it: (it.timestamp, it.step)):
+        last[metric.key] = metric
+    found = {}
+    for name, metric in last.items():
+        found[name] = metric.value
+        if (metric.value == 0 or abs(metric.value) >= sys.float_info.max) and metric.run_id:
+            for kept in client.get_metric_history(metric.run_id, name):
+                if (kept.timestamp, kept.step) == (metric.timestamp, metric.step) and not math.isfinite(kept.value):
+                    found[name] = kept.value
+    return found
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:

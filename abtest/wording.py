@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from typing import Literal, TypeAlias
 
 Unit: TypeAlias = Literal["share", "score", "number"]
@@ -151,6 +152,17 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
         ('1 row', '2,000 rows', '2 classes')
     """
     return f"{whole(count)} {noun if count == 1 else many or noun + 's'}"
+
+
+def command(*words: str) -> str:
+    """Write a command of ours as it can be typed into a shell, whatever a model is called.
+
+    Example:
+        >>> command("models", "show", "iris"), command("models", "recover", "--undo", "-x $(y)")
+        ('abtest models show iris', "abtest models recover --undo -- '-x $(y)'")
+    """
+    given = [*words[:-1], "--", words[-1]] if words[-1].startswith("-") else [*words]
+    return shlex.join(["abtest", *given])
 
 
 def redacted(text: str) -> str:

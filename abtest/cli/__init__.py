@@ -62,22 +62,30 @@ def main() -> NoReturn:
         app()
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            _interrupted()
+            _interrupted(end)
         if end.code == _USAGE:
             pipeline.fail(sys.argv[1:], _NOT_UNDERSTOOD, "usage")
         raise
-    except KeyboardInterrupt:  # where Typer does not catch it
-        _interrupted()
+    except KeyboardInterrupt as stop:  # where Typer does not catch it
+        _interrupted(stop)
         sys.exit(_INTERRUPTED)
     except AbtestError as error:
         _tell(str(error), error)
+    except OSError as error:  # ours come as errors of ours: what is left is the output, a full disk or a closed pipe
+        _tell(f"The output could not be written: {error.strerror or error}.", error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
         _tell(f"abtest failed unexpectedly: {type(error).__name__}: {error}", error, bug=True)
     sys.exit(1)
 
 
-def _interrupted() -> None:
-    typer.echo("Interrupted.", err=True)
+def _interrupted(stop: BaseException) -> None:
+    """Tell of an interruption, and of what it left, where somebody noted that on the way up."""
+    notes: list[str] = []
+    cause: BaseException | None = stop
+    while cause is not None:
+        notes += getattr(cause, "__notes__", [])
+        cause = cause.__cause__ or cause.__context__
+    typer.echo(" ".join(["Interrupted.", *notes]), err=True)
     pipeline.fail(sys.argv[1:], "Interrupted: nothing was decided.", "interrupted")
 
 

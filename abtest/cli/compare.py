@@ -153,7 +153,7 @@ def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, qu
         common.tell(f"Not promoted. The verdict is {comparison.verdict}, which promotes nothing.", quiet=quiet)
         return
     comparison = best
-    from abtest import promoter  # noqa: PLC0415 - only a promotion needs it
+    from abtest import promoter, wording  # noqa: PLC0415 - only a promotion needs it
     from abtest.errors import RefusedError  # noqa: PLC0415 - see above
 
     promote_on = chosen.get("promote_on", "promote")
@@ -171,9 +171,8 @@ def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, qu
     done = comparison.promote(promote_on=promote_on, require_approval=chosen.get("require_approval", False))
     if done.awaits_approval:
         name = comparison.record.model_name
-        common.tell(
-            f'Not promoted yet: run {done.run_id} waits for approval (abtest models approve "{name}").', quiet=quiet
-        )
+        settles = wording.command("models", "approve", str(name))
+        common.tell(f"Not promoted yet: run {done.run_id} waits for approval ({settles}).", quiet=quiet)
         return
     common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 

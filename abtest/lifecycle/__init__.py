@@ -49,6 +49,9 @@ class Registry:
     def __str__(self) -> str:
         return str(self._client)
 
+    def __repr__(self) -> str:
+        return f"Registry({str(self)!r})"
+
     def list_models(self) -> tuple[ListedModel, ...]:
         """Every registered model in a line: a request a thousand models."""
         return reading.listing(self._client)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from abtest import tracking
 from abtest.errors import InvalidInputError, near
-from abtest.talking import all_pages, told_as_ours
-from abtest.tracking import FoundRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from abtest.registry import RegistryClient, VersionDetails
 
-_A_TIME = 100  # ids in one filter
 _LOGGED_MODEL = re.compile(r"models:/(m-[^/]+)")
 
 
@@ -59,39 +58,25 @@ def logged(registry: RegistryClient, versions: Sequence[VersionDetails]) -> dict
     Raises:
         BackendError: The tracking server does not answer.
     """
-    client = registry.client
-    with told_as_ours("The runs that trained these versions could not be read"):
-        experiments = [experiment.experiment_id for experiment in all_pages(client.search_experiments)]
-        runs = {
-            run.info.run_id: FoundRun.of(run)
-            for wanted in _filters("attributes.run_id", (details.version.run_id for details in versions))
-            for run in all_pages(client.search_runs, experiment_ids=experiments, filter_string=wanted)
-        }
-        models = {
-            model.model_id: model
-            for wanted in _filters("model_id", map(model_id_of, versions))
-            for model in all_pages(client.search_logged_models, experiment_ids=experiments, filter_string=wanted)
-        }
+    runs = tracking.runs_of(registry.client, (details.version.run_id for details in versions))
+    models = tracking.metrics_of_models(registry.client, map(model_id_of, versions))
     found = {}
     for details in versions:
-        run, model = runs.get(details.version.run_id or ""), models.get(model_id_of(details) or "")
-        own = {metric.key: metric.value for metric in (model.metrics or [])} if model else {}
+        run, own = runs.get(details.version.run_id or ""), models.get(model_id_of(details) or "")
         found[details.version.version] = Logged(
-            metrics=own or (run.metrics if run else {}),
+            metrics={name: _unclipped(value) for name, value in (own or (run.metrics if run else {})).items()},
             params=run.params if run else {},
             user=run.tags.get("mlflow.user") if run else None,
         )
     return found
 
 
+def _unclipped(value: float) -> float:
+    """A database keeps infinity as the largest number there is."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
+
+
 def model_id_of(details: VersionDetails) -> str | None:
     """The logged model that a version was made from; MLflow tells it in the source alone, or not at all."""
     match = _LOGGED_MODEL.fullmatch(details.source or "")
     return details.model_id or (match[1] if match else None)
-
-
-def _filters(attribute: str, ids: Iterable[str | None]) -> Iterator[str]:
-    known = sorted({name for name in ids if name and "'" not in name})
-    for start in range(0, len(known), _A_TIME):
-        quoted = ", ".join(f"'{name}'" for name in known[start : start + _A_TIME])
-        yield f"{attribute} IN ({quoted})"

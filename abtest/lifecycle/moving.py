@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from abtest import mover
+from abtest import mover, wording
 from abtest.errors import InvalidInputError, NotFoundError, RefusedError, StaleChampionError
 from abtest.lifecycle.reading import history
 from abtest.lifecycle.records import Moved
@@ -46,8 +47,8 @@ def promote(
     dry_run: bool = False,
 ) -> Moved:
     """Put a version into production, or into another stage. See ``Registry.promote``."""
-    stage = stage_name(to_stage) if to_stage else None
-    expected = stage_name(from_stage) if from_stage else None
+    stage = None if to_stage is None else stage_name(to_stage)
+    expected = None if from_stage is None else stage_name(from_stage)
     number = numbered(name, registry.versions(name), str(version)).version
 
     def planner(versions: Sequence[ModelVersion]) -> Plan:
@@ -100,12 +101,16 @@ def carried_out(
         plan = request.planner(registry.versions(request.model))
         return Moved(model=request.model, version=request.version, plan=plan)
     done = mover.ask(registry, request) if require_approval else mover.carry_out(registry, request)
+    waiting = mover.awaiting(Trail(registry, request.model).read()) if done and not require_approval else ()
     return Moved(
         model=request.model,
         version=request.version,
         plan=done.plan if done else (),
         movement=done,
         awaits_approval=bool(done and require_approval),
+        notices=tuple(
+            f"The {it.title}, asked for in run {it.run_id}, still waits, and may no longer fit." for it in waiting
+        ),
     )
 
 
@@ -128,13 +133,19 @@ def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -
     Raises:
         NotFoundError: There is no earlier one on record.
     """
-    versions = registry.versions(name)
+    details = registry.details(name)
+    versions = tuple(it.version for it in details)
     serving = Standing.of(versions).serving
     if to is not None:
         return numbered(name, versions, str(to)).version, serving
-    there = {version.version for version in versions}
     for earlier in history(registry, name).earlier:
-        left = [number for number in earlier if number in there]
+        # A model that was deleted and made again gives its numbers to other versions.
+        until = earlier.at or earlier.before or datetime.now(UTC)
+        left = [
+            it.version.version
+            for it in details
+            if it.version.version in earlier.standing.serving and it.created_at <= until
+        ]
         if len(left) > 1:
             raise InvalidInputError(
                 f"Versions {_listed(tuple(left))} of '{name}' were in production together before, so none is the one.",
@@ -144,7 +155,7 @@ def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -
             return left[0], serving
     raise NotFoundError(
         f"No earlier version of '{name}' is on record, so there is none to roll back to.",
-        hint=f"--to VERSION names one; 'abtest models show \"{name}\"' lists them.",
+        hint=f"--to VERSION names one; {wording.command('models', 'show', name)} lists them.",
     )
 
 
@@ -165,7 +176,7 @@ def rollback(
         model=name,
         version=target,
         planner=lambda versions: into_production(target, versions),
-        why=why or f"rolled back from version {away}",
+        why=why or (f"rolled back from version {away}" if serving else "rolled back: nothing served"),
     )
     return carried_out(registry, request, dry_run=dry_run, shown=shown)
 
@@ -192,7 +203,12 @@ def archive(
         planner=lambda versions: out_of_use(number, versions),
         why=why or BY_HAND,
     )
-    return carried_out(registry, request, dry_run=dry_run, shown=shown)
+    moved = carried_out(registry, request, dry_run=dry_run, shown=shown)
+    it = numbered(name, registry.versions(name), str(number))
+    if it.stage is None and not dry_run:
+        notice = f"'{name}' uses aliases and no stages, so version {number} is in none."
+        return replace(moved, notices=(*moved.notices, notice))
+    return moved
 
 
 def delete_version(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from abtest import mover
-from abtest.errors import InvalidInputError, near
+from abtest import mover, wording
+from abtest.errors import InvalidInputError, ModelNotFoundError, near
 from abtest.lifecycle.logged import logged
 from abtest.lifecycle.records import ListedModel, LoggedComparison, LoggedRow, ShownModel, ShownVersion
 from abtest.registry.versions import numbered
@@ -58,7 +58,7 @@ def notices(registry: RegistryClient, name: str, versions: Sequence[ModelVersion
     told = [str(one.error()) for one in mover.unfinished(movements, versions)]
     told += [
         f"A {waiting.title} waits for approval, asked for by {waiting.by} ({waiting.why}). "
-        f"'abtest models approve \"{name}\"' or 'reject' settles it."
+        f"{wording.command('models', 'approve', name)}, or reject, settles it."
         for waiting in mover.awaiting(movements)
     ]
     past = history_of(name, movements, Standing.of(versions))
@@ -69,8 +69,14 @@ def notices(registry: RegistryClient, name: str, versions: Sequence[ModelVersion
 
 def history(registry: RegistryClient, name: str) -> History:
     """What was in production when, who moved it, and why."""
-    versions = registry.versions(name)
-    return history_of(name, Trail(registry, name).read(), Standing.of(versions))
+    movements = Trail(registry, name).read()
+    try:
+        versions = registry.versions(name)
+    except ModelNotFoundError:
+        if not movements:
+            raise
+        versions = ()  # it was deleted, and its trail was not
+    return history_of(name, movements, Standing.of(versions))
 
 
 def compared(

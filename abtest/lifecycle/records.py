@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,6 +13,16 @@ from abtest.trail import Movement
 from abtest.transitions import Plan, Standing
 
 _VERDICT = "abtest.verdict"
+
+
+def finite(value: float | str | None) -> float | str | None:
+    """What JSON can hold of a value: None for what is no number.
+
+    Example:
+        >>> finite(0.5), finite(float("nan")), finite("adam")
+        (0.5, None, 'adam')
+    """
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,7 @@ class ShownVersion:
             "version": it.version.version,
             "stage": it.version.stage,
             "aliases": list(it.version.aliases),
-            "metrics": dict(self.metrics),
+            "metrics": {name: finite(value) for name, value in self.metrics.items()},
             "verdict": self.verdict,
             "role": self.role,
             "comparison_run_id": it.tags.get("abtest.comparison_run_id"),
@@ -190,5 +201,8 @@ class LoggedComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Spell it for JSON."""
-        rows = [{**asdict(row), "differs": row.differs} for row in self.rows]
+        rows = [
+            {**asdict(row), "first": finite(row.first), "second": finite(row.second), "differs": row.differs}
+            for row in self.rows
+        ]
         return {"model_name": self.model, "versions": list(self.versions), "rows": rows}

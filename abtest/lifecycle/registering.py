@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from abtest.tracking import FoundRun
     from abtest.transitions import Plan
 
-_OURS = "abtest."  # begins the tags that verdicts are kept in
+_RESERVED = ("abtest.", "mlflow.")  # begin the tags that verdicts, and MLflow's own words, are kept in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def register(
     """Register a logged model as a new version. See ``Registry.register``."""
     if (run_id is None) == (model_uri is None):
         raise InvalidInputError("Give one of run_id and model_uri.", hint="a run id, or runs:/…, models:/…, a path.")
-    entered = stage_name(stage) if stage else None
+    entered = None if stage is None else stage_name(stage)
     _check_alias(alias)
     refuse_reserved(tuple(tags or ()))
     if entered or alias:
@@ -78,7 +78,7 @@ def register(
         text for text in (f"stage {entered}" if entered else "", f"alias {alias}" if alias else "") if text
     )
     request = mover.Request(
-        kind="registration", model=name, version=number, planner=planner, why=f"registered into {where}"
+        kind="registration", model=name, version=number, planner=planner, why=f"registered for {where}"
     )
     try:
         moved = carried_out(registry, request) if entered or alias else Moved(model=name, version=number, plan=())
@@ -143,8 +143,10 @@ def refuse_reserved(keys: Sequence[str]) -> None:
         InvalidInputError: One is of those that abtest keeps its record in.
     """
     for key in keys:
-        if key.startswith(_OURS):
-            raise InvalidInputError(f"tag {key!r} is abtest's own: what begins with {_OURS!r} tells of comparisons.")
+        if key.startswith(_RESERVED):
+            raise InvalidInputError(
+                f"tag {key!r} is reserved: what begins with {' or '.join(_RESERVED)} is not set by hand."
+            )
 
 
 def _refuse_unfinished(registry: RegistryClient, name: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from abtest import tracking
-from abtest.errors import NotFoundError, StaleChampionError, UnfinishedError
+from abtest import tracking, wording
+from abtest.errors import InvalidInputError, NotFoundError, StaleChampionError, UnfinishedError
 from abtest.mover.carrying import Request, carry_out, planned
 from abtest.mover.settling import cleared
 from abtest.mover.unfinished import unfinished
@@ -54,7 +54,7 @@ def refuse_waiting(trail: Trail) -> None:
         raise UnfinishedError(
             f"A {waiting.title} waits for approval since {waiting.began_at:%Y-%m-%d %H:%M} UTC, asked for by "
             f"{waiting.by} (run {waiting.run_id}).",
-            hint=f'approve or reject it: abtest models approve "{trail.model}".',
+            hint=f"approve or reject it: {wording.command('models', 'approve', trail.model)}",
         )
 
 
@@ -70,6 +70,7 @@ def approve(registry: RegistryClient, model: str, *, why: str, version: int | No
         NotFoundError: Nothing waits.
         StaleChampionError: The registry was moved since it was asked for.
     """
+    _check_reason(why)
     trail = Trail(registry, model)
     waiting = _the_one_waiting(trail, version)
 
@@ -113,12 +114,18 @@ def reject(registry: RegistryClient, model: str, *, why: str, version: int | Non
         NotFoundError: Nothing waits.
         UnfinishedError: It is being carried out, or was and is cut off.
     """
+    _check_reason(why)
     trail = Trail(registry, model)
     waiting = _the_one_waiting(trail, version)
     _refuse_if_carried_out(registry, trail, waiting)
     settled = trail.settle(waiting, Outcome.REJECTED, note=why)
     _refuse_if_carried_out(registry, trail, waiting)  # whoever approves writes first and then looks, as this does
     return settled
+
+
+def _check_reason(why: str) -> None:
+    if not why.strip():
+        raise InvalidInputError("reason must say why, got nothing.", hint="it goes on record.")
 
 
 def _refuse_if_carried_out(registry: RegistryClient, trail: Trail, waiting: Movement) -> None:
@@ -129,7 +136,7 @@ def _refuse_if_carried_out(registry: RegistryClient, trail: Trail, waiting: Move
     if any(movement.sequence is not None for movement in own):
         raise UnfinishedError(
             f"The {waiting.title} was approved and carried out at the same moment.",
-            hint=f"'abtest models history \"{trail.model}\"' shows it.",
+            hint=f"{wording.command('models', 'history', trail.model)} shows it.",
         )
 
 

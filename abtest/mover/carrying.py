@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from abtest import wording
 from abtest.errors import AbtestError, BackendError, PromotionError, StaleChampionError, UnfinishedError
 from abtest.mover.settling import cleared, settle_done, settle_twin, taken_over
 from abtest.mover.unfinished import unfinished
@@ -166,9 +167,11 @@ def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:
         raise
     except BaseException as error:
         told = _stopped(registry, trail, mine, error)
+        hint = _recovery_hint(mine) if told and told.startswith(_STOPPED) else getattr(error, "hint", None)
+        if told is not None and isinstance(error, KeyboardInterrupt):
+            error.add_note(f"{told} Hint: {hint}" if hint else told)  # for whoever tells of the interruption
         if not isinstance(error, AbtestError) or told is None:
             raise
-        hint = _recovery_hint(mine) if told.startswith(_STOPPED) else error.hint
         raise type(error)(f"{told} {error.message}", hint=hint) from error
 
 
@@ -176,7 +179,7 @@ def _refuse_unfit(step: Transition, versions: Sequence[ModelVersion], trail: Tra
     if not step.applies_in(versions):
         raise StaleChampionError(
             f"'{mine.model}' was moved by something else in the middle of it, so that this no longer fits: {step}.",
-            hint=f"'abtest models history \"{mine.model}\"' shows it.",
+            hint=f"{wording.command('models', 'history', mine.model)} shows it.",
         )
     if not trail.is_open(mine):
         raise UnfinishedError(f"Run {mine.run_id} was settled by somebody else while it went on.")
@@ -221,4 +224,4 @@ def _told(error: BaseException) -> str:
 
 
 def _recovery_hint(mine: Movement) -> str:
-    return f"'abtest models recover \"{mine.model}\"' finishes it, --undo takes it back."
+    return f"{wording.command('models', 'recover', mine.model)} finishes it, --undo takes it back."

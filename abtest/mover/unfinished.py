@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from abtest import wording
 from abtest.errors import UnfinishedError
 from abtest.trail import Movement
 from abtest.transitions import Plan
@@ -54,7 +55,7 @@ class Unfinished:
     def error(self) -> UnfinishedError:
         """What to raise where it is in the way."""
         if self.cut_off:
-            told = f"'abtest models recover \"{self.movement.model}\"' finishes it, --undo takes it back."
+            told = f"{wording.command('models', 'recover', self.movement.model)} finishes it, --undo takes it back."
         else:
             told = "try again when it has ended."
         return UnfinishedError(str(self), hint=told)

@@ -141,9 +141,8 @@ class RegistryClient:
             ModelNotFoundError: No such model.
         """
         aliases = self.aliases(name)
-        quote = '"' if "'" in name else "'"
         with self._talking("read"):
-            found = all_pages(self.client.search_model_versions, filter_string=f"name={quote}{name}{quote}")
+            found = all_pages(self.client.search_model_versions, filter_string=_named(name))
             versions = [_details(version, aliases) for version in found if version.name == name]
         return tuple(sorted(versions, key=lambda details: details.version.version))
 
@@ -318,6 +317,14 @@ class RegistryClient:
         return ModelNotFoundError(
             f"No registered model '{name}' in {self}.", hint=near(name, known) or f"there are {listed}."
         )
+
+
+def _named(name: str) -> str:
+    """MLflow's filter for versions of a model: it cannot write both quotes, so one kind is matched by a wildcard."""
+    if "'" in name and '"' in name:
+        return "name LIKE '{}'".format(name.replace("'", "_"))
+    quote = '"' if "'" in name else "'"
+    return f"name={quote}{name}{quote}"
 
 
 def _details(version: MlflowVersion, aliases: Mapping[str, int]) -> VersionDetails:

@@ -71,23 +71,24 @@ class History:
         return tuple(entry for entry in self.entries if entry.kind == "unrecorded")
 
     @property
-    def earlier(self) -> tuple[tuple[int, ...], ...]:
-        """What served before what serves now, the latest first.
+    def earlier(self) -> tuple[Entry, ...]:
+        """What served before what serves now, each as it came to serve first, the latest first.
 
         A rollback takes back what it rolled back: after 1, 2, 3 and a rollback to 2, what served before is 1, not 3.
         """
-        stack: list[tuple[int, ...]] = []
+        stack: list[Entry] = []
         for entry in self.entries:
             serving = entry.standing.serving
             if entry.movement is not None and entry.movement.deletes_model:
                 stack.clear()  # numbers begin anew in a model that is made again
                 continue
-            if not serving or (stack and stack[-1] == serving):
+            known = [it.standing.serving for it in stack]
+            if not serving or known[-1:] == [serving]:
                 continue
-            if entry.movement is not None and entry.movement.kind == "rollback" and serving in stack:
-                del stack[len(stack) - stack[::-1].index(serving) :]
+            if entry.movement is not None and entry.movement.kind == "rollback" and serving in known:
+                del stack[len(known) - known[::-1].index(serving) :]
             else:
-                stack.append(serving)
+                stack.append(entry)
         now = self.entries[-1].standing.serving if self.entries else ()
         return tuple(reversed(stack[:-1] if now else stack))
 

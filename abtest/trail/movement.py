@@ -170,6 +170,9 @@ class Movement:
         """What it is and of which model."""
         return f"{self.what} of '{self.model}'"
 
+    def __str__(self) -> str:
+        return f"{self.title} by {self.by}: {self.outcome}"
+
     @property
     def is_open(self) -> bool:
         """Whether it holds others back: it goes on, or was cut off."""

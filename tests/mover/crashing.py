@@ -54,6 +54,15 @@ def die_at(uri: str, number: int, when: str, action: str) -> None:
         mover.recover(registry, "m", "undo" if action == "undo" else "finish")
 
 
+def interrupted_at(uri: str, number: int, told: SimpleQueue[list[str]]) -> None:
+    """Promote, be interrupted by Ctrl-C after the n-th thing that is written, and say what was noted of it."""
+    count_writes(number, "interrupted")
+    try:
+        mover.carry_out(RegistryClient(uri), promotion(2))
+    except KeyboardInterrupt as stop:
+        told.put(getattr(stop, "__notes__", []))
+
+
 def count_writes(number: int, when: str) -> None:
     """Make MLflow's client, in this process, die at its n-th write: it is the crash, and no part of what is tested."""
     from mlflow import MlflowClient
@@ -70,7 +79,7 @@ def count_writes(number: int, when: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             result = write(*arguments, **named)
             if mine:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), signal.SIGINT if when == "interrupted" else signal.SIGKILL)
             return result
 
         return wrapper

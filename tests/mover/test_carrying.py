@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abtest import mover
-from abtest.errors import BackendError, RefusedError, StaleChampionError, UnfinishedError
+from abtest.errors import BackendError, InvalidInputError, RefusedError, StaleChampionError, UnfinishedError
 from abtest.trail import Outcome, Process, Trail, history_of
 from abtest.transitions import Standing, into_production
 from tests import trails
 from tests.mover.crashing import promotion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from abtest.registry import ModelVersion, RegistryClient
     from abtest.transitions import Plan
@@ -226,7 +226,7 @@ def test_rejection_moves_nothing(staged: RegistryClient) -> None:
     assert standing(staged) == BEFORE
     assert mover.ask(staged, promotion(3)) is not None
     with pytest.raises(LookupError, match="Nothing of version 2 of 'm' waits"):
-        mover.approve(staged, "m", why="", version=2)
+        mover.approve(staged, "m", why="seen", version=2)
 
 
 def test_approval_of_what_no_longer_fits_is_refused(staged: RegistryClient) -> None:
@@ -234,7 +234,7 @@ def test_approval_of_what_no_longer_fits_is_refused(staged: RegistryClient) -> N
     mover.ask(staged, promotion())
     mover.carry_out(staged, promotion(3))
     with pytest.raises(StaleChampionError, match=r"moved since the promotion of version 2 was asked for.*reject it"):
-        mover.approve(staged, "m", why="")
+        mover.approve(staged, "m", why="seen")
     assert standing(staged).serving == (3,)
 
 
@@ -242,7 +242,7 @@ def test_approval_cut_off_after_the_moves_waits_no_more(staged: RegistryClient) 
     """An approver killed after the moves and before the last record: the request is known to be carried out."""
     asked = mover.ask(staged, promotion())
     assert asked is not None
-    mover.approve(staged, "m", why="")
+    mover.approve(staged, "m", why="seen")
     staged.client.set_tag(asked.run_id, "abtest.outcome", "awaiting approval")
     assert mover.awaiting(Trail(staged, "m").read()) == ()
 
@@ -263,3 +263,12 @@ def test_a_refusal_of_the_planner_is_not_recorded(staged: RegistryClient) -> Non
     with pytest.raises(RefusedError):
         mover.carry_out(staged, request)
     assert outcomes(staged) == []
+
+
+@pytest.mark.parametrize("settle", [mover.approve, mover.reject])
+def test_a_reason_says_something(staged: RegistryClient, settle: Callable[..., object]) -> None:
+    """Settled without a word is not settled."""
+    mover.ask(staged, promotion())
+    with pytest.raises(InvalidInputError, match="reason must say why"):
+        settle(staged, "m", why=" ")
+    assert len(mover.awaiting(Trail(staged, "m").read())) == 1

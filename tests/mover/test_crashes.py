@@ -12,7 +12,7 @@ from abtest.errors import UnfinishedError
 from abtest.trail import Trail, history_of
 from abtest.transitions import Standing, into_production
 from tests import trails
-from tests.mover.crashing import context, die_at, promotion, race
+from tests.mover.crashing import context, die_at, interrupted_at, promotion, race
 
 if TYPE_CHECKING:
     from abtest.registry import RegistryClient
@@ -144,3 +144,25 @@ def test_of_those_at_once_at_most_one_wins(staged: RegistryClient, rivals: int) 
         losers = [answer for answer in answers.values() if answer != "won"]
         assert all(answer.startswith(("UnfinishedError", "StaleChampionError")) for answer in losers), answers
         assert whole(staged)
+
+
+@pytest.mark.parametrize(
+    ("number", "noted", "outcome"),
+    [
+        (2, None, "pending"),  # before it knew its own record; the next command settles it
+        (4, "It stopped after 2 of 4 moves. Hint: abtest models recover m finishes it", "stopped"),
+        (6, "All moves were made.", "done"),
+    ],
+)
+def test_interrupted_it_says_how_far_it_came(
+    staged: RegistryClient, number: int, noted: str | None, outcome: str
+) -> None:
+    """Ctrl-C in the middle leaves word, to whoever typed it and on record."""
+    processes = context()
+    told = processes.SimpleQueue()
+    process = processes.Process(target=interrupted_at, args=(staged.tracking_uri, number, told))
+    process.start()
+    process.join(60)
+    notes = told.get()
+    assert notes[0].startswith(noted) if noted else notes == []
+    assert [str(movement.outcome) for movement in Trail(staged, "m").read()] == [outcome]

@@ -146,7 +146,7 @@ def archive(
 
 def migrate_stages(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Registered model. Default: all that use stages.")
+        str | None, typer.Argument(metavar="NAME", help="Registered model. Default: all that use stages.")
     ] = None,
     dry_run: s.DryRun = False,
     tracking_uri: o.TrackingUri = None,
@@ -164,4 +164,5 @@ def migrate_stages(
     if not rows:
         s.print_line("No model has a version in Production or Staging.")
         return
-    s.print_table(("model", "would move" if dry_run else "moved", "left as it is"), rows)
+    moves = "would move" if dry_run else "moved"
+    s.print_table(("model", moves, "left as it is"), rows, prose=(moves, "left as it is"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abtest import wording
 from abtest.cli import common
 from abtest.cli import options as o
 from abtest.cli.models import shared as s
@@ -14,7 +16,7 @@ from abtest.settings import listed
 
 if TYPE_CHECKING:
     from abtest.lifecycle.records import LoggedComparison, ShownModel, ShownVersion
-    from abtest.trail import Entry, History
+    from abtest.trail import Entry, History, Movement
 
 _METRICS = 5  # columns
 _RUN = 12  # letters of a run's id that tell it from others
@@ -44,16 +46,17 @@ def list_models(
                 ", ".join(f"{alias} → {version}" for alias, version in model.aliases.items()) or "–",
                 _number(model.latest),
                 s.time(model.updated_at),
-                model.description or "–",
+                textwrap.shorten(model.description or "–", _REASON, placeholder=" …"),
             )
             for model in models
         ]
-        s.print_table(headers, rows, right=("Production", "Staging", "latest"))
+        numbers, spare = ("Production", "Staging", "latest"), ("description", "changed", "latest")
+        s.print_table(headers, rows, right=numbers, prose=("description",), spare=spare)
     common.tell(f"Registry  {registry}")
 
 
 def show(
-    name: s.Name,
+    name: s.MaybeName = None,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
     form: s.Form = "table",
@@ -61,7 +64,7 @@ def show(
 ) -> None:
     """Show a model's versions: stages, aliases, logged metrics, who and when, last verdicts."""
     registry = s.connect(tracking_uri, registry_uri)
-    model = registry.show(name)
+    model = registry.show(s.model_name(name))
     if s.json_or(form, model.to_dict()):
         return
     _show(model)
@@ -69,7 +72,7 @@ def show(
 
 
 def history(
-    name: s.Name,
+    name: s.MaybeName = None,
     everything: Annotated[bool, typer.Option("--all", help="Attempts too that changed nothing.")] = False,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
@@ -78,7 +81,7 @@ def history(
 ) -> None:
     """Tell what was in production when, who moved it, why, and on which comparison."""
     registry = s.connect(tracking_uri, registry_uri)
-    past = registry.history(name)
+    past = registry.history(s.model_name(name))
     if s.json_or(form, past.to_dict()):
         return
     _history(past, everything=everything)
@@ -123,12 +126,13 @@ def _show(model: ShownModel) -> None:
             shown.user or "–",
             s.time(shown.details.created_at),
             _verdict(shown),
-            shown.details.description or "–",
+            textwrap.shorten(shown.details.description or "–", _REASON, placeholder=" …"),
         )
         for shown in reversed(model.versions)
     ]
     if rows:
-        s.print_table(headers, rows, right=("version", *names))
+        spare = ("description", "trained by", *reversed(names[1:]), "registered")
+        s.print_table(headers, rows, right=("version", *names), prose=("description",), spare=spare)
     for notice in model.notices:
         s.print_line(f"Warning: {notice}")
 
@@ -153,7 +157,8 @@ def _history(past: History, *, everything: bool) -> None:
     if not past.entries:
         s.print_line(f"Nothing of '{past.model}' was ever in production, as far as is on record.")
     else:
-        s.print_table(headers, [_entry(entry) for entry in reversed(past.entries)])
+        rows = [_entry(entry) for entry in reversed(past.entries)]
+        s.print_table(headers, rows, prose=("why",), spare=("comparison", "by"))
     for number in past.missing:
         s.print_line(f"Warning: record {number} is missing: its run was deleted for good.")
     if past.entries and past.entries[-1].kind == "unrecorded":
@@ -162,13 +167,11 @@ def _history(past: History, *, everything: bool) -> None:
         )
     if everything and past.attempts:
         s.print_line("\nAttempts that changed nothing in the end, or have not ended:")
-        rows = [
-            (s.second(it.began_at), it.title, str(it.outcome), it.by, (it.note or it.why).splitlines()[0])
-            for it in reversed(past.attempts)
-        ]
-        s.print_table(("began", "what", "outcome", "by", "why"), rows)
+        rows = [(s.second(it.began_at), it.what, str(it.outcome), it.by, _ended(it)) for it in reversed(past.attempts)]
+        s.print_table(("began", "what", "outcome", "by", "why"), rows, prose=("why",), spare=("by",))
     elif past.attempts:
-        common.tell(f"Next      --all shows {len(past.attempts)} attempts too that changed nothing, or have not ended")
+        attempts = wording.plural(len(past.attempts), "attempt")
+        common.tell(f"Next      --all shows {attempts}, too, that changed nothing or have not ended")
 
 
 def _entry(entry: Entry) -> tuple[str, ...]:
@@ -185,6 +188,11 @@ def _entry(entry: Entry) -> tuple[str, ...]:
     return s.second(entry.at), serving, what, who, why, f"run {run[:_RUN]}" if run else "–"
 
 
+def _ended(movement: Movement) -> str:
+    told = [movement.why, *(movement.note or "").splitlines()[:1]]
+    return textwrap.shorten(" → ".join(text for text in told if text), 2 * _REASON, placeholder=" …")
+
+
 def _between(entry: Entry) -> str:
     until = "now" if entry.before is None else s.second(entry.before)
     return f"between {s.second(entry.after)} and {until}"
@@ -197,10 +205,9 @@ def _compared(found: LoggedComparison) -> None:
         s.print_line("Nothing was logged for either version.")
         return
     s.print_table(headers, rows, right=headers[1:3])
-    common.tell(
-        "Note: logged in training, maybe on different rows. "
-        f"Next      abtest compare --champion-version {found.versions[0]} --challenger-version {found.versions[1]}"
-    )
+    versions = [f"--{side}-version={n}" for side, n in zip(("champion", "challenger"), found.versions, strict=True)]
+    common.tell("Note: logged in training, maybe on different rows.")
+    common.tell(f"Next      {shlex.join(['abtest', 'compare', f'--model-name={found.model}', *versions])}")
 
 
 def _number(version: int | None) -> str:

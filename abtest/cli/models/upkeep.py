@@ -34,7 +34,13 @@ def tag(
     debug: o.Debug = False,
 ) -> None:
     """Set and remove tags of a version, or of the model itself."""
+    if version is not None and "=" in version:
+        raise typer.BadParameter(
+            f"must be a version, got {version!r}; a tag is set by --tag {version}.", param_hint="VERSION"
+        )
     tags = s.pairs(tag, "--tag")
+    if set(tags) & set(remove or ()):
+        raise typer.BadParameter("cannot name a tag that --tag sets.", param_hint="--remove")
     if not tags and not remove:
         raise typer.BadParameter("give a tag to set or to remove.", param_hint="--tag / --remove")
     s.connect(tracking_uri, registry_uri).tag(name, version, tags=tags, remove=remove or ())

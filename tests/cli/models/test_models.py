@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_an_approval(typed: Typed, cli: Typed) -> None:
     zoo.fruit().to_csv("fruit.csv", index=False)
     compare = ("compare", "--test-data", "fruit.csv", "--target", "kind", "--no-save-plot", "--resamples", "100")
     told = cli(*compare, "--auto-promote", "--require-approval")
-    assert 'waits for approval (abtest models approve "iris")' in told.err
+    assert "waits for approval (abtest models approve iris)" in told.err
     assert standing() == BEFORE
     assert "Warning: A promotion of version 2 of 'iris' waits for approval" in typed("show", "iris").out
     assert "waits for approval since" in typed("promote", "iris", "3", "--require-approval", code=1).error
@@ -126,7 +127,7 @@ def test_a_promotion_that_was_cut_off(typed: Typed) -> None:
     steps = into_production(2, versions)
     trails.cut_off(client, "iris", 2, steps, versions, made=1)
     refused = typed("promote", "iris", "3", code=1).error
-    assert f"was cut off. Done: {steps[0]}. Missing: {steps[1]}. Hint: 'abtest models recover \"iris\"'" in refused
+    assert f"was cut off. Done: {steps[0]}. Missing: {steps[1]}. Hint: abtest models recover iris" in refused
     assert "was cut off" in typed("show", "iris").out
     told = typed("recover", "iris", "--undo", "--yes")
     assert "Missing: " in told.err
@@ -169,7 +170,7 @@ def test_logged_metrics_side_by_side(typed: Typed) -> None:
     assert [line.split() for line in told.out.splitlines()[1:]] == [
         ["accuracy", "0.9", "0.85", "≠"], ["loss", "0.4", "0.35", "≠"],
     ]  # fmt: skip
-    assert "abtest compare --champion-version 1 --challenger-version 3" in told.err
+    assert "abtest compare --model-name=iris --champion-version=1 --challenger-version=3" in told.err
 
 
 def test_the_gate_on_logged_metrics(typed: Typed) -> None:
@@ -205,11 +206,11 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no tag at all": (("tag", "iris", "1"), 2, "give a tag to set or to remove"),
     "nothing to roll back to": (("rollback", "iris", "--yes"), 1, "No earlier version of 'iris' is on record"),
     "roll back to nowhere": (("rollback", "iris", "--to", "9", "--yes"), 1, "has no version 9"),
-    "roll back without an answer": (("rollback", "iris", "--to", "3"), 2, "is needed where nobody can answer"),
-    "archive what serves": (("archive", "iris", "1"), 2, "is needed where nobody can answer"),
+    "roll back without an answer": (("rollback", "iris", "--to", "3"), 2, "nobody can answer here"),
+    "archive what serves": (("archive", "iris", "1"), 2, "nobody can answer here"),
     "delete Production": (("delete", "iris", "1", "--yes"), 1, "Version 1 of 'iris' is in Production"),
     "delete a model in use": (("delete", "iris", "--yes"), 1, "Version 1 of 'iris' is in Production"),
-    "delete without an answer": (("delete", "iris", "3"), 2, "is needed where nobody can answer"),
+    "delete without an answer": (("delete", "iris", "3"), 2, "nobody can answer here"),
     "a metric never logged": (
         ("auto-promote", "iris", "2", "--metric", "f1", "--threshold", "0"), 1, "'f1' was never logged for version 2"
     ),
@@ -226,6 +227,10 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "register from nowhere": (("register", "x"), 2, "give one of them"),
     "register an unknown run": (("register", "x", "--run-id", "nope"), 1, "There is no run nope"),
     "download over a folder": (("download", "iris", "1", "--output", "."), 1, "is there already"),
+    "a tag where the version goes": (("tag", "iris", "a=b"), 2, "a tag is set by --tag a=b"),
+    "a tag set and removed": (("tag", "iris", "1", "--tag", "a=b", "--remove", "a"), 2, "cannot name a tag that --tag"),
+    "no reason": (("approve", "iris", "--reason", ""), 1, "reason must say why"),
+    "an empty stage": (("promote", "iris", "2", "--to-stage", ""), 1, "stage must be one of"),
     "two ways to recover": (("recover", "iris", "--undo", "--leave"), 2, "cannot be joined with --undo"),
     "approve without a reason": (("approve", "iris"), 2, "Missing option '--reason'"),
     "nothing to reject": (("reject", "iris", "--reason", "x"), 1, "Nothing of 'iris' waits for approval"),
@@ -275,6 +280,49 @@ def test_asks_at_a_terminal(typed: Typed) -> None:
         assert "Roll 'iris' back to version 1?" in told.stdout
         assert "version 1: stage Archived → Production" in told.stdout
         assert standing().production == after
+
+
+def test_what_was_moved_is_told_first(typed: Typed) -> None:
+    """Where the answer cannot be printed, a full disk, say, that it was moved is on stderr already."""
+    del typed
+    command = [sys.executable, "-m", "abtest", "models", "promote", "iris", "2"]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - this interpreter
+    assert told.returncode == 1
+    assert told.stderr.startswith("Record    run ")
+    assert "Error: The output could not be written" in told.stderr
+    assert standing().production == (2,)
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_tables_break_no_words(typed: Typed, columns: str) -> None:
+    """In a narrow terminal columns are left out, and said to be; numbers, stages and aliases stay whole."""
+    typed("migrate-stages")
+    script = (
+        "import os, pty, sys\n"
+        "pid, fd = pty.fork()\n"
+        f"if pid == 0: os.execve(sys.executable, [sys.executable, '-m', 'abtest', 'models', 'show', 'iris'],"
+        f" {{**os.environ, 'COLUMNS': '{columns}'}})\n"
+        "said = b''\n"
+        "try:\n"
+        "    while data := os.read(fd, 1000): said += data\n"
+        "except OSError: pass\n"
+        "sys.stdout.buffer.write(said)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout  # noqa: S603 - this interpreter
+    told = re.sub(r"\x1b\[\d*m", "", told)  # colours take no room
+    for word in ("Production", "Staging", "champion", "challenger"):
+        assert word in told
+    assert ("left out for want of room" in told) == (columns != "200")
+    assert max(len(line) for line in told.splitlines() if "Registry" not in line and "Note" not in line) <= int(columns)
+
+
+def test_the_model_of_the_settings(typed: Typed) -> None:
+    """Without a name, show and history take the settings' model; without either, they say so."""
+    assert "name a registered model" in typed("show", code=2).err
+    Path("abtest.toml").write_text('[registry]\nmodel_name = "iris"\n', encoding="utf-8")
+    assert typed("show").out.startswith("iris")
+    assert "registration of version 1" in typed("history").out
 
 
 def test_every_command_has_help_without_mlflow() -> None:
