@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from abtest import mover, wording
-from abtest.errors import InvalidInputError, NotFoundError, RefusedError, StaleChampionError
+from abtest.errors import AbtestError, InvalidInputError, NotFoundError, RefusedError, StaleChampionError
 from abtest.lifecycle.reading import history
 from abtest.lifecycle.records import Moved
 from abtest.registry import stage_name
@@ -101,17 +102,24 @@ def carried_out(
         plan = request.planner(registry.versions(request.model))
         return Moved(model=request.model, version=request.version, plan=plan)
     done = mover.ask(registry, request) if require_approval else mover.carry_out(registry, request)
-    waiting = mover.awaiting(Trail(registry, request.model).read()) if done and not require_approval else ()
     return Moved(
         model=request.model,
         version=request.version,
         plan=done.plan if done else (),
         movement=done,
         awaits_approval=bool(done and require_approval),
-        notices=tuple(
-            f"The {it.title}, asked for in run {it.run_id}, still waits, and may no longer fit." for it in waiting
-        ),
+        notices=_waiting(registry, request.model) if done and not require_approval else (),
     )
+
+
+def _waiting(registry: RegistryClient, name: str) -> tuple[str, ...]:
+    """Say which request still waits after another move; where that cannot be read, the move was made all the same."""
+    with contextlib.suppress(AbtestError):
+        return tuple(
+            f"The {it.title}, asked for in run {it.run_id}, still waits, and may no longer fit."
+            for it in mover.awaiting(Trail(registry, name).read())
+        )
+    return ()
 
 
 def _as_shown(request: mover.Request, shown: Plan) -> mover.Planner:
@@ -195,7 +203,8 @@ def archive(
     shown: Plan | None = None,
 ) -> Moved:
     """Take a version out of use. See ``Registry.archive``."""
-    number = numbered(name, registry.versions(name), str(version)).version
+    versions = registry.versions(name)
+    number = numbered(name, versions, str(version)).version
     request = mover.Request(
         kind="archiving",
         model=name,
@@ -204,11 +213,10 @@ def archive(
         why=why or BY_HAND,
     )
     moved = carried_out(registry, request, dry_run=dry_run, shown=shown)
-    it = numbered(name, registry.versions(name), str(number))
-    if it.stage is None and not dry_run:
-        notice = f"'{name}' uses aliases and no stages, so version {number} is in none."
-        return replace(moved, notices=(*moved.notices, notice))
-    return moved
+    if any(version.stage for version in versions) or dry_run:
+        return moved
+    notice = f"'{name}' uses aliases and no stages, so version {number} is in none."
+    return replace(moved, notices=(*moved.notices, notice))
 
 
 def delete_version(
