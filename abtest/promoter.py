@@ -99,7 +99,8 @@ def prepare(
         StaleChampionError: A side moved since it was compared.
     """
     check_verdict(record, promote_on)
-    return _planned(record, seen, registry.versions(_model_of(record)))
+    model, challenger = _promoted(record)
+    return _planned(challenger, record.champion.version, seen, registry.versions(model))
 
 
 def promote(
@@ -127,11 +128,12 @@ def promote(
         BackendError: The registry failed on the way; the message says how far it came.
     """
     check_verdict(record, promote_on)
+    model, challenger = _promoted(record)
     request = mover.Request(
         kind="promotion",
-        model=_model_of(record),
-        version=record.challenger.version,
-        planner=lambda versions: _planned(record, seen, versions),
+        model=model,
+        version=challenger,
+        planner=lambda versions: _planned(challenger, record.champion.version, seen, versions),
         why=f"{record.decision.verdict}: " + " ".join(reason.text for reason in record.decision.reasons),
         evidence={**record.tags, **({"abtest.comparison_run_id": comparison_run_id} if comparison_run_id else {})},
     )
@@ -141,8 +143,8 @@ def promote(
     return Promotion(transitions=moved.plan, run_id=moved.run_id, awaits_approval=require_approval)
 
 
-def _model_of(record: ComparisonRecord) -> str:
-    """The registered model that a comparison is about.
+def _promoted(record: ComparisonRecord) -> tuple[str, int]:
+    """The registered model that a comparison is about, and the version that it would promote.
 
     Raises:
         RefusedError: The sides are not two versions of one.
@@ -151,13 +153,12 @@ def _model_of(record: ComparisonRecord) -> str:
         raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
     if record.champion.ref != BASELINE and not record.champion.is_version_of(record.model_name):
         raise RefusedError(f"The champion, {record.champion.ref}, is no version of '{record.model_name}'.")
-    return record.model_name
+    return record.model_name, record.challenger.version
 
 
-def _planned(record: ComparisonRecord, seen: Sequence[ModelVersion], versions: Sequence[ModelVersion]) -> Plan:
-    challenger, champion = record.challenger.version, record.champion.version
-    if challenger is None:
-        raise RefusedError("The challenger is no version of a registered model, so there is nothing to promote.")
+def _planned(
+    challenger: int, champion: int | None, seen: Sequence[ModelVersion], versions: Sequence[ModelVersion]
+) -> Plan:
     if not _already_serves(challenger, champion, versions):
         _refuse_stale(seen, versions)
     return plan(challenger, champion, versions)

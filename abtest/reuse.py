@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from abtest import wording
-from abtest.errors import BackendError, InvalidInputError
+from abtest.errors import InvalidInputError
+from abtest.talking import all_pages, quoted, told_as_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -270,21 +271,13 @@ def _comparisons(client: MlflowClient, tags: Mapping[str, str]) -> Iterator[Run]
     from mlflow.entities import ViewType  # noqa: PLC0415 - only who asks MLflow pays for it
 
     wanted = {"abtest.kind": "comparison", **tags}
-    filters = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in wanted.items())
-    try:
-        experiments = [found.experiment_id for found in _pages(client.search_experiments, view_type=ViewType.ALL)]
-        yield from _pages(
+    filters = " and ".join(f"tags.`{name}` = {quoted(value)}" for name, value in wanted.items())
+    told = "Earlier comparisons could not be read"
+    with told_as_ours(told, hint="is the MLflow server running?", anything=True):
+        experiments = [found.experiment_id for found in all_pages(client.search_experiments, view_type=ViewType.ALL)]
+        yield from all_pages(
             client.search_runs, experiment_ids=experiments, filter_string=filters, run_view_type=ViewType.ALL
         )
-    except Exception as error:  # whatever a store or a web server that is no MLflow makes MLflow raise
-        raise BackendError(
-            f"Earlier comparisons could not be read: {wording.first_line(error)}.", hint="is the MLflow server running?"
-        ) from error
-
-
-def _quoted(value: str) -> str:
-    """MLflow's filters know both kinds of quotes, and no escape for either."""
-    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _challenger(run: Run) -> tuple[str | None, str]:
@@ -293,13 +286,3 @@ def _challenger(run: Run) -> tuple[str | None, str]:
     named = tags.get("abtest.challenger_version", "")
     known = named.isdecimal() or "/" in named
     return tags.get("abtest.model_name"), named if known else f"run {run.info.run_id}"
-
-
-def _pages(search: Callable[..., Any], **arguments: object) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(page_token=token, **arguments)
-        yield from page
-        token = page.token
-        if not token:
-            return

@@ -29,6 +29,16 @@ def all_pages(search: Callable[..., PagedList[T]], **arguments: Any) -> Iterator
             return
 
 
+def quoted(value: str) -> str:
+    r"""Quote a text for one of MLflow's filters, which know both kinds of quotes and no escape for either.
+
+    Example:
+        >>> quoted("iris"), quoted("anna's")
+        ("'iris'", '"anna\'s"')
+    """
+    return f'"{value}"' if "'" in value else f"'{value}'"
+
+
 def is_missing(error: Exception) -> bool:
     """Whether MLflow says that there is no such thing."""
     return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
@@ -45,17 +55,18 @@ def exists_already(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False) -> Iterator[None]:
+def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False, typed: bool = False) -> Iterator[None]:
     """Turn the failures of MLflow, and of the stores behind it, into ours.
 
     Args:
         what: The beginning of the sentence, such as "The registry X could not be read".
         hint: Of a failure that is nobody's permission.
         anything: Whatever is raised is MLflow's, since nothing else runs within.
+        typed: MLflow is given what a user typed, so that what it does not take is theirs to mend.
 
     Raises:
         NotPermittedError: The server knows who asks and says no, or does not know who asks.
-        InvalidInputError: MLflow does not take what it was given.
+        InvalidInputError: MLflow does not take what was typed.
         BackendError: Anything else that MLflow raises.
     """
     try:
@@ -65,7 +76,7 @@ def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False) 
     except Exception as error:
         if not anything and not _is_foreign(error):
             raise
-        if is_invalid(error):
+        if typed and is_invalid(error):
             raise InvalidInputError(f"{what}: {wording.first_line(error)}.") from error
         raise refusal(error, what) or BackendError(f"{what}: {wording.first_line(error)}.", hint=hint) from error
 

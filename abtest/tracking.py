@@ -119,10 +119,6 @@ class OpenRun:
         context = InputTag(key="mlflow.data.context", value="testing")
         self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[context])])
 
-    def text(self, text: str, name: str) -> None:
-        """Log a text as an artifact."""
-        self._client.log_text(self.run_id, text, name)
-
     def artifacts(self, folder: Path) -> None:
         """Log a folder's files as artifacts."""
         self._client.log_artifacts(self.run_id, str(folder))
@@ -194,7 +190,7 @@ def get_run(client: MlflowClient, run_id: str) -> FoundRun:
     Raises:
         NotFoundError: There is no such run.
     """
-    with told_as_ours(f"The run {run_id} could not be read"):
+    with told_as_ours(f"The run {run_id} could not be read", typed=True):
         try:
             return FoundRun.of(client.get_run(run_id))
         except Exception as error:
@@ -203,17 +199,20 @@ def get_run(client: MlflowClient, run_id: str) -> FoundRun:
             raise NotFoundError(f"There is no run {run_id}.", hint="its id is on its page in MLflow.") from error
 
 
-def find_runs(client: MlflowClient, experiment: str, wanted: str, *, deleted: bool = False) -> tuple[FoundRun, ...]:
-    """Find runs of an experiment by MLflow's filter; none where there is no such experiment."""
+def find_runs(client: MlflowClient, experiment: str, wanted: str) -> tuple[FoundRun, ...]:
+    """Find runs of an experiment by MLflow's filter, deleted ones too; none where there is no such experiment."""
     from mlflow.entities import ViewType  # noqa: PLC0415 - only who looks pays for MLflow
 
-    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     with told_as_ours(f"The runs of experiment '{experiment}' could not be read"):
         found = client.get_experiment_by_name(experiment)
         if found is None:
             return ()
-        ids = [found.experiment_id]
-        runs = all_pages(client.search_runs, experiment_ids=ids, filter_string=wanted, run_view_type=view)
+        runs = all_pages(
+            client.search_runs,
+            experiment_ids=[found.experiment_id],
+            filter_string=wanted,
+            run_view_type=ViewType.ALL,
+        )
         return tuple(FoundRun.of(run) for run in runs)
 
 

@@ -103,9 +103,7 @@ def test_asks_by_the_page_and_not_by_the_version(registry: RegistryClient, monke
     """Listing thirty models, and finding the one that has both sides among them, asks as often as with one model."""
     from mlflow import MlflowClient
 
-    for number in range(30):
-        staged = {1: "Production", 2: "Staging"} if number == 20 else {2: "Archived"}
-        zoo.register(registry.client, f"model-{number}", *["/nowhere"] * 3, stages=staged)
+    zoo.register(registry.client, "model-20", *["/nowhere"] * 3, stages={1: "Production", 2: "Staging"})
     asked: list[str] = []
 
     def counted(name: str) -> Callable[..., Any]:
@@ -119,11 +117,19 @@ def test_asks_by_the_page_and_not_by_the_version(registry: RegistryClient, monke
 
     for name in ("search_registered_models", "search_model_versions", "get_registered_model", "get_model_version"):
         monkeypatch.setattr(MlflowClient, name, counted(name))
-    assert len(registry.overview()) == 30
-    assert asked == ["search_registered_models"]
+    alone = asks(registry, asked)
+    for number in range(20):
+        zoo.register(registry.client, f"model-{number}", *["/nowhere"] * 3, stages={2: "Archived"})
     asked.clear()
+    assert asks(registry, asked) == alone
+    assert alone.count("search_registered_models") == 2
+
+
+def asks(registry: RegistryClient, asked: list[str]) -> list[str]:
+    """What listing a registry, and finding the one model in it that has both sides, asks MLflow for."""
+    registry.overview()
     assert pin_sides(registry, None, None, None)[0] == "model-20"
-    assert len(asked) <= 11
+    return list(asked)
 
 
 def test_a_name_with_a_quote(registry: RegistryClient) -> None:

@@ -163,9 +163,7 @@ def _named(found: Comparison, model: Any, model_id: str | None) -> ComparedModel
         return replace(challenger, ref="evaluated model", run_id=run_id)
     uri, versions = f"models:/{known}", []
     if name is not None and found.registry is not None:
-        quote = '"' if "'" in name else "'"
-        listed = found.registry.client.search_model_versions(f"name={quote}{name}{quote}")
-        versions = [int(version.version) for version in listed if version.source == uri]
+        versions = [it.version.version for it in found.registry.details(name) if it.source == uri]
     if len(versions) != 1:  # two of one source cannot be told apart
         return replace(challenger, ref=uri, uri=uri, run_id=run_id)
     uri = f"models:/{name}/{versions[0]}"

@@ -11,7 +11,7 @@ from abtest.lifecycle.records import Moved
 from abtest.registry import RegistryClient
 from abtest.registry.versions import numbered
 from abtest.trail import Trail
-from abtest.transitions import STAGING
+from abtest.transitions import STAGING, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +63,14 @@ class Registry:
             ModelNotFoundError: There is no such model.
         """
         return reading.shown(self._client, name)
+
+    def serving(self, name: str) -> tuple[int, ...]:
+        """Versions in production, by stage or by alias; several where the two disagree.
+
+        Raises:
+            ModelNotFoundError: There is no such model.
+        """
+        return Standing.of(self._client.versions(name)).serving
 
     def history(self, name: str) -> History:
         """What was in production when, who moved it and why, and what was moved behind abtest's back.

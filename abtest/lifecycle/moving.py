@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from abtest import mover, wording
 from abtest.errors import AbtestError, InvalidInputError, NotFoundError, RefusedError, StaleChampionError
-from abtest.lifecycle.reading import history
 from abtest.lifecycle.records import Moved
 from abtest.registry import stage_name
 from abtest.registry.versions import numbered
-from abtest.trail import Trail
+from abtest.trail import Trail, history_of
 from abtest.transitions import (
     ARCHIVED,
     Standing,
@@ -135,7 +134,7 @@ def _as_shown(request: mover.Request, shown: Plan) -> mover.Planner:
     return planner
 
 
-def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -> tuple[int, tuple[int, ...]]:
+def _rollback_target(registry: RegistryClient, name: str, to: str | int | None) -> tuple[int, tuple[int, ...]]:
     """Find the version that a rollback would bring back, and what serves now.
 
     Raises:
@@ -146,7 +145,7 @@ def rollback_target(registry: RegistryClient, name: str, to: str | int | None) -
     serving = Standing.of(versions).serving
     if to is not None:
         return numbered(name, versions, str(to)).version, serving
-    for earlier in history(registry, name).earlier:
+    for earlier in history_of(name, Trail(registry, name).read(), Standing.of(versions)).earlier:
         # A model that was deleted and made again gives its numbers to other versions.
         until = earlier.at or earlier.before or datetime.now(UTC)
         left = [
@@ -177,20 +176,15 @@ def rollback(
     shown: Plan | None = None,
 ) -> Moved:
     """Bring back what served before. See ``Registry.rollback``."""
-    target, serving = rollback_target(registry, name, to)
-    away = _listed(serving)
+    target, serving = _rollback_target(registry, name, to)
     request = mover.Request(
         kind="rollback",
         model=name,
         version=target,
         planner=lambda versions: into_production(target, versions),
-        why=why or (f"rolled back from version {away}" if serving else "rolled back: nothing served"),
+        why=why or (f"rolled back from version {_listed(serving)}" if serving else "rolled back: nothing served"),
     )
     return carried_out(registry, request, dry_run=dry_run, shown=shown)
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    return " and ".join(map(str, numbers)) or "none"
 
 
 def archive(
@@ -271,4 +265,8 @@ def migrate(registry: RegistryClient, name: str, *, dry_run: bool = False) -> Mo
         why="stages are deprecated in MLflow; aliases take their place",
     )
     moved = carried_out(registry, request, dry_run=dry_run)
-    return Moved(model=name, version=None, plan=moved.plan, movement=moved.movement, notices=left)
+    return replace(moved, notices=(*moved.notices, *left))
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return " and ".join(map(str, numbers)) or "none"

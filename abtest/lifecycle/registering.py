@@ -86,7 +86,7 @@ def register(
         raise type(error)(
             f"Version {number} of '{name}' was registered, but not put into {where}: {error.message}", hint=error.hint
         ) from error
-    return replace(moved, notices=_left_out(source))
+    return replace(moved, notices=(*moved.notices, *_left_out(source)))
 
 
 def find(registry: RegistryClient, *, run_id: str | None, model_uri: str | None) -> Source:

@@ -14,7 +14,7 @@ from abtest import wording
 from abtest.errors import InvalidInputError, ModelNotFoundError, NotFoundError, near
 from abtest.registry.probes import probe
 from abtest.registry.versions import ModelOverview, ModelVersion, VersionDetails, chosen
-from abtest.talking import all_pages, exists_already, is_invalid, is_missing, told_as_ours
+from abtest.talking import all_pages, exists_already, is_invalid, is_missing, quoted, told_as_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -297,6 +297,7 @@ class RegistryClient:
             f"The registry {self} could not be {done}",
             hint="is it an MLflow server or database of a version that this MLflow can talk to?",
             anything=True,  # whatever a web server that is no MLflow makes it raise
+            typed=done == "changed",
         )
 
     def _model(self, name: str) -> RegisteredModel:
@@ -323,8 +324,7 @@ def _named(name: str) -> str:
     """MLflow's filter for versions of a model: it cannot write both quotes, so one kind is matched by a wildcard."""
     if "'" in name and '"' in name:
         return "name LIKE '{}'".format(name.replace("'", "_"))
-    quote = '"' if "'" in name else "'"
-    return f"name={quote}{name}{quote}"
+    return f"name={quoted(name)}"
 
 
 def _details(version: MlflowVersion, aliases: Mapping[str, int]) -> VersionDetails:

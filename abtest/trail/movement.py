@@ -101,7 +101,7 @@ class Movement:
                 run_id=run_id,
                 model=tags["abtest.model_name"],
                 kind=tags[_KIND],  # type: ignore[arg-type] # one of ours, or the trail was written to by others
-                version=int(tags["abtest.version"]) if tags.get("abtest.version") else None,
+                version=int(tags["abtest.version"]) if "abtest.version" in tags else None,
                 plan=tuple(Transition(**step) for step in moves["plan"]),
                 before=Standing.from_dict(moves["before"]),
                 outcome=Outcome(tags[_OUTCOME]),
@@ -128,20 +128,20 @@ class Movement:
     def tags(self) -> dict[str, str]:
         """The intent, as its run is tagged with."""
         moves = {"plan": [step.to_dict() for step in self.plan], "before": self.before.to_dict()}
-        tags = {
+        return {
+            **self.evidence,
             TRAIL: "1",
             _KIND: self.kind,
             _OUTCOME: str(self.outcome),
+            **_parted(json.dumps(moves)),
             "abtest.model_name": self.model,
-            "abtest.version": "" if self.version is None else str(self.version),
+            **({} if self.version is None else {"abtest.version": str(self.version)}),
             "abtest.plan": spelled(self.plan)[:_LONGEST],
             "abtest.by": self.by,
             "abtest.why": self.why,
             "abtest.process": str(self.process),
             "abtest.attempt": self.attempt,
         }
-        told = {key: value for key, value in tags.items() if value}
-        return {**self.evidence, **told, **_parted(json.dumps(moves)), "abtest.why": self.why}
 
     @property
     def after(self) -> Standing:

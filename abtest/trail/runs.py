@@ -52,7 +52,7 @@ class Trail:
         Raises:
             BackendError: MLflow does not answer, or a record is no longer readable.
         """
-        runs = tracking.find_runs(self._client, experiment_of(self.model), f"tags.`{TRAIL}` = '1'", deleted=True)
+        runs = tracking.find_runs(self._client, experiment_of(self.model), f"tags.`{TRAIL}` = '1'")
         movements = [Movement.from_tags(run.tags, run_id=run.run_id, began_at=run.started_at) for run in runs]
         return tuple(sorted(movements, key=lambda movement: (movement.began_at, movement.run_id)))
 

@@ -49,7 +49,7 @@ def reject(
     settled = s.connect(tracking_uri, registry_uri).reject(name, why=reason, version=version)
     if s.json_or(form, settled.to_dict()):
         return
-    s.print_line(f"Rejected the {settled.title}, which {settled.by} asked for. Nothing was moved.")
+    typer.echo(f"Rejected the {settled.title}, which {settled.by} asked for. Nothing was moved.")
     common.tell(f"Record    run {settled.run_id} in experiment 'abtest/{name}'")
 
 
@@ -78,6 +78,6 @@ def recover(
     if s.json_or(form, [movement.to_dict() for movement in settled]):
         return
     if not settled:
-        s.print_line(f"Nothing of '{name}' was cut off.")
+        typer.echo(f"Nothing of '{name}' was cut off.")
     for movement in settled:
-        s.print_line(f"{movement.title.capitalize()}: {movement.outcome}. {movement.note or ''}".rstrip())
+        typer.echo(f"{movement.title.capitalize()}: {movement.outcome}. {movement.note or ''}".rstrip())

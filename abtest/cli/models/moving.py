@@ -36,7 +36,7 @@ def register(
     if form == "json":
         s.told(moved, form, what=f"'{name}'")
         return
-    s.print_line(f"Registered version {moved.version} of '{name}'.")
+    typer.echo(f"Registered version {moved.version} of '{name}'.")
     if moved.plan or moved.notices:
         s.told(moved, form, what=f"'{name}'")
 
@@ -138,7 +138,7 @@ def archive(
     if dry_run or not planned.plan:
         s.told(planned, form, dry_run=dry_run, what=f"version {planned.version} of '{name}'")
         return
-    if planned.version in registry.show(name).standing.serving:
+    if planned.version in registry.serving(name):
         s.sure(f"Version {planned.version} of '{name}' serves, and nothing takes its place. Archive it?", yes=yes)
     moved = registry.archive(name, str(planned.version), why=reason, shown=planned.plan)
     s.told(moved, form, what=f"version {moved.version} of '{name}'")
@@ -162,7 +162,7 @@ def migrate_stages(
         (one.model, "; ".join(map(str, one.plan)) or "nothing to do", "; ".join(one.notices) or "–") for one in moved
     ]
     if not rows:
-        s.print_line("No model has a version in Production or Staging.")
+        typer.echo("No model has a version in Production or Staging.")
         return
     moves = "would move" if dry_run else "moved"
     s.print_table(("model", moves, "left as it is"), rows, prose=(moves, "left as it is"))

@@ -35,7 +35,7 @@ def list_models(
     if s.json_or(form, [model.to_dict() for model in models]):
         return
     if not models:
-        s.print_line("There are no registered models.")
+        typer.echo("There are no registered models.")
     else:
         headers = ("model", "Production", "Staging", "aliases", "latest", "changed", "description")
         rows = [
@@ -111,10 +111,10 @@ def compare(
 
 
 def _show(model: ShownModel) -> None:
-    s.print_line(f"{model.name}  {model.description or ''}".rstrip())
-    s.print_line("")
+    typer.echo(f"{model.name}  {model.description or ''}".rstrip())
+    typer.echo("")
     if not model.versions:
-        s.print_line("It has no versions.")
+        typer.echo("It has no versions.")
     names = _most_logged(model)
     headers = ("version", "stage", "aliases", *names, "trained by", "registered", "last verdict", "description")
     rows = [
@@ -134,7 +134,7 @@ def _show(model: ShownModel) -> None:
         spare = ("description", "trained by", *reversed(names[1:]), "registered")
         s.print_table(headers, rows, right=("version", *names), prose=("description",), spare=spare)
     for notice in model.notices:
-        s.print_line(f"Warning: {notice}")
+        typer.echo(f"Warning: {notice}")
 
 
 def _most_logged(model: ShownModel) -> tuple[str, ...]:
@@ -155,19 +155,17 @@ def _verdict(shown: ShownVersion) -> str:
 def _history(past: History, *, everything: bool) -> None:
     headers = ("since", "in production", "what", "by", "why", "comparison")
     if not past.entries:
-        s.print_line(f"Nothing of '{past.model}' was ever in production, as far as is on record.")
+        typer.echo(f"Nothing of '{past.model}' was ever in production, as far as is on record.")
     else:
         rows = [_entry(entry) for entry in reversed(past.entries)]
         s.print_table(headers, rows, prose=("why",), spare=("comparison", "by"))
     for number in past.missing:
-        s.print_line(f"Warning: record {number} is missing: its run was deleted for good.")
+        typer.echo(f"Warning: record {number} is missing: its run was deleted for good.")
     if past.entries and past.entries[-1].kind == "unrecorded":
-        s.print_line(
-            "Warning: it was moved outside abtest since the last record, in MLflow's UI or by another program."
-        )
+        typer.echo("Warning: it was moved outside abtest since the last record, in MLflow's UI or by another program.")
     if everything and past.attempts:
-        s.print_line("\nAttempts that changed nothing in the end, or have not ended:")
-        rows = [(s.second(it.began_at), it.what, str(it.outcome), it.by, _ended(it)) for it in reversed(past.attempts)]
+        typer.echo("\nAttempts that changed nothing in the end, or have not ended:")
+        rows = [(s.time(it.began_at), it.what, str(it.outcome), it.by, _ended(it)) for it in reversed(past.attempts)]
         s.print_table(("began", "what", "outcome", "by", "why"), rows, prose=("why",), spare=("by",))
     elif past.attempts:
         attempts = wording.plural(len(past.attempts), "attempt")
@@ -185,7 +183,7 @@ def _entry(entry: Entry) -> tuple[str, ...]:
     why = textwrap.shorten(it.why, _REASON, placeholder=" …")
     run = it.evidence.get("abtest.comparison_run_id")
     what = it.what if it.sequence is not None else f"{it.what} ({it.outcome})"
-    return s.second(entry.at), serving, what, who, why, f"run {run[:_RUN]}" if run else "–"
+    return s.time(entry.at), serving, what, who, why, f"run {run[:_RUN]}" if run else "–"
 
 
 def _ended(movement: Movement) -> str:
@@ -194,15 +192,15 @@ def _ended(movement: Movement) -> str:
 
 
 def _between(entry: Entry) -> str:
-    until = "now" if entry.before is None else s.second(entry.before)
-    return f"between {s.second(entry.after)} and {until}"
+    until = "now" if entry.before is None else s.time(entry.before)
+    return f"between {s.time(entry.after)} and {until}"
 
 
 def _compared(found: LoggedComparison) -> None:
     headers = ("", *(f"version {number}" for number in found.versions), "")
     rows = [(row.name, _value(row.first), _value(row.second), "≠" if row.differs else "=") for row in found.rows]
     if not rows:
-        s.print_line("Nothing was logged for either version.")
+        typer.echo("Nothing was logged for either version.")
         return
     s.print_table(headers, rows, right=headers[1:3])
     versions = [f"--{side}-version={n}" for side, n in zip(("champion", "challenger"), found.versions, strict=True)]

@@ -122,24 +122,14 @@ def print_table(
         common.tell(f"Note: {', '.join(left_out)} left out for want of room; --format json has all.")
 
 
-def print_line(text: str) -> None:
-    """Print a sentence as it is."""
-    typer.echo(text)
-
-
 def time(moment: datetime | None) -> str:
-    """Write a time in UTC.
+    """Write a time in UTC, to the second: moves may follow each other closely.
 
     Example:
         >>> from datetime import UTC, datetime
         >>> time(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), time(None)
-        ('2026-01-02 03:04 UTC', '–')
+        ('2026-01-02 03:04:05 UTC', '–')
     """
-    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def second(moment: datetime | None) -> str:
-    """Write a time in UTC to the second, where moves may follow each other closely."""
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -153,7 +143,7 @@ def told(moved: Moved, form: str, *, dry_run: bool = False, what: str) -> None:
     from abtest import wording  # noqa: PLC0415 - --help does not need it
 
     if not moved.plan and moved.movement is None:
-        print_line(f"Nothing to do: {what} already stands so.")
+        typer.echo(f"Nothing to do: {what} already stands so.")
     else:
         print_plan(moved.plan, "Would move:" if dry_run else "Asked for:" if moved.awaits_approval else "Moved:")
     if moved.awaits_approval:
@@ -164,9 +154,9 @@ def told(moved: Moved, form: str, *, dry_run: bool = False, what: str) -> None:
 
 def print_plan(plan: Plan, head: str) -> None:
     """Print transitions, one a line."""
-    print_line(head)
+    typer.echo(head)
     for step in plan:
-        print_line(f"  {step}")
+        typer.echo(f"  {step}")
 
 
 def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ def describe(
 ) -> None:
     """Describe a version, or the model itself."""
     s.connect(tracking_uri, registry_uri).describe(name, version, description=text)
-    s.print_line(f"Described {_which(name, version)}.")
+    typer.echo(f"Described {_which(name, version)}.")
 
 
 def tag(
@@ -44,7 +44,7 @@ def tag(
     if not tags and not remove:
         raise typer.BadParameter("give a tag to set or to remove.", param_hint="--tag / --remove")
     s.connect(tracking_uri, registry_uri).tag(name, version, tags=tags, remove=remove or ())
-    s.print_line(f"Tagged {_which(name, version)}.")
+    typer.echo(f"Tagged {_which(name, version)}.")
 
 
 def download(
@@ -57,7 +57,7 @@ def download(
 ) -> None:
     """Copy a version's files to a folder. Loading a model runs its code: trust it first."""
     folder = s.connect(tracking_uri, registry_uri).download(name, version, output)
-    s.print_line(f"Downloaded {_which(name, version)} to {folder}.")
+    typer.echo(f"Downloaded {_which(name, version)} to {folder}.")
 
 
 def delete(
@@ -82,7 +82,10 @@ def delete(
             common.tell(f"  {step}")
     s.sure(f"Delete {_which(name, version)}? This cannot be undone.", yes=yes)
     moved = registry.delete(name, None if version is None else str(planned.version), why=reason, shown=planned.plan)
-    s.told(moved, form, what=_which(name, version))
+    if moved.plan or form == "json":
+        s.told(moved, form, what=_which(name, version))
+    else:  # a model without versions: nothing of it is on record
+        typer.echo(f"Deleted {_which(name, version)}.")
 
 
 def _which(name: str, version: str | None) -> str:

@@ -164,6 +164,13 @@ def test_looking_after_versions(typed: Typed) -> None:
     assert typed("list").out == "There are no registered models.\n"
 
 
+def test_deleting_a_model_without_versions(typed: Typed) -> None:
+    """There is nothing to move, and it is deleted all the same, and said."""
+    RegistryClient().create_model("void")
+    assert typed("delete", "void", "--yes").out == "Deleted 'void'.\n"
+    assert [model["name"] for model in json.loads(typed("list", "--format", "json").out)] == ["iris"]
+
+
 def test_logged_metrics_side_by_side(typed: Typed) -> None:
     """What differs is marked, and what is better evidence is said."""
     told = typed("compare", "iris", "1", "latest", "--metric", "accuracy,loss")
