@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.labels import Label, Side
-from abtest.stats.delong import ScoreHistogram
+from abtest.stats.histograms import JointHistogram
 from abtest.stats.moments import PairedMoments
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.delong import Counts, Floats, boolean_column
+from abtest.stats.delong import boolean_column
 from abtest.stats.moments import finite_column
+from abtest.stats.placements import Counts, Floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

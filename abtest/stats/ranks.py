@@ -12,8 +12,9 @@ from scipy import special
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.delong import Counts, DeLong, Flags, Floats, Placements, boolean_column
+from abtest.stats.delong import DeLong, boolean_column
 from abtest.stats.moments import finite_column
+from abtest.stats.placements import Counts, Flags, Floats, Placements
 from abtest.stats.proportions import Interval, normal_quantile
 
 if TYPE_CHECKING:
