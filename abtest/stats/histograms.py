@@ -30,7 +30,7 @@ class ScoreHistogram:
     Pairs that share a bin count as ties, so the area is known to within half of them.
 
     Attributes:
-        positives: Positive rows by bin, shape (bins,); bin i holds scores from i/bins up to (i + 1)/bins, the last 1 too.
+        positives: Positive rows by bin, shape (bins,). Bin i holds scores s with i = ⌊s · bins⌋; the last holds 1 too.
         negatives: Negative rows by bin, shape (bins,).
 
     Raises:
@@ -182,13 +182,13 @@ class JointHistogram:
         first = _bins_of(unit_column(champion, "champion scores", rows=truth.size), bins)
         second = _bins_of(unit_column(challenger, "challenger scores", rows=truth.size), bins)
         group_of, groups = groups_of_bins(bins), min(bins, GROUPS)
-        together = _counted(truth, group_of[first] * groups + group_of[second], groups**2).reshape(2, groups, groups)
+        together = _counted(truth, group_of[first] * groups + group_of[second], groups**2)
         one, other = _counted(truth, first, bins), _counted(truth, second, bins)
         return cls(
             champion=ScoreHistogram(positives=one[1], negatives=one[0]),
             challenger=ScoreHistogram(positives=other[1], negatives=other[0]),
-            positives=together[1],
-            negatives=together[0],
+            positives=together[1].reshape(groups, groups),
+            negatives=together[0].reshape(groups, groups),
         )
 
     def __add__(self, other: JointHistogram) -> JointHistogram:
@@ -213,7 +213,10 @@ class JointHistogram:
         if min(p, q) < 2:
             raise NotApplicableError(f"DeLong's test needs 2 rows of each class, got {p} positive and {q} negative.")
         known, hidden = 0.0, np.zeros(4)
-        for joint, own, rest in ((self.positives, "positives", "negatives"), (self.negatives, "negatives", "positives")):
+        for joint, own, rest in (
+            (self.positives, "positives", "negatives"),
+            (self.negatives, "negatives", "positives"),
+        ):
             sides = [(getattr(side, own), getattr(side, rest)) for side in (self.champion, self.challenger)]
             (first, *of_first), (second, *of_second) = (_hidden(*side) for side in sides)
             n = int(joint.sum())
@@ -310,9 +313,10 @@ def _bins_of(scores: Floats, bins: int) -> Counts:
     return np.minimum((scores * bins).astype(np.int64), bins - 1)
 
 
-def _counted(truth: npt.NDArray[np.bool_], cells: Counts, size: int) -> Counts:
-    """Count negatives and positives by cell, shape (2, cells)."""
-    return np.bincount(cells + size * truth, minlength=2 * size).reshape(2, size)
+def _counted(truth: npt.NDArray[np.bool_], cells: Counts, size: int) -> tuple[Counts, Counts]:
+    """Count negatives and positives by cell."""
+    counts: Counts = np.bincount(cells + size * truth, minlength=2 * size)
+    return counts[:size], counts[size:]
 
 
 def _expect_counts(*counts: Counts, dimensions: int) -> None:

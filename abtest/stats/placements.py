@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class Placements:
         """
         p = int(np.count_nonzero(truth))
         by_class = np.concatenate([np.flatnonzero(truth), np.flatnonzero(~truth)])
-        rows, alike = _ranked(scores.take(by_class))
+        rows, alike = ranked(scores.take(by_class))
         placed = np.empty(rows.size, dtype=np.int64)
         placed[rows] = _standing(rows < p, alike)
         return cls(above=placed[:p], below=placed[p:])
@@ -97,14 +97,14 @@ def dot(left: Counts, right: Counts) -> int:
     return sum(int(np.dot(left[at : at + block], right[at : at + block])) for at in starts)
 
 
-def _standing(hit: Flags, alike: Flags) -> Counts:
+def _standing(hit: Flags, alike: Flags) -> npt.NDArray[np.integer[Any]]:
     """Count twice the rows of the other class that each row wins against, by place from the least score up."""
-    narrow = np.int32 if 2 * hit.size < 2**31 else np.int64
-    hits = np.cumsum(hit, dtype=narrow)  # positives up to each place
-    p = hits[-1] if hits.size else narrow(0)
-    standing = np.arange(1, hit.size + 1, dtype=narrow)
-    np.subtract(np.where(hit, standing, p), hits, out=standing)
-    standing *= 2
+    narrow: type[np.integer[Any]] = np.int32 if 2 * hit.size < 2**31 else np.int64
+    hits: npt.NDArray[np.integer[Any]] = np.cumsum(hit, dtype=narrow)  # positives up to each place
+    p = np.count_nonzero(hit)
+    standing: npt.NDArray[np.integer[Any]] = np.arange(1, hit.size + 1, dtype=narrow)
+    np.subtract(np.where(hit, standing, narrow(p)), hits, out=standing)
+    standing *= narrow(2)
     if alike.any():
         first, last = _runs(alike)
         before, upto = hits[first] - hit[first], hits[last]
@@ -114,8 +114,8 @@ def _standing(hit: Flags, alike: Flags) -> Counts:
     return standing
 
 
-def _ranked(scores: Floats) -> tuple[Counts, Flags]:
-    """Sort rows by score, up; and tell which have the same as the next, shape (rows - 1,).
+def ranked(scores: Floats) -> tuple[Counts, Flags]:
+    """Sort rows by their finite scores, up; and tell which have the same as the next, shape (rows - 1,).
 
     NumPy sorts whole numbers many times as fast as it sorts indices by numbers. So each row becomes one number: its
     score in the high bits, its index in the low. Where both do not fit, low bits of the score are left out, and rows
@@ -155,10 +155,8 @@ def _keys(scores: Floats, index_bits: int) -> tuple[Keys, bool]:
     for start in range(0, scores.size, _BLOCK):
         image = (_image(scores[start : start + _BLOCK]) - least).view(np.uint64)  # wraps around to what is right
         high = image >> np.uint64(left_out)
-        if left_out:
-            lost |= np.bitwise_or.reduce(image & np.uint64((1 << left_out) - 1))
-        if index_bits:
-            high <<= np.uint64(index_bits)
+        lost |= np.bitwise_or.reduce(image & np.uint64((1 << left_out) - 1))
+        high <<= np.uint64(index_bits)
         keys[start : start + _BLOCK] = high | np.arange(start, start + high.size, dtype=np.uint64)
     return keys, bool(lost)
 

@@ -195,7 +195,7 @@ def test_little_is_lost(noise: float, most: float) -> None:
 
 
 def test_identical_and_constant_scores() -> None:
-    """Identical sides are p = 1; where nothing spreads there is no interval, or no test of a difference that is sure."""
+    """Identical sides are p = 1; where nothing spreads there is no interval, or no test of a sure difference."""
     truth = np.array([False] * 5 + [True] * 5)
     scores = np.linspace(0, 1, 10)
     alike = binned_delong([JointHistogram.of(truth, scores, scores)])
@@ -231,7 +231,7 @@ def test_counts_that_do_not_fit() -> None:
     with pytest.raises(InvalidInputError, match="of one shape"):
         ScoreHistogram(positives=two, negatives=three)
     with pytest.raises(InvalidInputError, match="of one shape"):
-        ScoreHistogram(positives=two, negatives=np.array([0.5, 1.0]))  # type: ignore[arg-type] # on purpose
+        ScoreHistogram(positives=two, negatives=np.array([0.5, 1.0]))
     with pytest.raises(InvalidInputError, match="at least 0, got -2"):
         ScoreHistogram(positives=two, negatives=low)
     with pytest.raises(InvalidInputError, match=r"must have shape \(2, 2\), got \(1, 1\)"):

@@ -38,7 +38,9 @@ def test_all_pairs(rows: list[tuple[bool, float]]) -> None:
     assert_by_all_pairs(rows)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_size=60), st.sampled_from([0.1, 1.0, 7e300]))
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=2, max_size=60), st.sampled_from([0.1, 1.0, 7e300])
+)
 def test_scores_that_differ_in_the_last_bits(rows: list[tuple[bool, int]], about: float) -> None:
     """Scores that look alike once the index has taken its bits of the key still keep their order, ties and all."""
     ladder = [-about, 0.0, about]
@@ -82,7 +84,9 @@ def test_midranks(kind: str) -> None:
 def test_dot_is_exact(rows: list[tuple[int, int]], shift: int) -> None:
     """Sums of products are those of Python's integers, however large."""
     left, right = (np.array([row[i] >> shift for row in rows], dtype=np.int64) for i in (0, 1))
-    assert dot(left, right) == sum(Fraction(a) * Fraction(b) for a, b in zip(left.tolist(), right.tolist(), strict=True))
+    assert dot(left, right) == sum(
+        Fraction(a) * Fraction(b) for a, b in zip(left.tolist(), right.tolist(), strict=True)
+    )
 
 
 def test_dot_in_blocks() -> None:
