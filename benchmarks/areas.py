@@ -1,6 +1,6 @@
 """Two areas and DeLong's test against scikit-learn's two areas without a test, and against MLstatkit's test.
 
-MLstatkit is not among our dependencies: ``pip install MLstatkit`` to compare. Times are of the processor, taken by turns.
+MLstatkit is not among our dependencies: ``pip install MLstatkit`` to compare. Times are of the processor, by turns.
 """
 
 from __future__ import annotations

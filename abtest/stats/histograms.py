@@ -296,7 +296,8 @@ def groups_of_bins(bins: int) -> Counts:
     middle = (np.arange(bins) + 0.5) / bins
     odds = special.logit(middle)
     share = middle / 2 + (odds / odds[-1] + 1) / 4
-    return np.minimum((share * GROUPS).astype(np.int64), GROUPS - 1)
+    groups: Counts = np.minimum((share * GROUPS).astype(np.int64), GROUPS - 1)
+    return groups
 
 
 def _hidden(own: Counts, rest: Counts) -> tuple[Floats, float, float]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from abtest.engines.kept import Kept, stacked
-from abtest.scores import Floats
+
+if TYPE_CHECKING:
+    from abtest.scores import Floats
 
 SCORE = st.one_of(
     st.floats(0, 1, width=32), st.floats(0, 1), st.sampled_from([-0.0, 1e-300, 1e300, -7.5, float(np.float32(0.1))])
