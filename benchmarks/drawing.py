@@ -1,0 +1,163 @@
+"""The plots of the page, in the colours and letters of the product's figures: SVG, light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from abtest.reporter import svg
+from abtest.reporter.canvas import TRIANGLE_DOWN, TRIANGLE_UP, Canvas, Outline
+from abtest.reporter.palette import DARK, LIGHT
+from benchmarks import spelling
+from benchmarks.measured import OURS, Spread
+
+if TYPE_CHECKING:
+    from abtest.reporter.canvas import Point, Role
+    from benchmarks.measured import Aim, Measurement
+
+_HEAD, _PAD = 56, 20  # pixels above a drawing, for its title, and around it
+_WIDTH = 780.0
+_DOT: tuple[Point, ...] = tuple((math.cos(i * math.pi / 12), math.sin(i * math.pi / 12)) for i in range(24))
+_LINE = 15  # pixels that a label needs for itself
+_LETTER = 6.4  # pixels, of a usual one
+
+
+class LogAxis:
+    """Positive numbers to pixels, by their logarithm; ticks are powers of ten."""
+
+    def __init__(self, values: Sequence[float], start: float, end: float, *, room: float = 0.04) -> None:
+        low, high = math.log10(min(values)), math.log10(max(values))
+        around = max(room * (high - low), 0.1)
+        self._low, self._high = low - around, high + around
+        self._start, self._end = start, end
+        exponents = range(math.ceil(self._low), math.floor(self._high) + 1)
+        self.ticks = [10.0**exponent for exponent in exponents]
+        if len(self.ticks) < 2:
+            steps = (step * 10.0**e for e in range(math.floor(self._low), math.ceil(self._high)) for step in (1, 2, 5))
+            self.ticks = [tick for tick in steps if self._low <= math.log10(tick) <= self._high]
+
+    def __call__(self, value: float) -> float:
+        """Place a value."""
+        return self._start + (math.log10(value) - self._low) / (self._high - self._low) * (self._end - self._start)
+
+
+def growth(question: str, points: Sequence[Measurement]) -> tuple[str, str]:
+    """Draw how ours and the rivals grow; return the SVG file and what it shows, in words."""
+    lines: dict[str, list[tuple[float, Spread]]] = defaultdict(list)
+    for m in sorted(points, key=lambda m: m.point.at if m.point else 0.0):
+        at = m.point.at if m.point else 0.0
+        lines[OURS].append((at, Spread.of(m.ours)))
+        for rival in m.rivals:
+            if rival.values:
+                lines[rival.name].append((at, Spread.of(rival.values)))
+    names = max(len(name) for name in lines)
+    left, right, top, bottom = 70.0, _WIDTH - _LETTER * names - 16, 16.0, 376.0
+    along = points[0].point.along if points[0].point else ""
+    x = LogAxis([at for line in lines.values() for at, _ in line], left, right, room=0.02)
+    y = LogAxis([end for line in lines.values() for _, s in line for end in (s.low, s.high)], bottom, top)
+    canvas = Canvas(_WIDTH, 430)
+    unit = points[0].unit
+    for tick in y.ticks:
+        canvas.line((left, y(tick)), (right, y(tick)))
+        canvas.text(left - 8, y(tick), _short(spelling.quantity(tick, unit)), size=11, role="muted", align="right")
+    for tick in x.ticks:
+        canvas.line((x(tick), bottom), (x(tick), bottom + 5), role="muted")
+        canvas.text(x(tick), bottom + 17, spelling.count(tick), size=11, role="muted", align="center")
+    canvas.text(left, bottom + 40, along, role="muted")
+    heights = _apart({name: y(line[-1][1].median) for name, line in lines.items()})
+    for name, line in reversed(lines.items()):  # ours on top
+        own = name.startswith(OURS)
+        role: Role = "challenger" if own else "muted"
+        places = [(x(at), y(s.median)) for at, s in line]
+        spreads = tuple(((x(at), y(s.low)), (x(at), y(s.high))) for at, s in line)
+        shapes = (*pairwise(places), *spreads)
+        canvas.drawn.append(Outline(shapes=shapes, fill=None, stroke=role, width=2.6 if own else 1.4, opacity=1))
+        for place in places:
+            canvas.mark(place, _DOT, role, size=3.4 if own else 2.6)
+        end = places[-1]
+        if abs(heights[name] - end[1]) > 3 or end[0] < right - 20:
+            canvas.line((end[0] + 6, end[1]), (right + 6, heights[name]), role="rule")
+        canvas.text(right + 10, heights[name], name, size=12, role=role, bold=own)
+    ends = ", ".join(f"{name} {spelling.quantity(line[-1][1].median, unit)}" for name, line in lines.items())
+    alt = f"{question} At {spelling.count(max(at for line in lines.values() for at, _ in line))} {along}: {ends}."
+    return _file(canvas, question, alt), alt
+
+
+def aims(aimed: Sequence[tuple[Measurement, Aim]]) -> tuple[str, str]:
+    """Draw each ratio beside what was aimed at; return the SVG file and what it shows, in words."""
+    title = "Are the aims met?"
+    rows = [(m, aim, m.times_ours(next(r for r in m.rivals if r.name == aim.of))) for m, aim in aimed]
+    height = 26.0
+    canvas = Canvas(_WIDTH, 74 + height * len(rows))
+    left, right, top, bottom = 430.0, _WIDTH - 20, 24.0, 34 + height * len(rows)
+    values = [value for _, aim, s in rows for value in (s.low, s.high, 1 / aim.at_most)]
+    axis = LogAxis([1.0, *values], left, right)
+    for tick in axis.ticks:
+        canvas.line((axis(tick), top), (axis(tick), bottom), role="ink" if tick == 1 else "rule")
+        canvas.text(axis(tick), bottom + 14, f"{tick:,g} ×", size=11, role="muted", align="center")
+    canvas.text(left, bottom + 32, "how many times as much as abtest it takes", size=11, role="muted")
+    for number, (m, aim, times) in enumerate(rows):
+        middle = top + height * (number + 0.5) + 2
+        met = m.met(aim)
+        role: Role = "better" if met else "worse"
+        canvas.text(left - 12, middle, _cut(f"{m.what}, against {aim.of}"), size=11, align="right")
+        goal = axis(1 / aim.at_most)
+        canvas.line((goal, middle - 9), (goal, middle + 9), role="ink", width=2.4)
+        canvas.line((axis(times.low), middle), (axis(times.high), middle), role=role, width=2)
+        canvas.mark((axis(times.median), middle), TRIANGLE_UP if met else TRIANGLE_DOWN, role, size=6)
+    _key(canvas, left)
+    missed = [m.what for m, aim in aimed if not m.met(aim)]
+    alt = f"{title} {len(rows) - len(missed)} of {len(rows)} are." + (f" Missed: {'; '.join(missed)}." if missed else "")
+    return _file(canvas, title, alt), alt
+
+
+def _key(canvas: Canvas, left: float) -> None:
+    """Say what the marks mean, in their own shapes."""
+    canvas.mark((left + 6, 6), TRIANGLE_UP, "better", size=6)
+    canvas.text(left + 18, 6, "met", size=11, role="muted")
+    canvas.mark((left + 66, 6), TRIANGLE_DOWN, "worse", size=6)
+    canvas.text(left + 78, 6, "missed", size=11, role="muted")
+    canvas.line((left + 142, -3), (left + 142, 15), role="ink", width=2.4)
+    canvas.text(left + 150, 6, "aim", size=11, role="muted")
+
+
+def _apart(wanted: dict[str, float]) -> dict[str, float]:
+    """Move labels apart, in their order, so that none is written over another."""
+    names = sorted(wanted, key=lambda name: wanted[name])
+    placed: dict[str, float] = {}
+    lowest = -math.inf
+    for name in names:
+        lowest = placed[name] = max(wanted[name], lowest + _LINE)
+    for name in reversed(names):  # share the push between those above and below
+        pushed = placed[name] - wanted[name]
+        above = max((placed[other] for other in names if placed[other] < placed[name]), default=-math.inf)
+        placed[name] -= min(pushed / 2, max(0.0, placed[name] - above - _LINE))
+    return placed
+
+
+def _short(quantity: str) -> str:
+    """Write a round number without digits that say nothing."""
+    number, unit = quantity.split()
+    return f"{float(number.replace(',', '')):g} {unit}"
+
+
+def _cut(text: str, *, most: int = 68) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _file(canvas: Canvas, title: str, alt: str) -> str:
+    """Spell a drawing as an SVG file, with its title and the colours of light and dark."""
+    width, height = canvas.width + 2 * _PAD, canvas.height + _HEAD + _PAD
+    inner = svg.render(canvas, alt).replace("<svg ", f'<svg x="{_PAD}" y="{_HEAD}" ', 1)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}"><style>svg {{ {LIGHT.as_css()}; font-family: system-ui, sans-serif }}'
+        f"@media (prefers-color-scheme: dark) {{ svg {{ {DARK.as_css()} }} }}</style>"
+        f'<rect width="100%" height="100%" style="fill:var(--surface)"/>'
+        f'<text x="{_PAD}" y="36" font-size="16" font-weight="600" style="fill:var(--ink)">{escape(title)}</text>'
+        f"{inner}</svg>\n"
+    )
