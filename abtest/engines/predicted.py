@@ -17,7 +17,7 @@ from abtest.engines.errors import first_look
 from abtest.engines.pairs import ErrorPair, Rows, Scored, look_of, new_pair
 from abtest.engines.reading import Reading
 from abtest.errors import InvalidInputError
-from abtest.loaders.columns import as_array, as_labels, label_array, labelled, missing_labels
+from abtest.loaders.columns import as_array, as_labels, label_array, label_column, labelled, missing_labels
 from abtest.loaders.datasets import BATCH_ROWS, open_data
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation, find_segments
 
@@ -75,7 +75,10 @@ def tally_file(
         for name in (champion, challenger):
             _refuse_unpredicted(batch.column(name), name, numbers)
         ours, theirs = (
-            label_array(batch.column(name), name, numbers=task == "regression") for name in (champion, challenger)
+            label_array(batch.column(name), name, numbers=True)
+            if task == "regression"
+            else label_column(batch.column(name), name)
+            for name in (champion, challenger)
         )
         pair.add(read.rows(batch, numbers), ours, theirs)
     read.refuse_nothing(data)
