@@ -18,12 +18,15 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from abtest.engines.predicted import tally_columns
 from abtest.evaluator import RESAMPLES, evaluate
 from abtest.policy import Policy
+from abtest.wording import plural
 from benchmarks.data import columns
 from benchmarks.measured import Point
 from benchmarks.spelling import count, rows_text
-from benchmarks.timing import compare, interleaved
+from benchmarks.timing import Calls, compare, interleaved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from abtest.outcomes import PairedOutcomes
@@ -36,41 +39,29 @@ def main(*, quick: bool = False) -> None:
     rows = 2_000 if quick else 100_000
     for classes in (2, 5) if quick else (2, 10, 100, 1_000, 10_000):
         y, *sides = of = columns(rows, classes)
-        table = tally_columns(*of).table
-        _measure(
-            f"{rows_text(rows)}, {count(classes)} classes",
-            table,
-            partial(_values, y, sides),
-            point=Point(question=f"How does an evaluation grow with classes, at {rows_text(rows)}?", along="classes", at=classes),
-        )
+        calls: Calls = {"abtest": _evaluated(tally_columns(*of).table), _LIBRARY: partial(_values, y, sides)}
+        _measure("classes", classes, rows, f"{count(classes)} classes", calls)
     y, *sides = of = columns(rows, 10)
     rng = np.random.default_rng(1)
     for segments in (1, 3) if quick else (1, 10, 100, 1_000):
         shop = rng.integers(0, segments, rows)
         table = tally_columns(*of, segments={"shop": [f"shop {number}" for number in shop]}).table
-        _measure(
-            f"{rows_text(rows)}, 10 classes, {count(segments)} segments",
-            table,
-            partial(_values_by, y, sides, shop),
-            point=Point(question=f"How does an evaluation grow with segments, at {rows_text(rows)}?", along="segments", at=segments),
-        )
+        calls = {"abtest": _evaluated(table), _LIBRARY: partial(_values_by, y, sides, shop)}
+        _measure("segments", segments, rows, f"10 classes, {plural(segments, 'segment')}", calls)
     table = tally_columns(*of).table
     for resamples in (100, 200) if quick else (100, 1_000, 10_000, 100_000):
-        _measure(
-            f"{rows_text(rows)}, 10 classes, {count(resamples)} resamples",
-            table,
-            None,
-            resamples=resamples,
-            point=Point(question="How does an evaluation grow with resamples?", along="resamples", at=resamples),
-        )
+        calls = {"abtest": _evaluated(table, resamples)}
+        _measure("resamples", resamples, rows, f"10 classes, {count(resamples)} resamples", calls)
 
 
-def _measure(
-    what: str, table: PairedOutcomes, values: partial[None] | None, *, point: Point, resamples: int = RESAMPLES
-) -> None:
-    ours = {"abtest": partial(evaluate, table, Policy(), resamples=resamples)}
-    calls = {**ours, _LIBRARY: values} if values else ours
-    compare(what, interleaved(calls, rounds=3, budget=10), point=point)
+def _evaluated(table: PairedOutcomes, resamples: int = RESAMPLES) -> Callable[[], object]:
+    return partial(evaluate, table, Policy(), resamples=resamples)
+
+
+def _measure(along: str, at: int, rows: int, what: str, calls: Calls) -> None:
+    question = f"How does an evaluation grow with {along}, at {rows_text(rows)}?"
+    rounds = interleaved(calls, rounds=3, budget=10)
+    compare(f"{rows_text(rows)}, {what}", rounds, point=Point(question=question, along=along, at=at))
 
 
 def _values(y: npt.NDArray[np.int64], sides: list[npt.NDArray[np.int64]]) -> None:
@@ -81,9 +72,7 @@ def _values(y: npt.NDArray[np.int64], sides: list[npt.NDArray[np.int64]]) -> Non
         precision_recall_fscore_support(y, said, average=None, zero_division=0)
 
 
-def _values_by(
-    y: npt.NDArray[np.int64], sides: list[npt.NDArray[np.int64]], shop: npt.NDArray[np.int64]
-) -> None:
+def _values_by(y: npt.NDArray[np.int64], sides: list[npt.NDArray[np.int64]], shop: npt.NDArray[np.int64]) -> None:
     """The same, and accuracy and macro averages of each segment."""
     _values(y, sides)
     for rows in pd.Series(np.arange(len(y))).groupby(shop).indices.values():

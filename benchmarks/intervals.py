@@ -47,16 +47,13 @@ def main(*, quick: bool = False) -> None:
             calls["SciPy's bootstrap of scikit-learn's F1"] = partial(_scipy, of, number, _by_scikit_learn)
         if number <= 5 * _WAITED:
             calls["SciPy's bootstrap of NumPy's F1"] = partial(_scipy, of, number, _by_numpy)
-        missing = ()
         package = library("confidenceinterval")
         if number <= _WAITED and package:
             calls["confidenceinterval"] = partial(_confidenceinterval, package, of, number)
-        elif not package:
-            missing = not_installed("confidenceinterval")
         compare(
             f"{rows_text(rows)}, {CLASSES} classes, {count(number)} resamples",
             interleaved(calls, rounds=3),
-            missing=missing,
+            missing=() if package else not_installed("confidenceinterval"),
             point=Point(question=_QUESTION, along="resamples", at=number),
         )
 

@@ -1,4 +1,4 @@
-"""What a benchmark found, as records, and the file that keeps them: benchmarks/README.md is written from nothing else."""
+"""What a benchmark found, as records, and the files that keep them: the page is written from nothing else."""
 
 from __future__ import annotations
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import drawing, spelling
 
 if TYPE_CHECKING:
-    from benchmarks.measured import Aim, Found, Machine, Measurement, Rival
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from benchmarks.machine import Machine
+    from benchmarks.measured import Aim, Found, Measurement, Rival
 
 _HEAD = """# Benchmarks
 
@@ -26,8 +28,9 @@ from what is kept in `results/`. Evidently needs older libraries than ours: `pyt
 environment of its own.
 
 Contenders take turns, round by round, after one round to warm up, in their own defaults: so a noisy minute is shared.
-A time is the median of the rounds, with the quartiles; a ratio is the median of the rounds' own ratios, with theirs. Each benchmark first makes sure that both sides give the same numbers. Aims were set before measuring.
-Whole processes are measured from start to end, with their peak memory.
+A time is the median of the rounds, with the quartiles; a ratio is the median of the rounds' own ratios, with theirs.
+Each benchmark first makes sure that both sides give the same numbers. Aims were set before measuring. Whole processes
+are measured from start to end, with their peak memory.
 """
 
 
@@ -158,5 +161,5 @@ def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '∣') for cell in row)} |"
+        yield f"| {' | '.join(row)} |"
     yield ""

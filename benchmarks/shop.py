@@ -18,7 +18,7 @@ FEATURES, CLASSES, TRAINING = 20, 5, 5_000
 
 
 def build(folder: Path, rows: int) -> None:
-    """Make ``mlflow.db`` with the model ``shop``, one version in Production and one in Staging, and ``test.parquet``."""
+    """Make ``mlflow.db``, whose model ``shop`` has a version in Production and one in Staging, and ``test.parquet``."""
     from sklearn.datasets import make_classification  # noqa: PLC0415 - only what is measured against is imported
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see above
     from sklearn.naive_bayes import GaussianNB  # noqa: PLC0415 - see above

@@ -2,7 +2,7 @@
 
 Truth, champion and challenger, into counts by (truth, champion, challenger): abtest from NumPy columns, DuckDB from a
 table of its own in memory, pyarrow from a table of its own, pandas from a data frame, each column of the same width and
-each in its own default threads. scikit-learn counts nothing jointly: beside it stand abtest's tally and the metrics of
+each with its default threads. scikit-learn counts nothing jointly: beside it stand abtest's tally and the metrics of
 both sides from it, against accuracy, precision, recall and F1 (macro, and by class) and the confusion matrix of both
 sides. The 10⁸ rows come in batches of 10⁶, and are never in memory together but in DuckDB's table.
 """
@@ -13,9 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from abtest.labels import SIDES
+from abtest.loaders.columns import label_column
 from abtest.metrics.classification import CATALOGUE, class_values, overall, totals
 from abtest.outcomes import PairedOutcomes
 from abtest.tally import Tally
@@ -55,7 +57,8 @@ def main(*, quick: bool = False) -> None:
 
 def _grouped(of: Columns, rows: int, classes: int, *, growth: bool, aimed: bool) -> None:
     """Count numbers, each contender in its own columns."""
-    calls = {"abtest": partial(PairedOutcomes.from_predictions, *of), **_rivals(pa.table(dict(zip("yab", of, strict=True))))}
+    calls: dict[str, Callable[[], Any]] = {"abtest": partial(PairedOutcomes.from_predictions, *of)}
+    calls |= _rivals(pa.table(dict(zip("yab", of, strict=True))))
     _check(calls)
     compare(
         f"{rows_text(rows)}, {classes:,} classes, numbers",
@@ -69,7 +72,7 @@ def _grouped(of: Columns, rows: int, classes: int, *, growth: bool, aimed: bool)
 def _rivals(table: pa.Table) -> dict[str, Callable[[], object]]:
     frame = table.to_pandas()
     calls: dict[str, Callable[[], object]] = {
-        "pyarrow": lambda: table.group_by(["y", "a", "b"]).aggregate([([], "count_all")]),
+        "pyarrow": lambda: _grouped_by_arrow(table),
         "pandas": lambda: frame.groupby(["y", "a", "b"], sort=False).size(),
     }
     duckdb = library("duckdb")
@@ -80,6 +83,10 @@ def _rivals(table: pa.Table) -> dict[str, Callable[[], object]]:
         own.unregister("given")
         calls["DuckDB"] = lambda: own.execute(_GROUPED).fetchnumpy()
     return calls
+
+
+def _grouped_by_arrow(table: pa.Table) -> pa.Table:
+    return table.group_by(["y", "a", "b"]).aggregate([([], "count_all")])
 
 
 def _check(calls: Mapping[str, Callable[[], Any]]) -> None:
@@ -121,24 +128,36 @@ def _batches(rows: int, *, times: int) -> None:
 
 
 def _text(rows: int, classes: int) -> None:
-    """Count raw text: from Python's strings, which pyarrow must first make its own, and beside its own."""
-    given = tuple(as_text(codes) for codes in columns(rows, classes))
-    table = pa.table(dict(zip("yab", given, strict=True)))
+    """Count raw text: from Arrow's columns, as files give them, and from Python's strings, as data frames did."""
+    given = [as_text(codes) for codes in columns(rows, classes)]
+    table = pa.table(dict(zip("yab", given, strict=True))).combine_chunks()
+    own = [table.column(name).chunk(0) for name in "yab"]
 
-    def converted() -> pa.Table:
-        made = pa.table(dict(zip("yab", given, strict=True)))
-        return made.group_by(["y", "a", "b"]).aggregate([([], "count_all")])
+    def from_arrow() -> PairedOutcomes:
+        tally = Tally()
+        y, champion, challenger = (label_column(column, "y") for column in own)
+        tally.add(y, champion, challenger)
+        return PairedOutcomes.from_tally(tally)[0]
 
-    calls = {"abtest": partial(PairedOutcomes.from_predictions, *given), **_rivals(table)}
+    calls = {"abtest": from_arrow, **_rivals(table)}
     _check(calls)
-    calls["pyarrow, from Python's strings"] = converted
     compare(
-        f"{rows_text(rows)}, {classes:,} classes, text",
+        f"{rows_text(rows)}, {classes:,} classes, text of Arrow's",
         interleaved(calls),
         missing=() if "DuckDB" in calls else not_installed("DuckDB"),
         aims=(Aim(at_most=1, of="pyarrow"),),
-        note="Text: abtest counts Python's strings, as NumPy and pandas hold them in objects; pyarrow, pandas and DuckDB "
-        "count columns that they have already made their own.",
+    )
+    frame = pd.DataFrame(dict(zip("yab", given, strict=True)), dtype=object)
+    compare(
+        f"{rows_text(rows)}, {classes:,} classes, text of Python's",
+        interleaved(
+            {
+                "abtest": partial(PairedOutcomes.from_predictions, *given),
+                "pyarrow": lambda: _grouped_by_arrow(pa.table(dict(zip("yab", given, strict=True)))),
+                "pandas": lambda: frame.groupby(["y", "a", "b"], sort=False).size(),
+            }
+        ),
+        note="Text of Python's: strings as objects, which pyarrow first makes its own.",
     )
 
 
@@ -158,11 +177,12 @@ def _metrics(rows: int) -> None:
 
 def _our_metrics(of: Columns) -> list[npt.NDArray[Any]]:
     table = PairedOutcomes.from_predictions(*of)
+    by_class = [metric for metric in CATALOGUE.values() if metric.by_class]
     found = []
     for side in SIDES:
         sums = totals(table, side)
         found.append(np.array([float(overall(metric, sums, average="macro")) for metric in CATALOGUE.values()]))
-        found += [class_values(metric, sums) for metric in CATALOGUE.values() if metric.by_class and metric.name != "accuracy"]
+        found += [class_values(metric, sums) for metric in by_class]
         found.append(table.confusion(side))
     return found
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from benchmarks import spelling
 from benchmarks.measured import Aim, Measurement, Rival
@@ -140,7 +140,8 @@ class Median(float):
 
     rounds: tuple[float, ...]
 
-    def __new__(cls, rounds: Iterable[float]) -> Median:
+    def __new__(cls, rounds: Iterable[float]) -> Self:
+        """Keep the rounds."""
         values = tuple(rounds)
         self = super().__new__(cls, statistics.median(values))
         self.rounds = values
@@ -153,9 +154,7 @@ class Median(float):
         return Median(value / parts for value in self.rounds)
 
 
-def side_by_side(
-    ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int
-) -> tuple[Median, Median]:
+def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int) -> tuple[Median, Median]:
     """Time both in turns, after one round to warm up; return the median seconds of each."""
     seconds = interleaved({"ours": ours, "theirs": theirs}, rounds=rounds, budget=float("inf"))
     return Median(seconds["ours"]), Median(seconds["theirs"])

@@ -54,9 +54,7 @@ def _measured(folder: Path, *, rounds: int) -> Processes:
     accuracy = next(row for row in ours["metrics"] if row["metric"] == "accuracy")
     for theirs in told:
         must_agree([accuracy[side] for side in theirs], [*theirs.values()], within=1e-12)
-    return processes(
-        {_PLAIN: [*_COMPARE, "--no-save-plot"], _FIGURES: _COMPARE, **scripts}, rounds=rounds, cwd=folder
-    )
+    return processes({_PLAIN: [*_COMPARE, "--no-save-plot"], _FIGURES: _COMPARE, **scripts}, rounds=rounds, cwd=folder)
 
 
 def _script(name: str, *words: str) -> list[str]:

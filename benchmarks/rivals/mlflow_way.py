@@ -14,13 +14,15 @@ rows = pd.read_parquet("test.parquet")
 found = {}
 for side, stage in {"champion": "Production", "challenger": "Staging"}.items():
     with mlflow.start_run(run_name=side):
-        found[side] = mlflow.models.evaluate(
+        found[side] = mlflow.models.evaluate(  # type: ignore[no-untyped-call] # MLflow types it not
             f"models:/shop/{stage}", rows, targets="y", model_type="classifier", evaluators=["default"]
         )
-thresholds = {"accuracy_score": MetricThreshold(threshold=0.5, min_absolute_change=0.005, greater_is_better=True)}
+better = MetricThreshold(threshold=0.5, min_absolute_change=0.005, greater_is_better=True)  # type: ignore[no-untyped-call] # MLflow types it not
 try:
     mlflow.validate_evaluation_results(
-        validation_thresholds=thresholds, candidate_result=found["challenger"], baseline_result=found["champion"]
+        validation_thresholds={"accuracy_score": better},
+        candidate_result=found["challenger"],
+        baseline_result=found["champion"],
     )
 except ModelValidationFailedException as refused:
     print(refused)
