@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from abtest.reporter.canvas import Point, Role
     from benchmarks.measured import Aim, Measurement
 
-_WIDTH = 780.0
+_WIDTH, _WIDE = 780.0, 960.0
 _DOT: tuple[Point, ...] = tuple((math.cos(i * math.pi / 12), math.sin(i * math.pi / 12)) for i in range(24))
 _LINE = 15  # pixels that a label needs for itself
 _LETTER = 6.4  # pixels, of a usual one
@@ -78,10 +78,13 @@ def growth(question: str, points: Sequence[Measurement]) -> tuple[str, str]:
             canvas.mark(place, _DOT, role, size=3.4 if own else 2.6)
         end = places[-1]
         if abs(heights[name] - end[1]) > 3 or end[0] < right - 20:
-            canvas.line((end[0] + 6, end[1]), (right + 6, heights[name]), role="rule")
+            _lead(canvas, (end[0] + 8, end[1]), (right + 6, heights[name]))
         canvas.text(right + 10, heights[name], name, size=12, role=role, bold=own)
-    ends = ", ".join(f"{name} {spelling.quantity(line[-1][1].median, unit)}" for name, line in lines.items())
-    alt = f"{question} At {spelling.count(max(at for line in lines.values() for at, _ in line))} {along}: {ends}."
+    ends = (
+        f"{name} {spelling.quantity(line[-1][1].median, unit)} at {spelling.count(line[-1][0])}"
+        for name, line in lines.items()
+    )
+    alt = f"{question} {'; '.join(ends)} {along}."
     return svg.render_file(canvas, question, alt), alt
 
 
@@ -90,8 +93,8 @@ def aims(aimed: Sequence[tuple[Measurement, Aim]]) -> tuple[str, str]:
     title = "Are the aims met?"
     rows = [(m, aim, m.times_ours(next(r for r in m.rivals if r.name == aim.of))) for m, aim in aimed]
     height = 26.0
-    canvas = Canvas(_WIDTH, 74 + height * len(rows))
-    left, right, top, bottom = 430.0, _WIDTH - 20, 24.0, 34 + height * len(rows)
+    canvas = Canvas(_WIDE, 74 + height * len(rows))
+    left, right, top, bottom = 560.0, _WIDE - 20, 24.0, 34 + height * len(rows)
     values = [value for _, aim, s in rows for value in (s.low, s.high, 1 / aim.at_most)]
     axis = LogAxis([1.0, *values], left, right)
     for tick in axis.ticks:
@@ -102,7 +105,7 @@ def aims(aimed: Sequence[tuple[Measurement, Aim]]) -> tuple[str, str]:
         middle = top + height * (number + 0.5) + 2
         met = m.met(aim)
         role: Role = "better" if met else "worse"
-        canvas.text(left - 12, middle, _cut(f"{m.what}, against {aim.of}"), size=11, align="right")
+        canvas.text(left - 12, middle, _cut(f"{m.what} · {aim.of}".replace("`", "")), size=11, align="right")
         goal = axis(1 / aim.at_most)
         canvas.line((goal, middle - 9), (goal, middle + 9), role="ink", width=2.4)
         canvas.line((axis(times.low), middle), (axis(times.high), middle), role=role, width=2)
@@ -110,6 +113,17 @@ def aims(aimed: Sequence[tuple[Measurement, Aim]]) -> tuple[str, str]:
     _key(canvas, left)
     alt = f"{title} {sum(bool(m.met(aim)) for m, aim in aimed)} of {len(rows)} are; the table names them."
     return svg.render_file(canvas, title, alt), alt
+
+
+def _lead(canvas: Canvas, start: Point, end: Point) -> None:
+    """Lead from where a line ends to its name, in dots, so that it is no part of the line."""
+    length = math.dist(start, end)
+    steps = [i / length for i in range(0, math.floor(length), 6)]
+    across, down = end[0] - start[0], end[1] - start[1]
+    dots = tuple(
+        tuple((start[0] + at * across, start[1] + at * down) for at in (step, step + 1.5 / length)) for step in steps
+    )
+    canvas.drawn.append(Outline(shapes=dots, fill=None, stroke="muted", width=1, opacity=0.8))
 
 
 def _key(canvas: Canvas, left: float) -> None:
@@ -142,5 +156,5 @@ def _short(quantity: str) -> str:
     return f"{float(number.replace(',', '')):g} {unit}"
 
 
-def _cut(text: str, *, most: int = 68) -> str:
+def _cut(text: str, *, most: int = 88) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -107,7 +107,9 @@ class Measurement:
     note: str = ""
 
     def times_ours(self, rival: Rival) -> Spread:
-        """How many times ours the rival takes, round by round."""
+        """How many times ours the rival takes, round by round; by the medians where they did not share the rounds."""
+        if len(self.ours) != len(rival.values):
+            return Spread.of((statistics.median(rival.values) / statistics.median(self.ours),))
         return Spread.of(tuple(theirs / ours for ours, theirs in zip(self.ours, rival.values, strict=True)))
 
     def measured_against(self, aim: Aim) -> float | None:

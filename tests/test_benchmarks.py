@@ -17,7 +17,7 @@ from benchmarks import __main__ as command
 from benchmarks import drawing, page, spelling
 from benchmarks.agreeing import must_agree
 from benchmarks.machine import this_machine
-from benchmarks.measured import Aim, Found, Measurement, Point, Rival, Spread, read_all
+from benchmarks.measured import RESULTS, Aim, Found, Measurement, Point, Rival, Spread, read_all
 from benchmarks.timing import interleaved, launched, not_installed, recorded, report, side_by_side
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def test_the_committed_page_is_written_from_the_committed_results(tmp_path: Path
         pytest.skip("nothing was measured yet")
     page.write(command.in_order(committed), tmp_path)
     for path in tmp_path.rglob("*.*"):
-        assert path.read_bytes() == (command.RESULTS.parent / path.relative_to(tmp_path)).read_bytes()
+        assert path.read_bytes() == (RESULTS.parent / path.relative_to(tmp_path)).read_bytes()
 
 
 def test_the_examples_of_how_numbers_are_written_hold() -> None:
