@@ -43,7 +43,7 @@ def main(*, quick: bool = False) -> None:
         _measure("classes", classes, rows, f"{count(classes)} classes", calls)
     y, *sides = of = columns(rows, 10)
     rng = np.random.default_rng(1)
-    for segments in (1, 3) if quick else (1, 10, 100, 1_000):
+    for segments in (1, 3) if quick else (1, 10, 50, 200):
         shop = rng.integers(0, segments, rows)
         table = tally_columns(*of, segments={"shop": [f"shop {number}" for number in shop]}).table
         calls = {"abtest": _evaluated(table), _LIBRARY: partial(_values_by, y, sides, shop)}

@@ -68,8 +68,10 @@ def _at_a_glance(found: Sequence[Found], drawn: dict[str, str]) -> Iterator[str]
     told = [verdict for m, aim in aimed if (verdict := m.met(aim)) is not None]
     yield "## What was aimed at, and what came of it\n"
     yield f"{sum(told)} of {len(told)} aims were met, {len(told) - sum(told)} missed.\n"
-    drawn["aims.svg"], alt = drawing.aims([(m, aim) for m, aim in aimed if aim.of and m.met(aim) is not None])
-    yield f"![{alt}](plots/aims.svg)\n"
+    judged = [(m, aim) for m, aim in aimed if aim.of and m.met(aim) is not None]
+    if judged:
+        drawn["aims.svg"], alt = drawing.aims(judged)
+        yield f"![{alt}](plots/aims.svg)\n"
     yield from _table(("what", "aim", "measured", ""), (_aim_row(m, aim) for m, aim in aimed))
     lost = [(m, rival) for one in found for m in one.measurements for rival in m.rivals if _is_lost(m, rival)]
     yield "## Where we lose\n"

@@ -32,7 +32,7 @@ def build(folder: Path, rows: int) -> None:
     frame[TRAINING:].to_parquet(folder / "test.parquet", index=False)
     train = frame[:TRAINING]
     with _quiet():
-        _register(folder, train, {"Production": GaussianNB(), "Staging": LogisticRegression(max_iter=1000)})
+        _register(folder, train, {"Production": LogisticRegression(max_iter=1000), "Staging": GaussianNB()})
 
 
 def _register(folder: Path, train: pd.DataFrame, models: dict[str, object]) -> None:

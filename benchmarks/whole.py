@@ -1,6 +1,6 @@
 """How long does the whole comparison take?
 
-Two registered models (naive Bayes and a logistic regression, five classes) and a Parquet file of labelled rows with 20
+Two registered models (a logistic regression and naive Bayes, five classes) and a Parquet file of labelled rows with 20
 features, from the start of the process to its end. `abtest compare` loads and scores both models and gives every metric
 of both sides, overall and by class, each effect with a test and an interval from 10,000 resamples, and the verdict, and
 logs all of it as a run. The script by hand prints both sides' accuracy, precision, recall, F1 and confusion matrix, and
