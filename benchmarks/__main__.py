@@ -55,6 +55,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="write the page from what is kept, and measure nothing")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where the page and its results go")
     options = parser.parse_args(None if arguments is None else [*arguments])
+    for name in options.names:
+        if name not in ALL:
+            parser.error(f"there is no benchmark {name!r}, only {', '.join(ALL)}")
     into = options.into or (None if options.quick else RESULTS.parent)  # a trial does not replace what was measured
     for name in () if options.write else options.names or USUAL:
         print(f"\n== {name}", flush=True)

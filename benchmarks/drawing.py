@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.measured import Aim, Measurement
 
 _WIDTH, _WIDE = 780.0, 960.0
+_LEFT, _TOP, _BOTTOM = 70.0, 16.0, 376.0
 _DOT: tuple[Point, ...] = tuple((math.cos(i * math.pi / 12), math.sin(i * math.pi / 12)) for i in range(24))
 _LINE = 15  # pixels that a label needs for itself
 _LETTER = 6.4  # pixels, of a usual one
@@ -45,47 +46,57 @@ class LogAxis:
 
 def growth(question: str, points: Sequence[Measurement]) -> tuple[str, str]:
     """Draw how ours and the rivals grow; return the SVG file and what it shows, in words."""
-    lines: dict[str, list[tuple[float, Spread]]] = defaultdict(list)
-    for m in sorted(points, key=lambda m: m.point.at if m.point else 0.0):
-        at = m.point.at if m.point else 0.0
-        lines[OURS].append((at, Spread.of(m.ours)))
-        for rival in m.rivals:
-            if rival.values:
-                lines[rival.name].append((at, Spread.of(rival.values)))
-    names = max(len(name) for name in lines)
-    left, right, top, bottom = 70.0, _WIDTH - _LETTER * names - 16, 16.0, 376.0
+    curves, unit = _curves(points), points[0].unit
     along = points[0].point.along if points[0].point else ""
-    x = LogAxis([at for line in lines.values() for at, _ in line], left, right, room=0.02)
-    y = LogAxis([end for line in lines.values() for _, s in line for end in (s.low, s.high)], bottom, top)
-    canvas = Canvas(_WIDTH, 430)
-    unit = points[0].unit
+    right = _WIDTH - _LETTER * max(map(len, curves)) - 16
+    x = LogAxis([at for curve in curves.values() for at in curve], _LEFT, right, room=0.02)
+    y = LogAxis([end for curve in curves.values() for s in curve.values() for end in (s.low, s.high)], _BOTTOM, _TOP)
+    canvas = Canvas(_WIDTH, _BOTTOM + 54)
     for tick in y.ticks:
-        canvas.line((left, y(tick)), (right, y(tick)))
-        canvas.text(left - 8, y(tick), _short(spelling.quantity(tick, unit)), size=11, role="muted", align="right")
+        canvas.line((_LEFT, y(tick)), (right, y(tick)))
+        canvas.text(_LEFT - 8, y(tick), _short(spelling.quantity(tick, unit)), size=11, role="muted", align="right")
     for tick in x.ticks:
-        canvas.line((x(tick), bottom), (x(tick), bottom + 5), role="muted")
-        canvas.text(x(tick), bottom + 17, spelling.count(tick), size=11, role="muted", align="center")
-    canvas.text(left, bottom + 40, along, role="muted")
-    heights = _apart({name: y(line[-1][1].median) for name, line in lines.items()})
-    for name, line in reversed(lines.items()):  # ours on top
-        own = name.startswith(OURS)
-        role: Role = "challenger" if own else "muted"
-        places = [(x(at), y(s.median)) for at, s in line]
-        spreads = tuple(((x(at), y(s.low)), (x(at), y(s.high))) for at, s in line)
-        shapes = (*pairwise(places), *spreads)
-        canvas.drawn.append(Outline(shapes=shapes, fill=None, stroke=role, width=2.6 if own else 1.4, opacity=1))
-        for place in places:
-            canvas.mark(place, _DOT, role, size=3.4 if own else 2.6)
-        end = places[-1]
-        if abs(heights[name] - end[1]) > 3 or end[0] < right - 20:
+        canvas.line((x(tick), _BOTTOM), (x(tick), _BOTTOM + 5), role="muted")
+        canvas.text(x(tick), _BOTTOM + 17, spelling.count(tick), size=11, role="muted", align="center")
+    canvas.text(_LEFT, _BOTTOM + 40, along, role="muted")
+    last = {name: max(curve) for name, curve in curves.items()}
+    heights = _apart({name: y(curve[last[name]].median) for name, curve in curves.items()})
+    for name, curve in reversed(curves.items()):  # ours on top
+        end = _curve(canvas, curve, x, y, own=name.startswith(OURS))
+        if abs(heights[name] - end[1]) > 3 or last[name] < max(last.values()):
             _lead(canvas, (end[0] + 8, end[1]), (right + 6, heights[name]))
-        canvas.text(right + 10, heights[name], name, size=12, role=role, bold=own)
+        role: Role = "challenger" if name.startswith(OURS) else "muted"
+        canvas.text(right + 10, heights[name], name, role=role, bold=name.startswith(OURS))
     ends = (
-        f"{name} {spelling.quantity(line[-1][1].median, unit)} at {spelling.count(line[-1][0])}"
-        for name, line in lines.items()
+        f"{name} {spelling.quantity(curve[last[name]].median, unit)} at {spelling.count(last[name])}"
+        for name, curve in curves.items()
     )
     alt = f"{question} {'; '.join(ends)} {along}."
     return svg.render_file(canvas, question, alt), alt
+
+
+def _curves(points: Sequence[Measurement]) -> dict[str, dict[float, Spread]]:
+    """Sort what was measured by contender, then by how much there was; ours first."""
+    curves: dict[str, dict[float, Spread]] = defaultdict(dict)
+    placed = [(m.point.at, m) for m in points if m.point]
+    for at, m in sorted(placed, key=lambda one: one[0]):
+        curves[OURS][at] = Spread.of(m.ours)
+        for rival in m.rivals:
+            if rival.values:
+                curves[rival.name][at] = Spread.of(rival.values)
+    return curves
+
+
+def _curve(canvas: Canvas, curve: dict[float, Spread], x: LogAxis, y: LogAxis, *, own: bool) -> Point:
+    """Draw the medians as a line, with their quartiles; return where it ends."""
+    role: Role = "challenger" if own else "muted"
+    places = [(x(at), y(s.median)) for at, s in curve.items()]
+    spreads = tuple(((x(at), y(s.low)), (x(at), y(s.high))) for at, s in curve.items())
+    shapes = (*pairwise(places), *spreads)
+    canvas.drawn.append(Outline(shapes=shapes, fill=None, stroke=role, width=2.6 if own else 1.4, opacity=1))
+    for place in places:
+        canvas.mark(place, _DOT, role, size=3.4 if own else 2.6)
+    return places[-1]
 
 
 def aims(aimed: Sequence[tuple[Measurement, Aim]]) -> tuple[str, str]:
