@@ -93,9 +93,10 @@ def printed(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str
     Raises:
         RuntimeError: It failed; the message ends with what it said.
     """
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
     told = subprocess.run(
-        command, cwd=cwd, env={**os.environ, **quiet, **(env or {})}, capture_output=True, text=True, check=False
+        command, cwd=cwd, env={**usual, **quiet, **(env or {})}, capture_output=True, text=True, check=False
     )
     if told.returncode:
         raise RuntimeError(f"{' '.join(command)[:200]} failed:\n{told.stderr[-2000:]}")

@@ -25,8 +25,8 @@ from benchmarks.timing import Processes, library, not_installed, printed, proces
 BY_HAND, RESAMPLED, MLFLOW, SKORE = "a script by hand", "that script with 200 resamples", "MLflow's way", "skore"
 _PLAIN, _FIGURES = "abtest compare --no-save-plot", "abtest compare"
 _SCRIPTS = {
-    BY_HAND: ("by_hand.py",),
-    RESAMPLED: ("by_hand.py", "200"),
+    BY_HAND: ("by_hand.py", "test.parquet"),
+    RESAMPLED: ("by_hand.py", "test.parquet", "200"),
     MLFLOW: ("mlflow_way.py",),
     SKORE: ("skore_way.py",),
 }

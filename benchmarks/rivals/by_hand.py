@@ -1,4 +1,4 @@
-"""The script one would write by hand: both models' metrics; intervals where resamples are asked for, as an argument."""
+"""The script one would write by hand: both models' metrics on a file; intervals where a number of resamples is given."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-resamples = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+resamples = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 stages = {"champion": "Production", "challenger": "Staging"}
 models = {
     side: mlflow.pyfunc.load_model(f"models:/shop/{stage}", suppress_warnings=True) for side, stage in stages.items()
 }
-rows = pd.read_parquet("test.parquet")
+rows = pd.read_parquet(sys.argv[1])
 y, features = rows["y"].to_numpy(), rows.drop(columns="y")
 said = {side: model.predict(features) for side, model in models.items()}
 for predicted in said.values():
