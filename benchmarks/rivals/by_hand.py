@@ -1,4 +1,4 @@
-"""The script one would write by hand: both models' metrics on a file; intervals where a number of resamples is given."""
+"""The script one would write by hand: both models' metrics on a file; intervals where told a number of resamples."""
 
 from __future__ import annotations
 
