@@ -128,7 +128,3 @@ def made(run: Run, here: Path) -> None:
     ):
         turns = side_by_side(ours, partial(run, script), rounds=5)
         report(f"{ROWS:,} rows: abtest compare {name}", *turns, aim=aim)
-
-
-if __name__ == "__main__":
-    main()

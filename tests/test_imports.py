@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,21 +19,17 @@ DRAWING = {"matplotlib", "seaborn", "PIL"}
 NEVER = {"seaborn", "statsmodels", "scipy.stats", "scipy.optimize", "sklearn", "shap"}  # of ours; a model may
 REGISTRY = {"mlflow", "sqlalchemy", "requests", "alembic"}
 NUMBERS = {"numpy", "scipy", "pandas", "pyarrow"}
-TELLING = {"rich", "jinja2"}
 
-# The order at the end matters: what is registered first runs last.
 _WATCHED = """
 import atexit, gc, json, sys
-@atexit.register
-def tell():
-    found = {"modules": sorted(sys.modules), "whole": gc.get_stats()[2]["collections"], "frozen": gc.get_freeze_count()}
-    open(sys.argv[0], "w").write(json.dumps(found))
 file, sys.argv = sys.argv[1], ["abtest", *sys.argv[2:]]
+@atexit.register  # before the command does, and so it is called after
+def tell():
+    whole, frozen = gc.get_stats()[2]["collections"], gc.get_freeze_count()
+    with open(file, "w") as stream:
+        json.dump({"modules": sorted(sys.modules), "whole": whole, "frozen": frozen}, stream)
 from abtest.cli import main
-try:
-    main()
-finally:
-    sys.argv[0] = file
+main()
 """
 
 
@@ -45,7 +41,7 @@ def predictions(tmp_path: Path) -> Path:
     return path
 
 
-def watched(folder: Path, *arguments: str, code: int = 0) -> dict[str, object]:
+def watched(folder: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
     """Type a command, and tell how it stood when it ended."""
     file = folder / "watched.json"
     command = [sys.executable, "-c", _WATCHED, str(file), *arguments]
@@ -56,7 +52,8 @@ def watched(folder: Path, *arguments: str, code: int = 0) -> dict[str, object]:
 
 def imported(folder: Path, *arguments: str, code: int = 0) -> set[str]:
     """Type a command, and tell what it imported."""
-    return set(watched(folder, *arguments, code=code)["modules"])  # type: ignore[call-overload] # a list of names
+    names: list[str] = watched(folder, *arguments, code=code)["modules"]
+    return set(names)
 
 
 @pytest.mark.parametrize("command", [[], ["compare"], ["compare-predictions"], ["power"], ["demo"], ["models"]])
@@ -107,7 +104,7 @@ def test_a_comparison_without_figures_imports_nothing_that_draws(tmp_path: Path)
     """A comparison of registered models that is logged without figures draws nothing, and is never searched whole."""
     demo.build(tmp_path)
     found = watched(tmp_path, "compare", "--no-save-plot")
-    modules = set(found["modules"])  # type: ignore[call-overload] # a list of names
+    modules = set(found["modules"])
     assert {"mlflow", "sklearn"} <= modules
     assert not modules & {"matplotlib", "seaborn", "statsmodels"}
     assert found["whole"] == 0
