@@ -1,13 +1,12 @@
-"""Two areas and DeLong's test against scikit-learn's two areas without a test, and against MLstatkit's test.
+"""Does the kind of score matter to DeLong's test, and what do bins lose?
 
-MLstatkit is not among our dependencies: ``pip install MLstatkit`` to compare. Times are of the processor, by turns.
+The same two columns of scores as decision scores, as probabilities, of two decimals and in single precision, beside
+scikit-learn's two AUCs, which are no test. Then in bins, as beyond what is kept: beside the exact test.
 """
 
 from __future__ import annotations
 
-import importlib
-import statistics
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,76 +15,56 @@ from sklearn.metrics import roc_auc_score
 
 from abtest.stats.delong import delong
 from abtest.stats.histograms import JointHistogram, binned_delong
-from benchmarks.timing import report
+from benchmarks.agreeing import must_agree
+from benchmarks.measured import Aim
+from benchmarks.spelling import rows_text
+from benchmarks.timing import compare, interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abtest.stats.placements import Floats
 
+_AUCS = "scikit-learn, no test"
 _KINDS: dict[str, Callable[[Floats], Floats]] = {
     "decision scores": lambda scores: scores,
     "probabilities": special.expit,
     "probabilities of two decimals": lambda scores: special.expit(scores).round(2),
-    "in single precision": lambda scores: special.expit(scores).astype(np.float32),
+    "single precision": lambda scores: special.expit(scores).astype(np.float32),
 }
 
 
-def main() -> None:
-    """Measure at 10⁵ to 10⁷ rows; each answer is checked against theirs first."""
-    for rows, rounds in ((100_000, 7), (1_000_000, 5), (10_000_000, 2)):
-        truth, *scores = _scores(rows)
+def main(*, quick: bool = False) -> None:
+    """Measure at up to 10⁷ rows; every answer is compared with theirs first."""
+    for rows in (1_000,) if quick else (100_000, 1_000_000, 10_000_000):
+        truth, champion, challenger = _scores(rows)
         for kind, made in _KINDS.items():
-            _against_scikit_learn(f"{kind}, {rows:,} rows", truth, *(made(side) for side in scores), rounds=rounds)
-        _beyond(truth, *(special.expit(side) for side in scores))
-    _against_mlstatkit()
+            _of_a_kind(f"{rows_text(rows)}, {kind}", truth, made(champion), made(challenger))
+        _in_bins(rows_text(rows), truth, special.expit(champion), special.expit(challenger))
 
 
-def _against_scikit_learn(what: str, truth: Floats, champion: Floats, challenger: Floats, *, rounds: int) -> None:
-    def theirs() -> tuple[float, float]:
-        return roc_auc_score(truth, champion), roc_auc_score(truth, challenger)
+def _of_a_kind(what: str, truth: Floats, champion: Floats, challenger: Floats) -> None:
+    def theirs() -> list[float]:
+        return [roc_auc_score(truth, side) for side in (champion, challenger)]
 
     found = delong(truth, champion, challenger)
-    assert np.allclose(theirs(), (found.champion, found.challenger), rtol=1e-9)  # noqa: S101 - a speed of something else says nothing
-    ours, others = _by_turns(lambda: delong(truth, champion, challenger), theirs, rounds=rounds)
-    report(f"DeLong's test, {what}", ours, others, aim="at most 1/3 of scikit-learn's two areas")
+    must_agree((found.champion, found.challenger), theirs(), within=1e-9)
+    calls = {"abtest": partial(delong, truth, champion, challenger), _AUCS: theirs}
+    compare(what, interleaved(calls, rounds=5), aims=(Aim(at_most=1 / 3, of=_AUCS),))
 
 
-def _beyond(truth: Floats, champion: Floats, challenger: Floats) -> None:
+def _in_bins(what: str, truth: Floats, champion: Floats, challenger: Floats) -> None:
+    def binned() -> object:
+        return binned_delong([JointHistogram.of(truth, champion, challenger)])
+
     exact = delong(truth, champion, challenger)
-    start = time.process_time()
     found = binned_delong([JointHistogram.of(truth, champion, challenger)])
-    seconds = time.process_time() - start
-    print(
-        f"in bins, {truth.size:,} rows: {seconds:.3f} s, the effect within {found.error_bound:.1e}, "
-        f"its standard error {found.standard_error / exact.standard_error:.3f} times DeLong's",
-        flush=True,
+    note = (
+        f"the effect within {found.error_bound:.1e}, "
+        f"its standard error {found.standard_error / exact.standard_error:.3f} times the exact one"
     )
-
-
-def _against_mlstatkit() -> None:
-    try:
-        theirs = importlib.import_module("MLstatkit").Delong_test
-    except ImportError:
-        print("skipped the comparison: MLstatkit is not installed")
-        return
-    for rows in (1_000, 10_000):
-        columns = _scores(rows)
-        found = delong(*columns)
-        assert np.allclose(theirs(*columns)[:2], (found.statistic, found.pvalue), rtol=1e-9)  # noqa: S101 - a speed of something else says nothing
-        ours, others = _by_turns(lambda c=columns: delong(*c), lambda c=columns: theirs(*c), rounds=5)  # type: ignore[misc] # mypy cannot type defaults
-        report(f"DeLong's test, {rows:,} rows", ours, others, aim="at most 1/20 of MLstatkit's at 10,000 rows")
-
-
-def _by_turns(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int) -> tuple[float, float]:
-    """Median seconds of the processor, each."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for side, call in zip(seconds, (ours, theirs), strict=True):
-            start = time.process_time()
-            call()
-            side.append(time.process_time() - start)
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
+    calls = {"abtest, in bins": binned, "abtest, exact": partial(delong, truth, champion, challenger)}
+    compare(f"{what}, in bins", interleaved(calls, rounds=5), note=note)
 
 
 def _scores(rows: int) -> tuple[Floats, Floats, Floats]:
