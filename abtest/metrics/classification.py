@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.labels import Label, cast_label, kind_of
@@ -26,8 +27,44 @@ if TYPE_CHECKING:
 Floats: TypeAlias = npt.NDArray[np.float64]
 Sums: TypeAlias = npt.NDArray[Any]  # whole numbers, as integers or as doubles
 Average: TypeAlias = Literal["macro", "weighted", "binary"]
-_FEW_LABELS = 32
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SideCells:
+    """One side's cells, and how they add up by label: sparse matrices of ones, shape (labels, cells), made when needed.
+
+    Attributes:
+        labels: What the indexes below mean.
+        truth: Index of the truth by cell, shape (cells,).
+        said: Index of the side's prediction by cell, shape (cells,).
+        is_class: Whether the label occurs in the truth, shape (labels,).
+    """
+
+    labels: tuple[Label, ...]
+    truth: Counts
+    said: Counts
+    is_class: npt.NDArray[np.bool_]
+
+    @cached_property
+    def hits(self) -> sparse.csr_array:
+        """Adds up a label's cells that are predicted as it."""
+        return self._ones(self.truth, np.flatnonzero(self.truth == self.said))
+
+    @cached_property
+    def predicted(self) -> sparse.csr_array:
+        """Adds up cells by prediction."""
+        return self._ones(self.said, np.arange(len(self.said)))
+
+    @cached_property
+    def support(self) -> sparse.csr_array:
+        """Adds up cells by truth."""
+        return self._ones(self.truth, np.arange(len(self.truth)))
+
+    def _ones(self, label: Counts, cells: Counts) -> sparse.csr_array:
+        # Of 32 bits, which a product with wider weights widens, and a product with narrow ones need not.
+        shape = len(self.labels), len(self.truth)
+        return sparse.csr_array((np.ones(len(cells), dtype=np.int32), (label[cells], cells)), shape=shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,50 +72,49 @@ class Totals:
     """One side's counts, and their sums by label: all that these metrics depend on; each sum is made when asked for.
 
     Attributes:
-        labels: What the indexes below mean.
-        truth: Index of the truth by cell, shape (cells,).
-        said: Index of the side's prediction by cell, shape (cells,).
+        cells: The side's cells.
         weights: Rows by cell, shape (..., cells); or shares of them.
-        is_class: Whether the label occurs in the truth of the table resampled, shape (labels,).
+        other: The other side's totals of the same weights, where there are any: it has summed the same truth.
     """
 
-    labels: tuple[Label, ...]
-    truth: Counts
-    said: Counts
-    weights: Counts | Floats
-    is_class: npt.NDArray[np.bool_]
+    cells: SideCells
+    weights: Sums
+    other: Totals | None = None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What the indexes of truth and prediction mean."""
+        return self.cells.labels
+
+    @property
+    def truth(self) -> Counts:
+        """Index of the truth by cell, shape (cells,)."""
+        return self.cells.truth
+
+    @property
+    def said(self) -> Counts:
+        """Index of the side's prediction by cell, shape (cells,)."""
+        return self.cells.said
+
+    @property
+    def is_class(self) -> npt.NDArray[np.bool_]:
+        """Whether the label occurs in the truth of the table resampled, shape (labels,)."""
+        return self.cells.is_class
 
     @cached_property
-    def _sums(self) -> tuple[Sums, Sums, Sums]:
-        k, hit = len(self.labels), self.truth == self.said
-        if self.weights.ndim > 1 and k <= _FEW_LABELS:
-            # One product with a matrix of zeros and ones sums ten thousand tables several times as fast; exact below
-            # 2^53 rows, as doubles are.
-            into = np.zeros((len(self.truth), 3 * k))
-            cells = np.arange(len(self.truth))
-            into[cells[hit], self.truth[hit]] = into[cells, k + self.said] = into[cells, 2 * k + self.truth] = 1.0
-            hits, predicted, support = np.split(self.weights.astype(np.float64) @ into, 3, axis=-1)
-            return hits, predicted, support
-        return (
-            _sum_by(self.truth[hit], self.weights[..., hit], k),
-            _sum_by(self.said, self.weights, k),
-            _sum_by(self.truth, self.weights, k),
-        )
-
-    @property
-    def hits(self) -> Sums:
+    def hits(self) -> Floats:
         """Rows of the label predicted as it, shape (..., labels)."""
-        return self._sums[0]
+        return _added(self.cells.hits, self.weights)
 
-    @property
-    def predicted(self) -> Sums:
+    @cached_property
+    def predicted(self) -> Floats:
         """Rows predicted as the label, shape (..., labels)."""
-        return self._sums[1]
+        return _added(self.cells.predicted, self.weights)
 
-    @property
-    def support(self) -> Sums:
+    @cached_property
+    def support(self) -> Floats:
         """Rows whose truth is the label, shape (..., labels)."""
-        return self._sums[2]
+        return self.other.support if self.other else _added(self.cells.support, self.weights)
 
     @cached_property
     def confusion(self) -> Counts:
@@ -111,7 +147,7 @@ class Metric:
     is_accuracy: bool = False
 
 
-def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | Floats | None = None) -> Totals:
+def totals(outcomes: PairedOutcomes, side: Side, counts: Sums | None = None) -> Totals:
     """Sum a side's cells by label.
 
     Args:
@@ -119,13 +155,24 @@ def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | Floats | None 
         side: Whose predictions.
         counts: Counts of the same cells to use instead, shape (..., cells): resamples, for example.
     """
-    return Totals(
+    cells = SideCells(
         labels=outcomes.labels,
         truth=outcomes.cells[:, 0],
         said=outcomes.predicted_by(side),
-        weights=outcomes.counts if counts is None else counts,
         is_class=outcomes.truth_support > 0,
     )
+    return Totals(cells=cells, weights=outcomes.counts if counts is None else counts)
+
+
+def both_totals(outcomes: PairedOutcomes) -> Callable[[Sums], tuple[Totals, Totals]]:
+    """Prepare to sum many counts of a table's cells, shape (..., cells): champion's and challenger's totals."""
+    cells, others = totals(outcomes, "champion").cells, totals(outcomes, "challenger").cells
+
+    def of(weights: Sums) -> tuple[Totals, Totals]:
+        champion = Totals(cells=cells, weights=weights)
+        return champion, Totals(cells=others, weights=weights, other=champion)
+
+    return of
 
 
 def accuracy(of: Totals) -> Floats:
@@ -175,7 +222,7 @@ def overall(metric: Metric, of: Totals, *, average: Average, positive: int | Non
         return values[..., positive]
     if average == "weighted":
         return ratio((values * of.support).sum(axis=-1), of.support.sum(axis=-1))
-    return np.asarray(values[..., of.is_class].mean(axis=-1))
+    return np.asarray((values if of.is_class.all() else values[..., of.is_class]).mean(axis=-1))
 
 
 def class_values(metric: Metric, of: Totals) -> Floats:
@@ -232,13 +279,20 @@ def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
 
 
-def _sum_by(group: Counts, weights: Counts | Floats, size: int) -> Counts:
+def _added(matrix: sparse.csr_array, weights: Sums) -> Floats:
+    """Sum weights, shape (..., cells), to shape (..., labels): whole numbers exactly, as doubles below 2^53 are."""
+    flat = weights.reshape(-1, weights.shape[-1])  # draws may lie cell by cell in memory; then nothing is copied
+    return (matrix @ flat.T).astype(np.float64).T.reshape(*weights.shape[:-1], matrix.shape[0])
+
+
+def _sum_by(group: Counts, weights: Sums, size: int) -> Sums:
     """Sum weights, shape (..., cells), over the cells of each group, to shape (..., size)."""
-    sums = np.zeros((*weights.shape[:-1], size), dtype=weights.dtype)
+    kind = np.int64 if weights.dtype.kind == "i" else weights.dtype  # products of such sums outgrow 32 bits
+    sums = np.zeros((*weights.shape[:-1], size), dtype=kind)
     if not len(group):
         return sums
     order = np.argsort(group, kind="stable")
     ordered = group[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sums[..., ordered[starts]] = np.add.reduceat(weights[..., order], starts, axis=-1)
+    sums[..., ordered[starts]] = np.add.reduceat(weights[..., order], starts, axis=-1, dtype=kind)
     return sums

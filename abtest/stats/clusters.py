@@ -6,18 +6,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import sparse, special
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.labels import Label, LabelType, reconcile
 from abtest.outcomes import PairedOutcomes
 from abtest.stats.proportions import Interval, normal_quantile
-from abtest.stats.resampling import multinomial_draws
+from abtest.stats.resampling import Block, multinomial_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -158,7 +159,7 @@ def cluster_test(units: Units, *, confidence_level: float = 0.95) -> ClusterTest
     return ClusterTest(n_units=n_units, effect=effect, statistic=statistic, pvalue=pvalue, interval=interval)
 
 
-def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Iterator[Counts]:
+def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Resample whole units, with replacement.
 
     Null:
@@ -191,10 +192,24 @@ def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Ite
         >>> draws.shape, np.unique(draws, axis=0).tolist()  # v twice, u and v, u twice
         ((100, 2), [[2, 0], [2, 1], [2, 2]])
     """
+    return (block() for block in unit_blocks(units, resamples=resamples, rng=rng))
+
+
+def unit_blocks(units: Units, *, resamples: int, rng: np.random.Generator) -> list[Block]:
+    """Prepare the same draws, block by block: each has randomness of its own, and is called once, by any thread.
+
+    Raises:
+        InvalidInputError: There is nothing to draw.
+        NotApplicableError: There are no rows.
+    """
     profiles, alike = _profiles(units)
-    table = profiles.astype(np.float64)  # products of doubles are fast, and exact below 2^53 rows
-    chunks = multinomial_draws(alike, resamples=resamples, rng=rng)
-    return (np.rint(chunk @ table).astype(np.int64) for chunk in chunks)
+    table = sparse.csr_array(profiles.T)
+    blocks = multinomial_blocks(alike, resamples=resamples, rng=rng)
+
+    def rows(block: Block) -> npt.NDArray[np.integer[Any]]:
+        return np.asarray((table @ block().T).T)
+
+    return [partial(rows, block) for block in blocks]
 
 
 class UnitTally:
