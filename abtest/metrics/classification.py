@@ -274,9 +274,9 @@ def positive_index(outcomes: PairedOutcomes, average: Average, pos_label: Label 
 
 
 def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> Floats:
-    """Divide; 0/0 is 0."""
-    top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
+    """Divide what is 0 wherever it is divided by 0; that is 0."""
+    bottom = np.asarray(denominator, dtype=np.float64)
+    return np.asarray(numerator / (bottom + (bottom == 0)))
 
 
 def _added(matrix: sparse.csr_array, weights: Sums) -> Floats:

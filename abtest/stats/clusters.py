@@ -203,11 +203,10 @@ def unit_blocks(units: Units, *, resamples: int, rng: np.random.Generator) -> li
         NotApplicableError: There are no rows.
     """
     profiles, alike = _profiles(units)
-    table = sparse.csr_array(profiles.T)
     blocks = multinomial_blocks(alike, resamples=resamples, rng=rng)
 
     def rows(block: Block) -> npt.NDArray[np.integer[Any]]:
-        return np.asarray((table @ block().T).T)
+        return np.asarray((profiles @ block().T).T)
 
     return [partial(rows, block) for block in blocks]
 
@@ -344,18 +343,21 @@ def _summed(keys: Counts, counts: Counts) -> tuple[Counts, Counts]:
     return keys[start], np.add.reduceat(counts, start)
 
 
-def _profiles(units: Units) -> tuple[Counts, Counts]:
-    """Group units that have the same rows in every cell: the distinct ones, shape (profiles, cells), and how many."""
+def _profiles(units: Units) -> tuple[sparse.csr_array, Counts]:
+    """Group units that have the same rows in every cell: the distinct ones, shape (cells, profiles), and how many."""
+    if not units.n_units:
+        raise NotApplicableError("There are no rows to resample.")
     entries = np.bincount(units.unit, minlength=units.n_units)
     first = np.cumsum(entries) - entries
-    profiles, alike = [], []
+    cells, counts, sizes, alike = [], [], [], []
     for size in np.unique(entries).tolist():  # units of equally many entries make a matrix; few sizes occur
         at = first[entries == size][:, None] + np.arange(size)
         own, count = np.unique(np.hstack([units.cell[at], units.count[at]]), axis=0, return_counts=True)
-        dense = np.zeros((len(own), len(units.outcomes.cells)), dtype=np.int64)
-        np.put_along_axis(dense, own[:, :size], own[:, size:], axis=1)
-        profiles.append(dense)
+        cells.append(own[:, :size].ravel())
+        counts.append(own[:, size:].ravel())
+        sizes.append(np.full(len(own), size))
         alike.append(count)
-    if not profiles:
-        raise NotApplicableError("There are no rows to resample.")
-    return np.concatenate(profiles), np.concatenate(alike).astype(np.int64)
+    starts = np.r_[0, np.cumsum(np.concatenate(sizes))]
+    shape = len(units.outcomes.cells), len(starts) - 1
+    profiles = sparse.csc_array((np.concatenate(counts), np.concatenate(cells), starts), shape=shape)
+    return profiles.tocsr(), np.concatenate(alike).astype(np.int64)
