@@ -125,8 +125,8 @@ def test_the_cheapest_is_taken(counts: Counts) -> None:
         heavy = sum(count > most for count in counts.tolist())
         reckoned.append(60 * heavy + 1.7 * len(light) * (missing < lump) + 4 * missing)
     assert costs(counts) == pytest.approx(reckoned)
-    light = counts[cheapest(counts).light]
-    assert reckoned[int(light.max(initial=0))] == pytest.approx(min(reckoned))
+    taken = counts[cheapest(counts).light]
+    assert reckoned[int(taken.max(initial=0))] == pytest.approx(min(reckoned))
 
 
 @pytest.mark.parametrize(
