@@ -30,6 +30,21 @@ Average: TypeAlias = Literal["macro", "weighted", "binary"]
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """The pairs of truth and prediction that occur: far fewer than all pairs of labels, where there are many.
+
+    Attributes:
+        truth: Index of the truth by pair, ascending, shape (pairs,).
+        said: Index of the prediction by pair, shape (pairs,).
+        sums: Adds up cells by pair.
+    """
+
+    truth: Counts
+    said: Counts
+    sums: sparse.csr_array
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SideCells:
     """One side's cells, and how they add up by label: sparse matrices of ones, shape (labels, cells), made when needed.
@@ -49,22 +64,25 @@ class SideCells:
     @cached_property
     def hits(self) -> sparse.csr_array:
         """Adds up a label's cells that are predicted as it."""
-        return self._ones(self.truth, np.flatnonzero(self.truth == self.said))
+        hit = np.flatnonzero(self.truth == self.said)
+        return _ones(self.truth[hit], hit, (len(self.labels), len(self.truth)))
 
     @cached_property
     def predicted(self) -> sparse.csr_array:
         """Adds up cells by prediction."""
-        return self._ones(self.said, np.arange(len(self.said)))
+        return _adding(self.said, len(self.labels))
 
     @cached_property
     def support(self) -> sparse.csr_array:
         """Adds up cells by truth."""
-        return self._ones(self.truth, np.arange(len(self.truth)))
+        return _adding(self.truth, len(self.labels))
 
-    def _ones(self, label: Counts, cells: Counts) -> sparse.csr_array:
-        # Of 32 bits, which a product with wider weights widens, and a product with narrow ones need not.
-        shape = len(self.labels), len(self.truth)
-        return sparse.csr_array((np.ones(len(cells), dtype=np.int32), (label[cells], cells)), shape=shape)
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The distinct pairs of truth and prediction, and what adds up their cells."""
+        k = len(self.labels)
+        fused, pair = np.unique(self.truth * k + self.said, return_inverse=True)
+        return Pairs(truth=fused // k, said=fused % k, sums=_adding(pair, len(fused)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,15 +135,18 @@ class Totals:
         return self.other.support if self.other else _added(self.cells.support, self.weights)
 
     @cached_property
-    def confusion(self) -> Counts:
-        """Rows by truth and prediction, shape (..., labels, labels)."""
-        k = len(self.labels)
-        return _sum_by(self.truth * k + self.said, self.weights, k * k).reshape(*self.weights.shape[:-1], k, k)
+    def by_pair(self) -> Floats:
+        """Rows by pair of truth and prediction, shape (..., pairs)."""
+        return _added(self.cells.pairs.sums, self.weights)
 
-    @property
-    def n(self) -> Counts:
-        """Rows, shape (...)."""
-        return np.asarray(self.weights.sum(axis=-1))
+    @cached_property
+    def confusion(self) -> Sums:
+        """Rows by truth and prediction, shape (..., labels, labels)."""
+        k, pairs = len(self.labels), self.cells.pairs
+        kind = np.int64 if self.weights.dtype.kind == "i" else np.float64
+        matrices = np.zeros((*self.weights.shape[:-1], k, k), dtype=kind)
+        matrices[..., pairs.truth, pairs.said] = self.by_pair
+        return matrices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,20 +300,17 @@ def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]
     return np.asarray(numerator / (bottom + (bottom == 0)))
 
 
+def _adding(group: Counts, groups: int) -> sparse.csr_array:
+    """A matrix that adds up cells by group, shape (groups, cells)."""
+    return _ones(group, np.arange(len(group)), (groups, len(group)))
+
+
+def _ones(rows: Counts, columns: Counts, shape: tuple[int, int]) -> sparse.csr_array:
+    # Of 32 bits, which a product with wider weights widens, and a product with narrow ones need not.
+    return sparse.csr_array((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=shape)
+
+
 def _added(matrix: sparse.csr_array, weights: Sums) -> Floats:
-    """Sum weights, shape (..., cells), to shape (..., labels): whole numbers exactly, as doubles below 2^53 are."""
+    """Sum weights, shape (..., cells), to shape (..., groups): whole numbers exactly, as doubles below 2^53 are."""
     flat = weights.reshape(-1, weights.shape[-1])  # draws may lie cell by cell in memory; then nothing is copied
     return (matrix @ flat.T).astype(np.float64).T.reshape(*weights.shape[:-1], matrix.shape[0])
-
-
-def _sum_by(group: Counts, weights: Sums, size: int) -> Sums:
-    """Sum weights, shape (..., cells), over the cells of each group, to shape (..., size)."""
-    kind = np.int64 if weights.dtype.kind == "i" else weights.dtype  # products of such sums outgrow 32 bits
-    sums = np.zeros((*weights.shape[:-1], size), dtype=kind)
-    if not len(group):
-        return sums
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sums[..., ordered[starts]] = np.add.reduceat(weights[..., order], starts, axis=-1, dtype=kind)
-    return sums
