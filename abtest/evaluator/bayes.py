@@ -13,14 +13,14 @@ import numpy as np
 
 from abtest.evaluator.rows import FEW_ROWS
 from abtest.labels import SIDES
-from abtest.metrics.classification import both_totals
 from abtest.metrics.errors import metric_values
+from abtest.metrics.totals import both_totals
 from abtest.stats.bayes import accuracy_posterior, dirichlet_draws, drawn_posterior, smoothed
 
 if TYPE_CHECKING:
     from abtest.evaluator.table import Plan
-    from abtest.metrics.classification import Floats
     from abtest.metrics.errors import ErrorSums
+    from abtest.metrics.totals import Floats
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
     from abtest.stats.bayes import Posterior

@@ -14,7 +14,8 @@ import numpy as np
 
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
 from abtest.labels import SIDES, Label
-from abtest.metrics.classification import Average, Floats, Metric, Totals, both_totals, class_values, overall, totals
+from abtest.metrics.classification import Average, Metric, class_values, overall
+from abtest.metrics.totals import Floats, Totals, both_totals, totals
 from abtest.outcomes import Contingency
 from abtest.policy import Policy
 from abtest.stats.clusters import cluster_test, unit_blocks

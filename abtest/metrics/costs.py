@@ -11,13 +11,13 @@ import numpy as np
 
 from abtest.errors import InvalidInputError, near
 from abtest.labels import Label, cast_label, kind_of
-from abtest.metrics.classification import Floats, Metric, Totals, ratio
+from abtest.metrics.classification import Metric, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abtest.labels import LabelType
-    from abtest.metrics.classification import SideCells
+    from abtest.metrics.totals import Floats, SideCells, Totals
 
 COST = "cost"
 Value = TypeVar("Value")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, near
-from abtest.metrics.classification import Floats, Metric, Totals
+from abtest.metrics.classification import Metric
 from abtest.metrics.costs import PairLosses
 from abtest.stats.moments import MOST
 from abtest.wording import first_line
@@ -22,7 +22,7 @@ from abtest.wording import first_line
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from abtest.metrics.classification import SideCells
+    from abtest.metrics.totals import Floats, SideCells, Totals
 
 CUSTOM = ":"  # between the module and the function
 _BY_ROW = ["y_true", "y_pred"]  # what a function of rows calls what it takes

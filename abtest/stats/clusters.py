@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
+from scipy import special
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
@@ -22,6 +22,8 @@ from abtest.stats.resampling import Block, multinomial_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
+
+    from scipy.sparse import csr_array
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -343,8 +345,10 @@ def _summed(keys: Counts, counts: Counts) -> tuple[Counts, Counts]:
     return keys[start], np.add.reduceat(counts, start)
 
 
-def _profiles(units: Units) -> tuple[sparse.csr_array, Counts]:
+def _profiles(units: Units) -> tuple[csr_array, Counts]:
     """Group units that have the same rows in every cell: the distinct ones, shape (cells, profiles), and how many."""
+    from scipy import sparse  # noqa: PLC0415 - this module is imported by many that resample no unit
+
     if not units.n_units:
         raise NotApplicableError("There are no rows to resample.")
     entries = np.bincount(units.unit, minlength=units.n_units)

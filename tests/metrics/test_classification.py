@@ -17,13 +17,12 @@ from abtest.metrics.catalogue import ALIASES, TITLES, metric_names
 from abtest.metrics.classification import (
     CATALOGUE,
     Average,
-    both_totals,
     class_values,
     overall,
     positive_index,
     same_as_accuracy,
-    totals,
 )
+from abtest.metrics.totals import totals
 from abtest.outcomes import PairedOutcomes
 from tests.strategies import paired_outcomes
 
@@ -125,31 +124,6 @@ def test_many_tables_at_once_are_each_of_them_alone(table: PairedOutcomes, seed:
                     assert math.isclose(
                         together[at], float(overall(CATALOGUE[name], alone, average=average)), abs_tol=1e-15
                     )
-
-
-@given(table=TABLES, seed=st.integers(0, 99))
-def test_both_sides_at_once_are_each_side(table: PairedOutcomes, seed: int) -> None:
-    """However draws lie in memory, and whatever holds them, both sides' sums are those of each side by itself."""
-    counts = np.random.default_rng(seed).integers(0, 5, size=(4, len(table.cells)))
-    prepared = both_totals(table)
-    for weights in (counts, counts.astype(np.int32), counts.astype(np.float64), np.asfortranarray(counts)):
-        for side, ours in zip(SIDES, prepared(weights), strict=True):
-            alone = totals(table, side, counts)
-            assert np.array_equal(ours.hits, alone.hits)
-            assert np.array_equal(ours.predicted, alone.predicted)
-            assert np.array_equal(ours.support, alone.support)
-            assert np.array_equal(ours.confusion, alone.confusion)
-
-
-def test_sums_are_exact_up_to_32_bits_and_beyond() -> None:
-    """Narrow counts that add up to nearly 2^31 do so exactly, and products of their confusions do not overflow."""
-    table = PairedOutcomes.from_predictions([0, 0, 1], [0, 0, 1], [0, 1, 1])
-    of = totals(table, "champion", np.array([[2**30, 2**30 - 3, 2]], dtype=np.int32))
-    assert of.hits.tolist() == of.predicted.tolist() == of.support.tolist() == [[2**31 - 3, 2]]
-    assert class_values(CATALOGUE["f1"], of).tolist() == [[1.0, 1.0]]
-    assert int(of.confusion[0, 0, 0] * of.confusion[0, 0, 0]) == (2**31 - 3) ** 2
-    wide = totals(table, "champion", np.array([[2**52, 2**52 - 3, 2]]))
-    assert wide.support.tolist() == [[2**53 - 3, 2]]
 
 
 @given(table=TABLES, seed=st.integers(0, 99))

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from abtest.errors import InvalidInputError
 from abtest.evaluator import Evaluation, evaluate
 from abtest.labels import SIDES
-from abtest.metrics.classification import class_values, overall, totals
+from abtest.metrics.classification import class_values, overall
 from abtest.metrics.costs import CostMatrix
+from abtest.metrics.totals import totals
 from abtest.outcomes import PairedOutcomes
 from abtest.policy import Policy
 from tests.decision import COSTS, random_table
