@@ -127,7 +127,8 @@ class PoissonTable:
     def numbers(self, rows: int, columns: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         """Draw numbers, shape (rows, columns)."""
         size = rows * columns
-        bits = rng.integers(0, 1 << 64, size=-(-size // 4), dtype=np.uint64).view(np.uint16)[:size]
+        words = rng.integers(0, 1 << 64, size=-(-size // 4), dtype=np.uint64)
+        bits = words.astype("<u8", copy=False).view("<u2")[:size]  # cut alike, whichever end a machine begins with
         numbers = self.found.take(bits)
         again = np.flatnonzero(numbers == _ESCAPE)
         numbers[again] = np.searchsorted(self.beyond, rng.random(again.size), side="right")
