@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
-from abtest.labels import SIDES, Label
+from abtest.labels import Label
 from abtest.metrics.classification import Average, Metric, class_values, overall
 from abtest.metrics.totals import Floats, Totals, both_totals, totals
-from abtest.outcomes import Contingency
 from abtest.policy import Policy
 from abtest.stats.clusters import cluster_test, unit_blocks
 from abtest.stats.mcnemar import McNemar, mcnemar
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from abtest.outcomes import PairedOutcomes
+    from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.stats.clusters import Units
     from abtest.stats.resampling import Block
 
@@ -177,7 +176,7 @@ def _class_column(
     """One metric of every label. Recall is McNemar on the label's rows; the others are resampled."""
     champion = class_values(metric, totals(outcomes, "champion"))
     challenger = class_values(metric, totals(outcomes, "challenger"))
-    rows, tables = [], _contingencies(outcomes)
+    rows, tables = [], outcomes.contingencies()
     for i, support in enumerate(outcomes.truth_support.tolist()):
         values = float(champion[i]), float(challenger[i])
         if support and metric.name == "recall":
@@ -188,19 +187,6 @@ def _class_column(
         else:
             rows.append(_row(metric, values, support))
     return rows
-
-
-def _contingencies(outcomes: PairedOutcomes) -> list[Contingency]:
-    """Who was right where, by label of the truth: in one pass, as there may be thousands of labels."""
-    y = outcomes.cells[:, 0]
-    right = {side: outcomes.predicted_by(side) == y for side in SIDES}
-    kind = 2 * right["champion"] + right["challenger"]
-    sums = np.zeros((len(outcomes.labels), 4), dtype=np.int64)
-    np.add.at(sums, (y, kind), outcomes.counts)
-    return [
-        Contingency(both=both, champion_only=champion, challenger_only=challenger, neither=neither)
-        for neither, challenger, champion, both in sums.tolist()
-    ]
 
 
 def _proportion(
