@@ -11,15 +11,14 @@ those with a threshold of their own do not. So probabilities stand in for labels
 from __future__ import annotations
 
 import inspect
-import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from abtest import wording
-from abtest.errors import AbtestError, InvalidInputError
+from abtest.coded import Coded, narrowed
+from abtest.errors import InvalidInputError
 from abtest.labels import Label
 from abtest.loaders.models import Model
 
@@ -61,11 +60,12 @@ class Scores:
     classes: tuple[Label, ...]
 
     @property
-    def labels(self) -> npt.NDArray[Any]:
-        """The class of the greatest value, the first of equals, shape (rows,)."""
-        names = np.empty(len(self.classes), dtype=object)
-        names[:] = self.classes
-        return np.asarray(names[self.matrix.argmax(axis=1)])
+    def labels(self) -> Coded:
+        """The class of the greatest value, the first of equals."""
+        if len(self.classes) == 2:
+            first, second = self.matrix.T
+            return Coded(codes=(second > first).view(np.uint8), values=self.classes)
+        return Coded(codes=narrowed(self.matrix.argmax(axis=1), len(self.classes)), values=self.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,23 +100,23 @@ class Scorer:
             rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
-            InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not a number
-                for each row and class, or the classes repeat.
+            InvalidInputError: A value does not fit the signature, or as in ``scores``.
         """
-        features = self.model.inputs(batch, columns, rows)
-        try:
-            with warnings.catch_warnings():
-                # As in Model.predict: estimators fitted on arrays take columns in the signature's order.
-                warnings.filterwarnings("ignore", message="X has feature names, but", category=UserWarning)
-                raw = self.source(features)
-        except AbtestError:
-            raise
-        except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
-            raise InvalidInputError(
-                f"The {self.model.told} failed to score rows {rows[0]:,} to {rows[-1]:,}: "
-                f"{type(error).__name__}: {wording.first_line(error)}.",
-                hint="--debug shows where.",
-            ) from error
+        return self.scores(self.model.inputs(batch, columns, rows), rows)
+
+    def scores(self, features: Any, rows: npt.NDArray[np.int64]) -> Scores:  # noqa: ANN401 - a data frame or an array
+        """Score rows.
+
+        Args:
+            features: What the model is fed, as ``Model.inputs`` gave it.
+            rows: The rows' numbers in the data, for messages; shape (rows,).
+
+        Raises:
+            InvalidInputError: The model raises, or what it returns is not a number for each row and class, or the
+                classes repeat.
+        """
+        with self.model.asked("score", rows):
+            raw = self.source(features)
         return self._read(raw, len(rows))
 
     def _read(self, raw: Any, rows: int) -> Scores:  # noqa: ANN401 - whatever the model returned

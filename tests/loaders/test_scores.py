@@ -134,7 +134,7 @@ def test_logged_estimators(estimator: Any, y: npt.NDArray[Any], options: dict[st
     assert np.array_equal(check_probabilities(scores.matrix, "challenger"), scores.matrix)
     assert labels is not None
     assert agrees(labels, scores.matrix, scores.classes)
-    assert scores.labels.tolist() == labels.tolist()
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 def test_columns_by_name(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_logged_to_return_probabilities(tmp_path: Path) -> None:
     assert not found.predicts_labels
     assert found.notice == "The challenger returns probabilities: its label is the class with the greatest."
     assert np.array_equal(scores.matrix, fitted.predict_proba(SIZES))
-    assert scores.labels.tolist() == fitted.predict(SIZES).tolist()
+    assert scores.labels.decoded().tolist() == fitted.predict(SIZES).tolist()
 
 
 def python_model(predicts: Callable[[Any], Any] = zoo.linear, predict_proba: Callable[..., Any] | None = None) -> Any:
@@ -219,7 +219,7 @@ def test_python_models(tmp_path: Path) -> None:
     found, scores, labels = scored(saved_python(model, tmp_path / "m", inputs))
     assert scores.classes == ("pear", "apple") == found.classes
     assert np.array_equal(scores.matrix, backwards(None, SIZES))
-    assert scores.labels.tolist() == labels.tolist() == zoo.linear(SIZES).tolist()  # type: ignore[union-attr] # None would fail
+    assert scores.labels.decoded().tolist() == labels.tolist() == zoo.linear(SIZES).tolist()  # type: ignore[union-attr] # None would fail
     assert not agrees(labels, scores.matrix, scores.classes[::-1])  # type: ignore[arg-type] # see above
 
 
@@ -345,7 +345,7 @@ def test_decision_scores(tmp_path: Path) -> None:
     assert found.kind == "score"
     assert np.array_equal(scores.matrix, np.column_stack([-expected, expected]))
     assert scores.classes == ("apple", "pear")
-    assert scores.labels.tolist() == labels.tolist()  # type: ignore[union-attr] # None would fail
+    assert scores.labels.decoded().tolist() == labels.tolist()  # type: ignore[union-attr] # None would fail
     assert np.array_equal(of_object(fitted).matrix, scores.matrix)
     assert np.array_equal(of_object(LogisticRegression().fit(SIZES, KIND)).matrix.sum(axis=1), np.ones(120))
 
@@ -413,7 +413,11 @@ def test_takes_probabilities_however_they_come(answer: Any, classes: Any, named:
 def test_a_single_class() -> None:
     """A model that was fitted on one class has one column of ones."""
     scores = given_by(np.ones((3, 1)), ["a"])
-    assert (scores.matrix.tolist(), scores.classes, scores.labels.tolist()) == ([[1.0]] * 3, ("a",), ["a"] * 3)
+    assert (scores.matrix.tolist(), scores.classes, scores.labels.decoded().tolist()) == (
+        [[1.0]] * 3,
+        ("a",),
+        ["a"] * 3,
+    )
 
 
 @pytest.mark.parametrize(
