@@ -9,6 +9,7 @@ from abtest.engines.latency import Latency
 from abtest.engines.scores import ScoreTally
 from abtest.loaders.feeding import Fed
 from abtest.loaders.scores import Scorer, Scores, Unavailable, scorer
+from abtest.loaders.unwrapped import is_wrapped, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,8 +62,17 @@ class Predictions:
         for pair in range(len(challengers)) if scores else ():
             self._tallies[pair], self._unscored[pair] = self._tally(pair, groups)
         scored = {at for pair, tally in enumerate(self._tallies) if tally for at in self._sides(pair).values()}
+        bare = [unwrapped(model) for model in self._models]
+        if any(is_wrapped(model) and found is None for model, found in zip(self._models, bare, strict=True)):
+            bare = [None for _ in bare]  # else the wrapper would slow one side down, and not the other
         self._sources: list[Source] = [
-            Asked(model, columns[at], self._wanted(at, scored=at in scored), clock=self._latency.clock)
+            Asked(
+                model,
+                columns[at],
+                self._wanted(at, scored=at in scored),
+                unwrapped=bare[at],
+                clock=self._latency.clock,
+            )
             for at, model in enumerate(self._models)
         ]
 
