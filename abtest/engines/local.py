@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from abtest.engines.ahead import ahead
 from abtest.engines.pairs import ClassPair, ErrorPair, Scored, look_of, new_pair
 from abtest.engines.predicting import Predictions
-from abtest.engines.reading import Reading, agreed_types, seen
+from abtest.engines.reading import Reading, agreed_types
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import BATCH_ROWS
 from abtest.loaders.fingerprints import MOST_ROWS_KEPT, Fingerprinter
@@ -123,7 +124,12 @@ def score_several(
         for model, names in zip(challengers, columns[-len(challengers) :], strict=True)
     ]
     readers = [Fingerprinter(hasher, marks=marks, keep=keep_rows) for hasher in _distinct(hashers)]
-    read = Reading(seen(data.batches(wanted, types, rows=batch_rows), readers), target, segmentation,
+
+    def look(batch: pa.RecordBatch) -> None:
+        for reader in readers:
+            reader.add(batch)
+
+    read = Reading(ahead(data.batches(wanted, types, rows=batch_rows), look), target, segmentation,
                     unit=unit, drop=drop_unlabelled, progress=progress, numbers=task == "regression")  # fmt: skip
     for batch, numbers in read:
         ours, theirs = predictions.predict(batch, numbers)

@@ -18,6 +18,7 @@ _KNOWN: dict[tuple[str, str], Follows] = {
     ("BaseDecisionTree", "DecisionTreeClassifier"): "always",
     ("BaggingClassifier", "BaggingClassifier"): "always",
     ("CalibratedClassifierCV", "CalibratedClassifierCV"): "always",
+    ("VotingClassifier", "VotingClassifier"): "always",  # which has probabilities where it does not count votes
     ("LinearClassifierMixin", "LinearClassifierMixin"): "always",  # a decision score of two classes
     ("_RidgeClassifierMixin", "LinearClassifierMixin"): "always",
     ("LinearClassifierMixin", "LogisticRegression"): "unless near",
@@ -36,7 +37,7 @@ def labels_follow(estimator: Any, method: str) -> Follows | None:  # noqa: ANN40
 
     Args:
         estimator: Fitted, of one output.
-        method: What gives the scores: "predict_proba" or "decision_function".
+        method: What gives the scores, and is there: "predict_proba" or "decision_function".
 
     Example:
         >>> from sklearn.linear_model import LogisticRegression
