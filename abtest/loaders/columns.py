@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _LABELS = {str, bool, int, float}
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())  # how a column of labels is read, where it is text
 
 
 def label_column(column: pa.Array, name: str) -> Coded | npt.NDArray[Any]:

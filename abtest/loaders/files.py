@@ -103,10 +103,11 @@ class _Parquet(_Files):
     ) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
-        del types  # the file has its own
+        # The file has types of its own; but text that is wanted by code need not be spelled out first.
+        coded = [name for name in columns if name in types and pa.types.is_dictionary(types[name])]
         # Without pre_buffer=False the whole compressed file stays in memory; without buffers, a whole row group.
         buffered = max(_LEAST_BUFFERED, _BUFFERED // max(len(columns), 1))
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=buffered) as file:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=buffered, read_dictionary=coded) as file:
             yield from file.iter_batches(columns=list(columns), batch_size=BATCH_ROWS)
 
     def row_count(self) -> int:
