@@ -1,7 +1,8 @@
 """What does asking a model cost, beside the estimator itself?
 
 A logged model is asked about one decoded batch as scoring asks it: for labels and scores, beside one call of the
-estimator's own ``predict_proba``, and beside what MLflow's ``predict`` and that take; and for labels alone.
+estimator's own ``predict_proba``, and beside what MLflow's ``predict`` and that take; and for labels alone. Each call
+is given a frame that no call has seen, as every batch is.
 """
 
 from __future__ import annotations
@@ -68,10 +69,14 @@ def _measure(name: str, model: Model, estimator: Any, rows: int, *, rounds: int)
         scored = what != "labels"
         calls: dict[str, Callable[[], object]] = {
             "abtest": partial(source.answer, fed),
-            _BARE: partial(estimator.predict_proba if scored else estimator.predict, features),
+            _BARE: lambda call=estimator.predict_proba if scored else estimator.predict: call(
+                features.copy(deep=False)
+            ),  # type: ignore[misc] # mypy cannot type defaults
         }
         if scored:
-            calls[_BOTH] = lambda: (wrapped.predict(features), estimator.predict_proba(features))
+            calls[_BOTH] = lambda: [
+                ask(features.copy(deep=False)) for ask in (wrapped.predict, estimator.predict_proba)
+            ]
         times = interleaved(calls, rounds=rounds)
         compare(f"{name}, {what} of {rows_text(rows)}", times, aims=(Aim(at_most=1.05, of=_BARE),))
 
