@@ -128,7 +128,7 @@ def opened(source: Source, *, table: str | None = None, query: str | None = None
     shown = _shown(engine.url) if engine is source else _shown(sa.make_url(str(source)))
     name = "the query" if query is not None else f"table {table}"
     path = f"{shown}, {name if query is None else f'query {_short(query)}'}"
-    with _connected(engine, shown) as connection:
+    with connected(engine, shown) as connection:
         try:
             relation = Relation(connection, rows, name, path)
         except AbtestError as error:
@@ -219,7 +219,7 @@ def _file(url: sa.URL) -> Path:
 
 
 @contextlib.contextmanager
-def _connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
+def connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
     """Connect, and begin what reads one state and writes nothing: the database sees to both."""
     dialect = engine.dialect.name
     try:

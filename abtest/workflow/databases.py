@@ -81,7 +81,7 @@ def compare_sql(
         >>> engine = create_engine("sqlite://")
         >>> with engine.begin() as connection:
         ...     _ = connection.execute(text("CREATE TABLE predictions AS SELECT 1 AS y, 0 AS old, 1 AS new"))
-        >>> compare_sql(engine, table="predictions", target="y", champion="old", challenger="new").data.n
+        >>> compare_sql(engine, table="predictions", target="y", champion="old", challenger="new").record.data.n
         1
     """
     from abtest.engines import database as databases  # noqa: PLC0415 - SQLAlchemy is not needed to import this module
