@@ -225,7 +225,7 @@ def connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
     try:
         connection = engine.connect()
     except exc.SQLAlchemyError as error:
-        raise _unreachable(error, engine, shown) from error
+        raise _unreachable(error, shown) from error
     try:
         if dialect == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -255,7 +255,7 @@ def _numbers(values: Sequence[Any]) -> list[int | float | None]:
 
 def _shown(url: sa.URL) -> str:
     """A URL without credentials, which a query part may hold too."""
-    return url.set(username=None, password=None, query={}).render_as_string()
+    return sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 def _short(query: str) -> str:
@@ -270,10 +270,8 @@ def _unknown(backend: str) -> InvalidInputError:
     )
 
 
-def _unreachable(error: exc.SQLAlchemyError, engine: sa.Engine, shown: str) -> AbtestError:
+def _unreachable(error: exc.SQLAlchemyError, shown: str) -> AbtestError:
     said = wording.first_line(getattr(error, "orig", None) or error)
-    if engine.url.password:
-        said = said.replace(str(engine.url.password), "***")
     if re.search(r"authentication|role .* does not exist|no password supplied", said):
         return NotPermittedError(
             f"The database {shown} lets nobody in: {said}.", hint="check the user and the password in ABTEST_SQL_URL."

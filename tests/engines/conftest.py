@@ -48,7 +48,7 @@ class Store:
     def fill(
         self, columns: Mapping[str, Sequence[Any]], *, table: str = "t", types: Mapping[str, str] | None = None
     ) -> None:
-        """Make a table of these columns, in place of the one of that name; types are found in the values unless told."""
+        """Make a table of these columns, in place of one of that name; their types are the values' unless told."""
         named = sa.Table(
             sa.quoted_name(table, quote=True),
             sa.MetaData(),
