@@ -17,7 +17,7 @@ def compare_predictions(
     champion: Annotated[str, typer.Option(help="Column with the champion's predictions.")],
     challenger: Annotated[str, typer.Option(help="Column with the challenger's predictions.")],
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="CSV, Parquet or JSON Lines with the three columns.")
+        str | None, typer.Argument(metavar="FILE", help="CSV, Parquet or JSON Lines with the three columns.")
     ] = None,
     sql_url: o.SqlUrl = None,
     table: o.Table = None,

@@ -19,7 +19,7 @@ from abtest.workflow import compare_sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.engines.conftest import Store
+    from tests.databases import Store
 
 NAMES: dict[str, Any] = {"target": "y", "champion": "a", "challenger": "b", "resamples": 100}
 SECRET = "p@ss/w:rd 100%"  # noqa: S105 - of a user of these tests

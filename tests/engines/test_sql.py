@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abtest.comparison import Comparison
-    from tests.engines.conftest import Store
+    from tests.databases import Store
 
 FAST: dict[str, Any] = {"target": "y", "champion": "a", "challenger": "b", "resamples": 100}
 ROWS = {"y": [0, 1, 1, 0, 1, 1], "a": [0, 1, 0, 0, 1, 0], "b": [0, 1, 1, 1, 1, 1]}

