@@ -19,15 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlalchemy import Engine
-
+    from abtest.engines.database import Source
     from abtest.labels import Label, LabelType, Task
     from abtest.metrics.classification import Average
     from abtest.workflow.judging import Progress
 
 
 def compare_sql(
-    database: str | Engine,
+    database: Source,
     *,
     table: str | None = None,
     query: str | None = None,
