@@ -58,6 +58,8 @@ def compare_predictions(
         raise typer.BadParameter("name the column with the truth.", param_hint="--target")
     url = None if file is not None else chosen.get("sql_url")
     _refuse_other_source(file, url, {"sql-url": sql_url, "table": table, "query": query})
+    if file is None and batch_size is not None:
+        raise typer.BadParameter("means nothing for a database: no rows are read.", param_hint="--batch-size")
     options = defaults.options(given, settings)
     passed = {key: options[key] for key in _PASSED if key in options}
     with common.Bar(quiet=quiet) as progress, common.working():

@@ -32,6 +32,7 @@ _SELECTS = ("select", "with", "values", "from", "table")
 _COLLATIONS = {"sqlite": "BINARY", "postgresql": "C", "duckdb": "C"}
 # PostgreSQL's own numbers of its types: text, varchar, char(n), name. From 16384 on types are users': enums, citext.
 _PADDED, _POSTGRES_TEXT, _USERS_TYPES = 1042, (25, 1043, 1042, 19), 16384
+_DUCKDB_TEXT = ("VARCHAR", "STRING")
 _SQLITE_OURS = (1, 11, 26)  # an error in the statement, a damaged file, no SQLite file: trying later helps nobody
 
 
@@ -72,10 +73,11 @@ class Relation(Named):
         """A column by its exact name, its text told apart letter by letter."""
         column: sa.ColumnElement[Any] = sa.column(sa.quoted_name(name, quote=True))
         dialect, kind = self._connection.dialect.name, self._types[name]
-        is_users = dialect == "postgresql" and kind >= _USERS_TYPES
+        is_text, is_users = dialect == "sqlite" or str(kind) in _DUCKDB_TEXT, False
+        if dialect == "postgresql":
+            is_text, is_users = kind in _POSTGRES_TEXT, kind >= _USERS_TYPES
         if is_users:
             column = sa.cast(column, sa.Text)
-        is_text = dialect == "sqlite" or kind in _POSTGRES_TEXT or str(kind) == "VARCHAR"
         return sa.collate(column, _COLLATIONS[dialect]) if is_text or is_users else column
 
     def _array(self, name: str, values: Sequence[Any]) -> pa.Array:
@@ -225,13 +227,15 @@ def connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
     try:
         connection = engine.connect()
     except exc.SQLAlchemyError as error:
-        raise _unreachable(error, shown) from error
+        raise _unreachable(error, shown, dialect) from error
     try:
         if dialect == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         elif dialect == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
-            connection.exec_driver_sql("BEGIN")
+            raw: Any = connection.connection.dbapi_connection
+            if not raw.in_transaction:
+                connection.exec_driver_sql("BEGIN")
         else:
             connection.exec_driver_sql("ROLLBACK")  # of what SQLAlchemy has begun
             connection.exec_driver_sql("BEGIN TRANSACTION READ ONLY")
@@ -270,13 +274,19 @@ def _unknown(backend: str) -> InvalidInputError:
     )
 
 
-def _unreachable(error: exc.SQLAlchemyError, shown: str) -> AbtestError:
+def _unreachable(error: exc.SQLAlchemyError, shown: str, dialect: str) -> AbtestError:
     said = wording.first_line(getattr(error, "orig", None) or error)
     if re.search(r"authentication|role .* does not exist|no password supplied", said):
         return NotPermittedError(
             f"The database {shown} lets nobody in: {said}.", hint="check the user and the password in ABTEST_SQL_URL."
         )
-    return BackendError(f"The database {shown} cannot be opened: {said}.", hint="is it up, and is this its address?")
+    is_server = dialect == "postgresql"
+    return BackendError(
+        f"The database {shown} cannot be opened: {said}.",
+        hint="is it up, and is this its address?"
+        if is_server
+        else "is it that kind of file, and does nobody write to it?",
+    )
 
 
 def _refusal(error: exc.SQLAlchemyError, name: str) -> AbtestError:

@@ -71,6 +71,7 @@ USAGE = {
     "nothing of it": (("--sql-url", "sqlite:///x.db"), "name one of both"),
     "a table and a query": (("--sql-url", "sqlite:///x.db", "--table", "t", "--query", "SELECT 1"), "name one of both"),
     "a file and a database": (("rows.csv", "--sql-url", "sqlite:///x.db", "--table", "t"), "nothing beside a FILE"),
+    "rows at a time": (("--sql-url", "sqlite:///x.db", "--table", "t", "--batch-size", "9"), "no rows are read"),
     "a file and a table": (("rows.csv", "--table", "t"), "nothing beside a FILE"),
 }
 

@@ -137,6 +137,13 @@ def test_files_that_are_no_database() -> None:
         compare_sql("sqlite:///t.db", table="t", **NAMES)
 
 
+def test_a_duckdb_that_is_none(duckdb: Store) -> None:
+    """A file that is no DuckDB database is told as that."""
+    Path("no.db").write_text("y,a,b\n" * 2000, encoding="utf-8")
+    with pytest.raises(BackendError, match=r"cannot be opened: .*not a valid DuckDB.* Hint: is it that kind of file"):
+        compare_sql(duckdb.url.replace("duckdb.db", "no.db"), table="t", **NAMES)
+
+
 def test_a_locked_database(sqlite: Store) -> None:
     """A database that another program keeps locked is to be tried later."""
     sqlite.fill(ROWS)
