@@ -1,7 +1,7 @@
 """Predictions in a database: counts by its own GROUP BY, or rows fetched and counted here.
 
-Ten classes of whole numbers, with a segment and without. The rival reads the columns by ``pandas.read_sql``, as it reads any
-database, and counts them as we count arrays; both find the same table.
+Ten classes of whole numbers, with a segment and without. The rival reads the columns by ``pandas.read_sql``, which
+reads any database, and counts them as we count arrays; both find the same table.
 """
 
 from __future__ import annotations
