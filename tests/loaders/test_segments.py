@@ -229,7 +229,7 @@ def test_quartiles_cut_as_pandas_cuts(numbers: list[float | None]) -> None:
 @pytest.mark.parametrize("rows", [65_536, 65_537, 300_000])
 @pytest.mark.parametrize("draw", ["uniform", "lognormal", "integers"])
 def test_quartiles_of_many_rows_are_sampled(rows: int, draw: str) -> None:
-    """Beyond 65,536 different numbers cuts come from a sample, at most half a percent of the rows off, the same each time.
+    """Beyond 65,536 numbers cuts come from a sample, half a percent of the rows off at most, and always the same.
 
     The rows are in order, so that a sample of the first ones would be far off.
     """
