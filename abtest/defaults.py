@@ -5,10 +5,12 @@ The command line and the pytest plugin read them here, so that both mean the sam
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from abtest.cache.store import LIMIT_GIB, Store, default_folder
 from abtest.errors import InvalidInputError
 from abtest.policy import Policy
 from abtest.registry import Reference
@@ -93,6 +95,18 @@ def options(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         "segments": listed(chosen.get("segments")),
         "policy": policy(given, settings),
     }
+
+
+def store(chosen: Mapping[str, Any]) -> Store | None:
+    """Where a command keeps predictions, unless it was told not to.
+
+    Raises:
+        InvalidInputError: The limit is none.
+    """
+    if not chosen.get("cache", True):
+        return None
+    folder = chosen.get("cache_dir")
+    return Store(Path(folder) if folder else default_folder(os.environ), chosen.get("cache_gib", LIMIT_GIB) * 2**30)
 
 
 def policy(given: Mapping[str, Any], settings: Settings) -> Policy:

@@ -62,6 +62,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         if variable.startswith(("ABTEST_", "GITHUB_")) or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ABTEST_CACHE_DIR", str(tmp_path / "cache"))
     yield
     if "mlflow" in sys.modules:
         import mlflow

@@ -41,6 +41,7 @@ def compare(
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
+    cache: o.Cache = None,
     average: o.AverageOption = None,
     pos_label: o.PosLabel = None,
     confidence: o.Confidence = None,
@@ -81,6 +82,7 @@ def compare(
     champion = champion or default_champion
     named: list[Reference | None] = [*(challengers or default_challengers)] or [None]
     _check_usage(given, chosen, [champion, *named])
+    store = defaults.store(chosen)
     passes = common.accepted(accept, asked=gate or junit is not None)
     from abtest import workflow  # noqa: PLC0415 - see above
 
@@ -94,6 +96,7 @@ def compare(
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
+            cache=store or False,
             log="later" if chosen.get("log", True) else False,
         )
     try:
@@ -101,6 +104,8 @@ def compare(
     finally:  # a server that fails must not hide the verdict
         common.show(comparison, form, quiet=quiet)
         pipeline.announce(comparison, gate=gate, accept=passes)
+    if store is not None and store.trouble:
+        common.tell(store.trouble, quiet=quiet)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)

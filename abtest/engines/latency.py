@@ -49,6 +49,14 @@ class Latency:
         yield
         self._seconds[model].append((self._clock() - start) / rows)
 
+    def add(self, model: Hashable, seconds: float) -> None:
+        """Take in what a row took when a batch was predicted earlier."""
+        self._seconds[model].append(seconds)
+
+    def last(self, model: Hashable) -> float:
+        """Seconds that a row of the last batch took."""
+        return self._seconds[model][-1]
+
     def per_row(self, model: Hashable) -> float | None:
         """Median over the batches, in seconds a row; None where nothing was timed."""
         seconds = self._seconds[model]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from abtest.cache.answers import Answer
 from abtest.engines.latency import Latency
+from abtest.engines.recalling import Recaller
 from abtest.engines.scores import ScoreTally
 from abtest.loaders.scores import Scorer, Scores, Unavailable, scorer
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from abtest.cache.store import Store
     from abtest.labels import Label, Side
     from abtest.loaders.models import Model
     from abtest.scores import PairedScores
@@ -32,6 +36,7 @@ class Predictions:
         groups: The values of each segmentation by its name.
         classes: Whether they predict classes; if not, numbers, and nobody is asked for scores.
         scores: Ask for scores too.
+        store: Where predictions are kept, and found again.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Predictions:
         *,
         classes: bool = True,
         scores: bool = False,
+        store: Store | None = None,
     ) -> None:
         self._models = [*([champion] if champion else []), *challengers]
         self._columns = columns
@@ -58,6 +64,10 @@ class Predictions:
         for pair in range(len(challengers)) if scores else ():
             self._tallies[pair], self._unscored[pair] = self._tally(pair, groups)
         self._scored = {at for pair, tally in enumerate(self._tallies) if tally for at in self._sides(pair).values()}
+        self._recallers = [
+            Recaller(model, names, store, scores=at in self._scored)
+            for at, (model, names) in enumerate(zip(self._models, columns, strict=True))
+        ]
 
     def predict(
         self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]
@@ -69,16 +79,12 @@ class Predictions:
         predicted: dict[int, npt.NDArray[Any]] = {}
         self._rows = rows
         for at in self._latency.in_turn(range(len(self._models))):
-            model, source, columns = self._models[at], self._sources[at], self._columns[at]
-            by_greatest = isinstance(source, Scorer) and not source.predicts_labels
-            with self._latency.timed(at, len(rows)):
-                if isinstance(source, Scorer) and by_greatest:
-                    self._given[at] = source.score(batch, columns, rows)
-                    predicted[at] = self._given[at].labels
-                else:
-                    predicted[at] = model.predict(batch, columns, rows)
-            if at in self._scored and isinstance(source, Scorer) and not by_greatest:
-                self._given[at] = source.score(batch, columns, rows)
+            answer = self._recallers[at].answer(batch, partial(self._ask, at, batch, rows))
+            predicted[at] = answer.labels
+            if answer.matrix is not None:
+                self._given[at] = Scores(matrix=answer.matrix, classes=answer.classes)
+            if answer.made_at is not None:
+                self._latency.add(at, answer.seconds)
         return predicted.get(0) if self._champion else None, [predicted[at] for at in self._challengers]
 
     def take_in(self, truth: npt.NDArray[Any], codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
@@ -107,7 +113,24 @@ class Predictions:
         cast = [notice for model, _ in own if casts and (notice := model.cast_notice())]
         found = [source for _, source in own if isinstance(source, Scorer)]
         told = [it.notice for it in found if it.notice and (self._tallies[pair] or not it.predicts_labels)]
-        return (*cast, *told)
+        recalled = [notice for at in self._sides(pair).values() if (notice := self._recallers[at].notice())]
+        return (*cast, *told, *recalled)
+
+    def _ask(self, at: int, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> Answer:
+        """Ask a model itself."""
+        model, source, columns = self._models[at], self._sources[at], self._columns[at]
+        scores: Scores | None = None
+        by_greatest = isinstance(source, Scorer) and not source.predicts_labels
+        with self._latency.timed(at, len(rows)):
+            if isinstance(source, Scorer) and by_greatest:
+                scores = source.score(batch, columns, rows)
+                labels = scores.labels
+            else:
+                labels = model.predict(batch, columns, rows)
+        if at in self._scored and isinstance(source, Scorer) and not by_greatest:
+            scores = source.score(batch, columns, rows)
+        matrix, classes = (scores.matrix, scores.classes) if scores else (None, ())
+        return Answer(labels=labels, matrix=matrix, classes=classes, seconds=self._latency.last(at))
 
     @property
     def _challengers(self) -> range:
