@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("start_up", "evaluator", "segments", "delong", "registry", "memory")
+ALL = ("start_up", "evaluator", "segments", "delong", "registry", "memory", "caching")
 
 for name in sys.argv[1:] or ALL:
     print(f"\n== {name}", flush=True)

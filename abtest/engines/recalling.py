@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,8 +34,12 @@ class Recaller:
 
     def __init__(self, model: Model, columns: Sequence[str], store: Store | None, *, scores: bool) -> None:
         self._model, self._columns, self._scores = model, list(columns), scores
-        self._store = store if model.folder is not None else None
-        self._identity = files_digest(model.folder) if model.folder is not None and store is not None else ""
+        self._store: Store | None = None
+        self._identity = ""
+        if store is not None and model.folder is not None:
+            with contextlib.suppress(OSError):  # a file that cannot be read, or is gone: then nobody knows what it is
+                self._identity = files_digest(model.folder)
+                self._store = store
         self._batches = 0
         self._recalled: list[datetime] = []
 
