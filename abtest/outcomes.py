@@ -9,22 +9,25 @@ addition, exactly; so a pass over the data may be cut into batches, processes or
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from abtest.counting import merged
 from abtest.errors import InvalidInputError, LabelMismatchError
-from abtest.labels import Label, Side, label_order
-from abtest.tally import LabelCounts, Tally
+from abtest.labels import SIDES, Label, Side, label_order
+from abtest.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from abtest.labels import LabelType
 
 Counts: TypeAlias = npt.NDArray[np.int64]
+LabelCounts: TypeAlias = Mapping[tuple[Label, Label, Label], int]
 
 _COLUMN: dict[Side, int] = {"champion": 1, "challenger": 2}
 
@@ -149,7 +152,8 @@ class PairedOutcomes:
             InvalidInputError: The truth is continuous, or predictions look like probabilities.
         """
         counted = tally.counted(label_type=label_type, truth_is_text=truth_is_text, all_text=all_text)
-        return cls.from_counts(counted.rows, counted.segments), counted.notices
+        segments = (Segment(name=key[0], value=key[1], cells=cells) for key, cells in counted.segments.items())
+        return cls(labels=counted.labels, cells=counted.cells, segments=tuple(segments)), counted.notices
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PairedOutcomes:
@@ -184,9 +188,6 @@ class PairedOutcomes:
         """Spell the table as counts keyed by (truth, champion, challenger)."""
         return _label_counts(self.cells, self.labels)
 
-    def _segment_counts(self) -> dict[tuple[str, str], Counter[tuple[Label, Label, Label]]]:
-        return {segment.key: _label_counts(segment.cells, self.labels) for segment in self.segments}
-
     def of(self, segment: Segment) -> PairedOutcomes:
         """The table of one segment, over the labels of the whole."""
         return PairedOutcomes(labels=self.labels, cells=segment.cells)
@@ -199,14 +200,28 @@ class PairedOutcomes:
                     f"({ours!r} vs {theirs!r}).",
                     hint="tally both with the same --label-type.",
                 )
-        ours_by, theirs_by = self._segment_counts(), other._segment_counts()
-        if self.n and other.n and ({name for name, _ in ours_by} != {name for name, _ in theirs_by}):
+        if self.n and other.n and ({s.name for s in self.segments} != {s.name for s in other.segments}):
             raise InvalidInputError(
                 "Outcomes told apart by different segments do not add up: some rows would be in none.",
                 hint="tally both with the same --segments.",
             )
-        merged = {key: ours_by.get(key, Counter()) + theirs_by.get(key, Counter()) for key in {**ours_by, **theirs_by}}
-        return PairedOutcomes.from_counts(self.to_counts() + other.to_counts(), merged)
+        labels = tuple(sorted({*self.labels, *other.labels}, key=label_order))
+        index = {label: i for i, label in enumerate(labels)}
+        whole: list[Counts] = []
+        parts: dict[tuple[str, str], list[Counts]] = {}
+        for side in (self, other):
+            lookup = np.array([index[label] for label in side.labels], dtype=np.int64)
+            whole.append(_relabelled(side.cells, lookup))
+            for segment in side.segments:
+                parts.setdefault(segment.key, []).append(_relabelled(segment.cells, lookup))
+        return PairedOutcomes(
+            labels=labels,
+            cells=merged(np.concatenate(whole)),
+            segments=tuple(
+                Segment(name=name, value=value, cells=merged(np.concatenate(cells)))
+                for (name, value), cells in parts.items()
+            ),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PairedOutcomes):
@@ -271,18 +286,28 @@ class PairedOutcomes:
         np.add.at(matrix, (self.cells[:, 0], self.predicted_by(side)), self.counts)
         return matrix
 
+    def contingencies(self) -> tuple[Contingency, ...]:
+        """Tally correctness over the rows of each label of the truth, in the order of ``labels``."""
+        y = self.cells[:, 0]
+        right = [self.predicted_by(side) == y for side in SIDES]
+        kinds = np.zeros((len(self.labels), 4), dtype=np.int64)
+        np.add.at(kinds, (y, 2 * ~right[0] + ~right[1]), self.counts)
+        return tuple(
+            Contingency(both=both, champion_only=champion, challenger_only=challenger, neither=neither)
+            for both, champion, challenger, neither in kinds.tolist()
+        )
+
     def with_majority_champion(self) -> tuple[PairedOutcomes, Label]:
         """Replace the champion by the majority-class predictor of this truth (the lowest class wins a tie)."""
-        majority = self.labels[int(np.argmax(self.truth_support))]
+        at = int(np.argmax(self.truth_support))
 
-        def replaced(counts: LabelCounts) -> LabelCounts:
-            found: Counter[tuple[Label, Label, Label]] = Counter()
-            for (y, _, b), count in counts.items():
-                found[y, majority, b] += count
-            return found
+        def replaced(cells: Counts) -> Counts:
+            found = cells.copy()
+            found[:, _COLUMN["champion"]] = at
+            return merged(found)
 
-        own = {key: replaced(counts) for key, counts in self._segment_counts().items()}
-        return PairedOutcomes.from_counts(replaced(self.to_counts()), own), majority
+        segments = tuple(replace(segment, cells=replaced(segment.cells)) for segment in self.segments)
+        return replace(self, cells=replaced(self.cells), segments=segments), self.labels[at]
 
 
 def _cells(counts: LabelCounts, index: Mapping[Label, int]) -> Counts:
@@ -293,10 +318,11 @@ def _cells(counts: LabelCounts, index: Mapping[Label, int]) -> Counts:
 
 
 def _swapped(cells: Counts) -> Counts:
-    turned = cells[:, [0, 2, 1, 3]]
-    turned = turned[np.lexsort(turned[:, 2::-1].T)]
-    turned.flags.writeable = False
-    return turned
+    return merged(cells[:, [0, 2, 1, 3]])
+
+
+def _relabelled(cells: Counts, lookup: Counts) -> Counts:
+    return np.column_stack([lookup[cells[:, :3]], cells[:, 3]])
 
 
 def _label_counts(cells: Counts, label: tuple[Label, ...]) -> Counter[tuple[Label, Label, Label]]:

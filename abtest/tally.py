@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,27 +9,36 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from abtest.coded import Array, Coded, narrowed
+from abtest.counting import Counts, CountTable, merged
 from abtest.errors import InvalidInputError, LabelMismatchError
-from abtest.labels import SIDES, Label, Reconciled, Side, label_order, reconcile
+from abtest.labels import SIDES, Label, Side, label_order, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.labels import LabelType
 
-LabelCounts: TypeAlias = Mapping[tuple[Label, Label, Label], int]
-Codes: TypeAlias = npt.NDArray[np.int64]
+Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 
-_DENSE_CELLS = 1 << 20  # up to here counting into a dense block beats sorting
+MOST_LABELS = 1 << 16  # of a column, and of a segmentation: beyond, keys of four codes would not fit 64 bits
 _ROWS_TO_REFUSE_DISJOINT = 10  # fewer rows may all be wrong by chance; more, and the labels are spelled differently
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counted:
-    """Rows by (truth, champion, challenger), in all and by segment, and what was said about their labels."""
+    """Rows by truth, champion and challenger, in all and by segment, and what was said about their labels.
 
-    rows: LabelCounts
-    segments: Mapping[tuple[str, str], LabelCounts]
+    Attributes:
+        labels: Every label that occurs, of one type, sorted.
+        cells: Shape (cells, 4): indexes into ``labels`` of truth, champion and challenger, and how many rows; sorted.
+        segments: The same of each segment that has rows, by (name, value).
+        notices: What was cast, and what is no class of the truth.
+    """
+
+    labels: tuple[Label, ...]
+    cells: Counts
+    segments: Mapping[tuple[str, str], Counts]
     notices: tuple[str, ...]
 
 
@@ -44,24 +52,27 @@ class Tally:
         >>> tally = Tally({"region": ("EU", "US")})
         >>> tally.add(np.array(["0", "1"]), np.array([0, 0]), np.array([0, 1]), {"region": np.array([0, 0])})
         >>> counted = tally.counted()
-        >>> counted.rows, counted.segments["region", "US"]
-        (Counter({(0, 0, 0): 1, (1, 0, 1): 1}), Counter())
+        >>> counted.labels, counted.cells.tolist(), list(counted.segments)
+        ((0, 1), [[0, 0, 0, 1], [1, 0, 1, 1]], [('region', 'EU')])
     """
 
     def __init__(self, segments: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._columns = (_Vocabulary(), _Vocabulary(), _Vocabulary())
-        self._counts: Counter[tuple[int, ...]] = Counter()
+        self._columns = (_Vocabulary("target"), _Vocabulary("champion"), _Vocabulary("challenger"))
         self._values = dict(segments or {})
-        self._by_segment: dict[str, Counter[tuple[int, ...]]] = {name: Counter() for name in self._values}
+        self._whole = CountTable()
+        self._by_segment = {name: CountTable() for name in self._values}
+        self._n = 0
 
     def add(
         self,
-        y_true: npt.NDArray[Any],
-        champion: npt.NDArray[Any] | None,
-        challenger: npt.NDArray[Any],
+        y_true: Array | Coded,
+        champion: Array | Coded | None,
+        challenger: Array | Coded,
         segments: Mapping[str, Codes] | None = None,
+        *,
+        counts: Counts | None = None,
     ) -> None:
-        """Count one batch: three arrays of shape (rows,).
+        """Count one batch: three columns of shape (rows,).
 
         Args:
             y_true: The truth.
@@ -69,9 +80,10 @@ class Tally:
                 be right, until ``with_majority_champion`` says what it predicts.
             challenger: The challenger's predictions.
             segments: By the name of each segmentation, the index of each row's value; shape (rows,).
+            counts: How many rows each stands for, shape (rows,), where others have counted before; 1 by default.
 
         Raises:
-            InvalidInputError: They have other shapes; broadcasting would invent rows.
+            InvalidInputError: They have other shapes, as broadcasting would invent rows; or there are too many labels.
         """
         if champion is None:
             self._columns = (self._columns[0], self._columns[0], self._columns[2])
@@ -85,25 +97,27 @@ class Tally:
         for name in self._values:
             if (segments or {})[name].shape != shapes[0]:
                 raise InvalidInputError(f"segments: '{name}' must have the shape of the truth, {shapes[0]}.")
-        codes = [
-            column.encode(values) for column, values in zip(self._columns, (y_true, champion, challenger), strict=True)
-        ]
+        coded = [Coded.of(values) for values in (y_true, champion, challenger)]
+        codes = [column.encode(values) for column, values in zip(self._columns, coded, strict=True)]
         sizes = [len(column) for column in self._columns]
-        fused = (codes[0] * sizes[1] + codes[1]) * sizes[2] + codes[2]
-        self._counts.update(_counted(fused, sizes))
+        self._whole.add(codes, sizes, counts)
         for name, values in self._values.items():
-            own = (segments or {})[name] * (sizes[0] * sizes[1] * sizes[2]) + fused
-            self._by_segment[name].update(_counted(own, [len(values), *sizes]))
+            self._by_segment[name].add([(segments or {})[name], *codes], [len(values), *sizes], counts)
+        self._n += len(codes[0]) if counts is None else int(counts.sum())
 
     @property
     def n(self) -> int:
         """Rows counted so far."""
-        return self._counts.total()
+        return self._n
 
     @property
     def distinct_truths(self) -> int:
         """Distinct labels of the truth so far."""
-        return len(self._columns[0])
+        return len(_occurring(self._whole.cells(3)[:, 0]))
+
+    def has_more_truths(self, most: float) -> bool:
+        """Whether the truth has more than so many distinct labels so far; cheap where it has far fewer."""
+        return len(self._columns[0]) > most and self.distinct_truths > most
 
     def counted(
         self, *, label_type: LabelType | None = None, truth_is_text: bool = False, all_text: bool = False
@@ -114,66 +128,90 @@ class Tally:
             LabelMismatchError: Truth and predictions share no type, or no class at all.
             InvalidInputError: The truth is continuous, or predictions look like probabilities.
         """
-        truth, champion, challenger = (column.values for column in self._columns)
+        cells = self._whole.cells(3)
+        occurring = [_occurring(cells[:, at]) for at in range(3)]
+        found = [
+            [column.values[i] for i in codes.tolist()]
+            for column, codes in zip(self._columns, occurring, strict=True)
+        ]  # fmt: skip
         absent = self._columns[1] is self._columns[0]
         agreed = reconcile(
-            truth, [] if absent else champion, challenger,
+            found[0], [] if absent else found[1], found[2],
             label_type=label_type, truth_is_text=truth_is_text, all_text=all_text,
         )  # fmt: skip
         if absent:
             agreed = replace(agreed, champion=agreed.truth)
-        segments: dict[tuple[str, str], Counter[tuple[Label, Label, Label]]] = {
-            (name, value): Counter() for name, values in self._values.items() for value in values
-        }
-        for name, counts in self._by_segment.items():
-            for (code, *cell), count in counts.items():
-                segments[name, self._values[name][code]][_key(agreed, cell)] += count
-        rows: Counter[tuple[Label, Label, Label]] = Counter()
-        for whole, count in self._counts.items():
-            rows[_key(agreed, whole)] += count
+        spelled = (agreed.truth, agreed.champion, agreed.challenger)
+        labels = tuple(sorted({label for column in spelled for label in column}, key=label_order))
+        index = {label: i for i, label in enumerate(labels)}
+        lookups = []
+        for column, codes, own in zip(self._columns, occurring, spelled, strict=True):
+            lookup = np.zeros(len(column), dtype=np.int64)
+            lookup[codes] = [index[label] for label in own]
+            lookups.append(lookup)
+        segments: dict[tuple[str, str], Counts] = {}
+        for name, table in self._by_segment.items():
+            own_cells = _spelled(table.cells(4), lookups)
+            starts = np.searchsorted(own_cells[:, 0], np.arange(len(self._values[name]) + 1))
+            for value, start, end in zip(self._values[name], starts[:-1], starts[1:], strict=True):
+                if end > start:
+                    segments[name, value] = own_cells[start:end, 1:]
         strangers = _strangers(agreed.truth, {"champion": agreed.champion, "challenger": agreed.challenger}, self.n)
-        return Counted(rows=rows, segments=segments, notices=agreed.notices + strangers)
+        return Counted(
+            labels=labels, cells=_spelled(cells, lookups), segments=segments, notices=agreed.notices + strangers
+        )
 
 
 class _Vocabulary:
-    """Distinct raw values of one column, each with a code; 1, 1.0 and True stay apart."""
+    """Distinct raw labels of one column, each with a code; 1, 1.0 and True stay apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._codes: dict[tuple[type, Label], int] = {}
+        self.values: list[Label] = []
+        self._last: tuple[Sequence[Label], npt.NDArray[np.unsignedinteger[Any]] | None] = ((), None)
 
-    def encode(self, values: npt.NDArray[Any]) -> Codes:
-        if values.dtype.kind in "OUT":
-            python = values.tolist()
-            codes = self._codes
-            return np.fromiter((codes.setdefault((type(x), x), len(codes)) for x in python), np.int64, len(python))
-        distinct, inverse = np.unique(values, return_inverse=True)
-        known = [self._codes.setdefault((type(x), x), len(self._codes)) for x in distinct.tolist()]
-        return np.asarray(known, dtype=np.int64)[inverse]
+    def encode(self, column: Coded) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """Our codes of the rows."""
+        if not _same(column.values, self._last[0]):
+            self._last = column.values, self._lookup(column.values)
+        lookup = self._last[1]
+        return column.codes if lookup is None else lookup[column.codes]
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self.values)
 
-    @property
-    def values(self) -> list[Label]:
-        # Object columns may hold NumPy's own scalars: np.str_('cat') is 'cat'.
-        return [value.item() if isinstance(value, np.generic) else value for _, value in self._codes]
-
-
-def _counted(fused: Codes, sizes: Sequence[int]) -> dict[tuple[int, ...], int]:
-    """Count the rows of each fused code, and take the codes apart again."""
-    if np.prod(sizes, dtype=np.float64) <= _DENSE_CELLS:
-        dense = np.bincount(fused, minlength=1)
-        cell = np.flatnonzero(dense)
-        count = dense[cell]
-    else:
-        cell, count = np.unique(fused, return_counts=True)
-    parts = np.unravel_index(cell, sizes)
-    return dict(zip(zip(*(part.tolist() for part in parts), strict=True), count.tolist(), strict=True))
+    def _lookup(self, values: Sequence[Label]) -> npt.NDArray[np.unsignedinteger[Any]] | None:
+        """Our code by another's; None where both are the same."""
+        codes = [self._codes.setdefault((type(x), x), len(self._codes)) for x in values]
+        self.values.extend(label for _, label in list(self._codes)[len(self.values) :])
+        if len(self.values) > MOST_LABELS:
+            what = "The target has" if self._name == "target" else f"The {self._name} predicts"
+            raise InvalidInputError(
+                f"{what} more than {MOST_LABELS:,} distinct values, too many for classes.",
+                hint="--task regression compares predicted numbers.",
+            )
+        same = codes == list(range(len(codes)))
+        return None if same else narrowed(np.array(codes, dtype=np.int64), len(self.values))
 
 
-def _key(agreed: Reconciled, cell: Sequence[int]) -> tuple[Label, Label, Label]:
-    y, a, b = cell
-    return agreed.truth[y], agreed.champion[a], agreed.challenger[b]
+def _occurring(codes: Counts) -> Counts:
+    return np.flatnonzero(np.bincount(codes))
+
+
+def _same(one: Sequence[Label], other: Sequence[Label]) -> bool:
+    """Whether two sequences hold the same labels of the same types."""
+    if isinstance(one, range) or isinstance(other, range):
+        return one == other
+    return one == other and [*map(type, one)] == [*map(type, other)]
+
+
+def _spelled(cells: Counts, lookups: Sequence[npt.NDArray[np.int64]]) -> Counts:
+    """Put labels' indexes in the place of raw codes, in the last three columns before the count; equal cells merge."""
+    last = cells.shape[1] - 1
+    columns = [cells[:, at] for at in range(last - 3)]
+    columns += [lookup[cells[:, last - 3 + i]] for i, lookup in enumerate(lookups)]
+    return merged(np.column_stack([*columns, cells[:, last]]))
 
 
 def _strangers(truth: tuple[Label, ...], predicted: dict[Side, tuple[Label, ...]], n: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from abtest.labels import Label
 from abtest.outcomes import Contingency, PairedOutcomes
-from abtest.tally import Codes, Tally
+from abtest.tally import Tally
 
 # A busy machine is no counterexample: how long an example takes is the benchmarks' business.
 settings.register_profile("abtest", deadline=None)
@@ -19,6 +19,7 @@ settings.load_profile("abtest")
 
 Columns: TypeAlias = tuple[list[Label], list[Label], list[Label]]
 
+Codes: TypeAlias = npt.NDArray[np.int64]
 Segmented: TypeAlias = tuple[Columns, dict[str, Codes]]
 
 SEGMENTS = {"region": ("Asia", "EU", "(missing)"), "region*tier": ("1 × a", "1 × b", "2 × a", "2 × b")}

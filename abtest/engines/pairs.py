@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from abtest.coded import Coded
 from abtest.engines.errors import ErrorTally, first_look
 from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 _MOST_TRUTHS = 1_000
 _NUMBERS_HINT = "--task regression compares predicted numbers."
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = npt.NDArray[Any]
+Labels: TypeAlias = Array | Coded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +87,13 @@ class Rows:
 
     Attributes:
         numbers: Theirs in the data, from 1, shape (rows,).
-        truth: Shape (rows,).
+        truth: Shape (rows,); text is coded.
         codes: By segmentation, the index of each row's value.
         units: What each belongs to, where they come in units.
     """
 
     numbers: npt.NDArray[np.int64]
-    truth: Array
+    truth: Labels
     codes: Mapping[str, npt.NDArray[np.int64]]
     units: Array | None
 
@@ -108,11 +110,12 @@ class ClassPair:
         self._tally = Tally(segmentation.groups)
         self._units = UnitTallies(segmentation) if in_units else None
 
-    def add(self, rows: Rows, champion: Array | None, challenger: Array) -> None:
+    def add(self, rows: Rows, champion: Labels | None, challenger: Labels) -> None:
         """Count one batch; predictions are of shape (rows,)."""
         self._tally.add(rows.truth, champion, challenger, rows.codes)
         if self._units is not None and rows.units is not None:
-            self._units.add(rows.units, rows.truth, champion, challenger, rows.codes)
+            sides = (plain(rows.truth), champion if champion is None else plain(champion), plain(challenger))
+            self._units.add(rows.units, *sides, rows.codes)
         _refuse_many_labels(self._tally, rows.truth)
 
     def scored(
@@ -152,9 +155,10 @@ class ErrorPair:
         self._tally = tally
         self._baseline = baseline
 
-    def add(self, rows: Rows, champion: Array | None, challenger: Array) -> None:
+    def add(self, rows: Rows, champion: Labels | None, challenger: Labels) -> None:
         """Sum one batch; predictions are of shape (rows,)."""
-        self._tally.add(rows.truth, champion, challenger, rows.codes, rows.numbers, rows.units)
+        sides = (plain(rows.truth), champion if champion is None else plain(champion), plain(challenger))
+        self._tally.add(*sides, rows.codes, rows.numbers, rows.units)
 
     def scored(self, *, unlabelled: int = 0) -> Scored:
         """The sums."""
@@ -163,14 +167,21 @@ class ErrorPair:
         )
 
 
-def _refuse_many_labels(tally: Tally, truth: Array) -> None:
+def plain(labels: Labels) -> Array:
+    """Labels as an array."""
+    return labels.decoded() if isinstance(labels, Coded) else labels
+
+
+def _refuse_many_labels(tally: Tally, truth: Labels) -> None:
     """Stop early on a continuous target: its every row would be a label of its own."""
-    if tally.distinct_truths > _MOST_TRUTHS and 2 * tally.distinct_truths > tally.n:
+    if tally.has_more_truths(max(_MOST_TRUTHS, tally.n / 2)):
         raise InvalidInputError(
             f"The target has {tally.distinct_truths:,} distinct values in {tally.n:,} rows, too many for classes.",
             hint=_NUMBERS_HINT,
         )
-    fractions = truth[truth != np.floor(truth)] if truth.dtype.kind == "f" else truth[:0]
+    if isinstance(truth, Coded) or truth.dtype.kind != "f":
+        return
+    fractions = truth[truth != np.floor(truth)]
     if len(fractions):
         raise InvalidInputError(
             f"The target is continuous ({float(fractions[0])!r} is not a class label).", hint=_NUMBERS_HINT

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from abtest.cache.store import Store
+    from abtest.coded import Coded
     from abtest.labels import Label, Side
     from abtest.loaders.models import Model
     from abtest.scores import PairedScores
@@ -87,7 +88,7 @@ class Predictions:
                 self._latency.add(at, answer.seconds)
         return predicted.get(0) if self._champion else None, [predicted[at] for at in self._challengers]
 
-    def take_in(self, truth: npt.NDArray[Any], codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    def take_in(self, truth: npt.NDArray[Any] | Coded, codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Tally the last batch's scores, with the truth and the segments of its rows."""
         for pair, tally in enumerate(self._tallies):
             if tally is not None:

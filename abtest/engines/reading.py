@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from abtest import wording
-from abtest.engines.pairs import Rows
+from abtest.engines.pairs import Labels, Rows
 from abtest.errors import InvalidInputError
-from abtest.loaders.columns import label_array, labelled, unit_array
+from abtest.loaders.columns import label_array, label_column, labelled, unit_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,10 +68,15 @@ class Reading:
         """What a batch's rows are tallied by."""
         return Rows(
             numbers=numbers,
-            truth=label_array(batch.column(self._target), self._target, numbers=self._numbers),
+            truth=self._truth(batch.column(self._target)),
             codes=self._segmentation.codes(batch),
             units=unit_array(batch.column(self._unit)) if self._unit else None,
         )
+
+    def _truth(self, column: pa.Array) -> Labels:
+        if self._numbers:
+            return label_array(column, self._target, numbers=True)
+        return label_column(column, self._target)
 
     @property
     def unlabelled(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from abtest.coded import Coded
 from abtest.labels import SIDES, Label, Side, label_order
 from abtest.loaders.rowhash import read_label
 from abtest.metrics.probability import brier_rows, check_probabilities, log_loss_rows
@@ -55,7 +56,7 @@ class ScoreTally:
 
     def add(
         self,
-        truth: npt.NDArray[Any],
+        truth: npt.NDArray[Any] | Coded,
         scores: Mapping[Side, Scores],
         codes: Mapping[str, npt.NDArray[np.int64]],
         rows: npt.NDArray[np.int64] | None = None,
@@ -76,8 +77,10 @@ class ScoreTally:
                 check_probabilities(scores[side].matrix, side, rows)
             for label in scores[side].classes:
                 self._index(label)
-        found, inverse = np.unique(truth.astype(str), return_inverse=True)
-        y = np.array([self._index(label) for label in found.tolist()], dtype=np.int64)[inverse]
+        coded = Coded.of(truth)
+        occurs = np.bincount(coded.codes, minlength=len(coded.values)) > 0
+        known = [self._index(label) if found else 0 for label, found in zip(coded.values, occurs, strict=True)]
+        y = np.array(known, dtype=np.int64)[coded.codes]
         matrices = {side: self._aligned(scores[side]) for side in SIDES}
         self._add_losses(y, matrices, codes)
         self._n += len(y)

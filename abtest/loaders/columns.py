@@ -9,10 +9,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from abtest import wording
+from abtest.coded import Coded
 from abtest.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())  # how a column of labels is read, where it is text
+
+
+def label_column(column: pa.Array, name: str) -> Coded | npt.NDArray[Any]:
+    """Turn a column without missing values into labels: text by code, which costs no Python object a row.
+
+    Raises:
+        InvalidInputError: The column's type holds no class labels.
+    """
+    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not _is_text(values):
+        return label_array(column, name)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return Coded.compact(encoded.indices.to_numpy(), encoded.dictionary.to_pylist())
 
 
 def label_array(column: pa.Array, name: str, *, numbers: bool = False) -> npt.NDArray[Any]:
