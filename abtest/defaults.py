@@ -94,19 +94,8 @@ def options(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         **{name: given.get(name) or settings.registry.get(name) for name in _REGISTRY},
         "segments": listed(chosen.get("segments")),
         "policy": policy(given, settings),
+        "cache": _store(chosen) if chosen.get("cache") is True else chosen.get("cache", False),
     }
-
-
-def store(chosen: Mapping[str, Any]) -> Store | None:
-    """Where a command keeps predictions, unless it was told not to.
-
-    Raises:
-        InvalidInputError: The limit is none.
-    """
-    if not chosen.get("cache", True):
-        return None
-    folder = chosen.get("cache_dir")
-    return Store(Path(folder) if folder else default_folder(os.environ), chosen.get("cache_gib", LIMIT_GIB) * 2**30)
 
 
 def policy(given: Mapping[str, Any], settings: Settings) -> Policy:
@@ -128,3 +117,9 @@ def policy(given: Mapping[str, Any], settings: Settings) -> Policy:
     else:
         found = Policy.from_mapping(settings.policy, source=f"{settings.source} [policy]")
     return replace(found, **{name: levels[name] for name in ("confidence", "method") if name in levels})
+
+
+def _store(chosen: Mapping[str, Any]) -> Store:
+    """Where predictions are kept."""
+    folder = chosen.get("cache_dir")
+    return Store(Path(folder) if folder else default_folder(os.environ), chosen.get("cache_gib", LIMIT_GIB) * 2**30)

@@ -82,7 +82,7 @@ def compare(
     champion = champion or default_champion
     named: list[Reference | None] = [*(challengers or default_challengers)] or [None]
     _check_usage(given, chosen, [champion, *named])
-    store = defaults.store(chosen)
+    asked = defaults.options({"cache": chosen.get("cache", True), **given}, settings)
     passes = common.accepted(accept, asked=gate or junit is not None)
     from abtest import workflow  # noqa: PLC0415 - see above
 
@@ -92,11 +92,10 @@ def compare(
         comparison = compared(
             champion,
             named[0] if len(named) == 1 else named,
-            **defaults.options(given, settings),
+            **asked,
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
-            cache=store or False,
             log="later" if chosen.get("log", True) else False,
         )
     try:
@@ -104,8 +103,8 @@ def compare(
     finally:  # a server that fails must not hide the verdict
         common.show(comparison, form, quiet=quiet)
         pipeline.announce(comparison, gate=gate, accept=passes)
-    if store is not None and store.trouble:
-        common.tell(store.trouble, quiet=quiet)
+    if asked["cache"] and asked["cache"].trouble:
+        common.tell(asked["cache"].trouble, quiet=quiet)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)
