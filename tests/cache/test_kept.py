@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from abtest.cache.answers import Answer
+from abtest.cache.kept import Kept
+from abtest.coded import Coded
 
 MADE = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 LABELS = st.one_of(st.text(), st.integers(), st.booleans(), st.floats(allow_nan=False))
@@ -34,13 +35,16 @@ def objects(values: list[Any]) -> Any:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two arrays hold the same, of the same types, to the bit."""
+    if isinstance(one, Coded):
+        spelled = [[(type(v), repr(v)) for v in it.values] for it in (one, other)]
+        return spelled[0] == spelled[1] and same(one.codes, other.codes)
     if one.dtype == object:
         return [(type(v), repr(v)) for v in one] == [(type(v), repr(v)) for v in other]
     return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
 
 
 @given(
-    labels=st.one_of(ARRAYS, OBJECTS.map(objects)),
+    labels=st.one_of(ARRAYS, OBJECTS.map(objects), OBJECTS.map(Coded.by_value)),
     matrix=st.none() | MATRICES,
     classes=st.tuples(LABELS, LABELS, LABELS),
     seconds=st.floats(0, 10),
@@ -48,10 +52,10 @@ def same(one: Any, other: Any) -> bool:
 )
 def test_an_answer_comes_back(labels: Any, matrix: Any, classes: Any, seconds: float, casts: dict[str, str]) -> None:
     """Labels of every type, scores, classes, seconds, casts and the time come back as they were."""
-    given = Answer(labels=labels, matrix=matrix, classes=classes, seconds=seconds, casts=casts, made_at=MADE)
+    given = Kept(labels=labels, matrix=matrix, classes=classes, seconds=seconds, casts=casts, made_at=MADE)
     body = given.to_bytes()
     assert body is not None
-    found = Answer.from_bytes(body, rows=5)
+    found = Kept.from_bytes(body, rows=5)
     assert found is not None
     assert same(found.labels, labels)
     assert (found.matrix is None) == (matrix is None)
@@ -59,7 +63,7 @@ def test_an_answer_comes_back(labels: Any, matrix: Any, classes: Any, seconds: f
         assert same(found.matrix, matrix)
     assert [(type(it), it) for it in found.classes] == [(type(it), it) for it in classes]
     assert (found.seconds, found.casts, found.made_at) == (seconds, casts, MADE)
-    assert Answer.from_bytes(body, rows=4) is None
+    assert Kept.from_bytes(body, rows=4) is None
 
 
 class Planted:
@@ -72,24 +76,24 @@ class Planted:
 
 def test_nothing_is_ever_unpickled() -> None:
     """A pickle where an array should be does not run, and an array of objects is not written as one."""
-    body = Answer(labels=np.array([1])).to_bytes()
+    body = Kept(labels=np.array([1]), seconds=0.1, made_at=MADE).to_bytes()
     assert body is not None
     head = body.split(b"\n", 1)[0] + b"\n"
     planted = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(127) + b"\n"
-    assert Answer.from_bytes(head + planted + pickle.dumps(objects([Planted()])), rows=1) is None
-    assert Answer.from_bytes(head + pickle.dumps(Planted()), rows=1) is None
+    assert Kept.from_bytes(head + planted + pickle.dumps(objects([Planted()])), rows=1) is None
+    assert Kept.from_bytes(head + pickle.dumps(Planted()), rows=1) is None
     assert not Path("ran").exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\xfe\n", b"not json"])
 def test_anything_else_is_no_answer(body: bytes) -> None:
     """Bytes that are no answer are told from one."""
-    assert Answer.from_bytes(body, rows=1) is None
+    assert Kept.from_bytes(body, rows=1) is None
 
 
 def test_types_that_would_need_a_pickle_are_not_written() -> None:
     """Labels of NumPy's variable-width text are not kept."""
     if not hasattr(np.dtypes, "StringDType"):
         pytest.skip("NumPy 1 has no such type")
-    answer = Answer(labels=np.array(["a", "b"]))
-    assert replace(answer, labels=answer.labels.astype(np.dtypes.StringDType())).to_bytes() is None
+    kept = Kept(labels=np.array(["a", "b"]), seconds=0.1, made_at=MADE)
+    assert replace(kept, labels=np.array(["a", "b"]).astype(np.dtypes.StringDType())).to_bytes() is None
