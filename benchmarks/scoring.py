@@ -1,136 +1,100 @@
-"""Scoring: labels and scores of a logged model, against one pass of the bare estimator.
+"""What does asking a model cost, beside the estimator itself?
 
-Then two models on a Parquet file of 20 columns, read in batches, against a script that reads it into pandas first, lets
-both models predict, and asks scikit-learn for the metrics. Linux only: peaks are read from /proc.
+A logged model is asked about one decoded batch as scoring asks it: for labels and scores, beside one call of the
+estimator's own ``predict_proba``, and beside what MLflow's ``predict`` and that take; and for labels alone. Each call
+is given a frame that no call has seen, as every batch is.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from abtest.engines.asking import Asked
+from abtest.engines.pairs import plain
 from abtest.loaders.datasets import BATCH_ROWS
 from abtest.loaders.feeding import Fed
 from abtest.loaders.models import from_uri
 from abtest.loaders.scores import Scorer, scorer
 from abtest.loaders.unwrapped import unwrapped
-from benchmarks.timing import report, side_by_side
+from benchmarks.agreeing import must_agree
+from benchmarks.measured import Aim
+from benchmarks.spelling import rows_text
+from benchmarks.timing import compare, interleaved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abtest.loaders.models import Model
 
 NAMES = [f"x{i}" for i in range(20)]
-ESTIMATORS = {
-    "logistic regression": LogisticRegression(),
-    "scaled logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
-    "random forest": RandomForestClassifier(50, max_depth=10, random_state=0),
-    "gradient boosting": HistGradientBoostingClassifier(max_iter=50),
-}
-_PEAK = """
-import re
-print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-"""
-_OURS = """
-import sys
-from abtest import compare
-compare(sys.argv[1], sys.argv[2], data=sys.argv[3], target="y")
-"""
-_PANDAS_FIRST = """
-import sys
-import mlflow.pyfunc, pandas as pd
-from sklearn.metrics import accuracy_score, confusion_matrix, matthews_corrcoef, precision_recall_fscore_support
-rows = pd.read_parquet(sys.argv[3])
-y = rows.pop("y")
-for uri in sys.argv[1:3]:
-    predicted = mlflow.pyfunc.load_model(uri).predict(rows)
-    accuracy_score(y, predicted), confusion_matrix(y, predicted), matthews_corrcoef(y, predicted)
-    precision_recall_fscore_support(y, predicted), precision_recall_fscore_support(y, predicted, average="macro")
-"""
+_BARE, _BOTH = "the estimator, one call", "MLflow's predict, then predict_proba"
 
 
 def main(*, quick: bool = False) -> None:
-    """Measure a batch of each estimator, then whole processes at ten million rows."""
+    """Measure one batch of each estimator; the dearer in fewer rounds."""
+    rows = 1_000 if quick else BATCH_ROWS
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        logged = _logged(folder)
-        for name in logged:
-            _one_pass(name, str(folder / name), 1_000 if quick else BATCH_ROWS, rounds=3 if quick else 15)
-        for rows in (10_000,) if quick else (1_000_000, 10_000_000):
-            _pandas_first(folder, rows, "logistic regression", "scaled logistic regression")
+        for name, estimator, rounds in (
+            ("logistic regression", LogisticRegression(), 101),
+            ("the same, scaled", make_pipeline(StandardScaler(), LogisticRegression()), 101),
+            ("random forest", RandomForestClassifier(50, max_depth=10, random_state=0), 7),
+            ("gradient boosting", HistGradientBoostingClassifier(max_iter=50), 7),
+        ):
+            model = _logged(estimator, Path(scratch) / name)
+            _measure(name, model, estimator, rows, rounds=3 if quick else rounds)
 
 
-def _one_pass(name: str, uri: str, rows: int, *, rounds: int) -> None:
-    """Ask as scoring does, and the estimator itself, about the same decoded batch."""
-    model = from_uri("champion", uri, None)
-    bare, found = unwrapped(model), scorer(model)
-    if bare is None or not isinstance(found, Scorer):
-        raise TypeError(name)
+def _measure(name: str, model: Model, estimator: Any, rows: int, *, rounds: int) -> None:  # noqa: ANN401 - scikit-learn ships no types
     fed = Fed(pa.RecordBatch.from_pandas(_frame(rows, seed=1)), np.arange(1, rows + 1))
-    estimator: Any = bare.predictor
-    features, _ = fed.features(model, NAMES)
-    for what, wanted, native in (
-        ("labels and scores", found, estimator.predict_proba),
-        ("labels", None, estimator.predict),
-    ):
-        asked = Asked(model, NAMES, wanted, unwrapped=bare)
-        ours, theirs = side_by_side(partial(asked.answer, fed), partial(native, features), rounds=rounds)
-        report(f"{name}, {what} of {rows:,} rows, against one pass", ours, theirs, aim="at most 1.05")
+    features = fed.features(model, NAMES).data
+    found, bare, wrapped = scorer(model), unwrapped(model), model.predictor
+    asked = {
+        "labels and scores": Asked(model, NAMES, found if isinstance(found, Scorer) else None, unwrapped=bare),
+        "labels": Asked(model, NAMES, None, unwrapped=bare),
+    }
+    for what, source in asked.items():
+        must_agree(plain(source.answer(fed).labels), estimator.predict(features), within=0)
+        scored = what != "labels"
+        calls: dict[str, Callable[[], object]] = {
+            "abtest": partial(source.answer, fed),
+            _BARE: lambda call=estimator.predict_proba if scored else estimator.predict: call(
+                features.copy(deep=False)
+            ),  # type: ignore[misc] # mypy cannot type defaults
+        }
+        if scored:
+            calls[_BOTH] = lambda: [
+                ask(features.copy(deep=False)) for ask in (wrapped.predict, estimator.predict_proba)
+            ]
+        times = interleaved(calls, rounds=rounds)
+        compare(f"{name}, {what} of {rows_text(rows)}", times, aims=(Aim(at_most=1.05, of=_BARE),))
 
 
-def _pandas_first(folder: Path, rows: int, champion: str, challenger: str) -> None:
-    path = folder / f"{rows}.parquet"
-    writer = None
-    for start in range(0, rows, 1_000_000):
-        table = pa.Table.from_pandas(_frame(min(1_000_000, rows - start), seed=start), preserve_index=False)
-        writer = writer or parquet.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer:
-        writer.close()
-    seconds, peaks = [], []
-    for script in (_OURS, _PANDAS_FIRST):
-        start_at = time.perf_counter()
-        told = subprocess.run(
-            [sys.executable, "-c", script + _PEAK, str(folder / champion), str(folder / challenger), str(path)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seconds.append(time.perf_counter() - start_at)
-        peaks.append(int(told.stdout.split()[-1]) / 1024)
-    path.unlink()
-    report(f"{rows:,} rows of Parquet, against pandas first", *seconds, aim="at most 0.67")
-    print(f"peak {peaks[0]:.0f} MiB (aim: at most 450) against {peaks[1]:.0f} MiB")
-
-
-def _logged(folder: Path) -> list[str]:
-    import mlflow.sklearn  # noqa: PLC0415 - its own import takes seconds
+def _logged(estimator: Any, path: Path) -> Model:  # noqa: ANN401 - scikit-learn ships no types
+    import mlflow.sklearn  # noqa: PLC0415 - takes seconds
 
     train = _frame(20_000, seed=0)
-    signature = mlflow.models.infer_signature(train[NAMES], train["y"])
-    for name, estimator in ESTIMATORS.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on how a model of a benchmark is saved
-            mlflow.sklearn.save_model(
-                estimator.fit(train[NAMES], train["y"]),
-                folder / name,
-                signature=signature,
-                pip_requirements=["mlflow"],
-                serialization_format="cloudpickle",
-            )
-    return [*ESTIMATORS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on integer columns, and on how a model is saved
+        mlflow.sklearn.save_model(
+            estimator.fit(train[NAMES], train["y"]),
+            path,
+            signature=mlflow.models.infer_signature(train[NAMES], train["y"]),
+            pip_requirements=["mlflow"],
+            serialization_format="cloudpickle",
+        )
+    return from_uri("champion", str(path), None)
 
 
 def _frame(rows: int, *, seed: int) -> pd.DataFrame:

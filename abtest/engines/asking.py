@@ -74,8 +74,10 @@ class _Way:
     def ask(self, features: Any, rows: npt.NDArray[np.int64], clock: Callable[[], float]) -> Answer:  # noqa: ANN401 - a data frame or an array
         start = clock()
         scores = self.scorer.scores(features, rows) if self.scorer is not None and self.in_one else None
-        if scores is not None and (self.in_one == "always" or not scores.have_near_ties):
-            return Answer(labels=scores.labels, scores=scores, seconds=clock() - start)
+        if scores is not None:
+            greatest, near = scores.greatest()
+            if self.in_one == "always" or not near:
+                return Answer(labels=greatest, scores=scores, seconds=clock() - start)
         labels = coded_text(self.model.labels(features, rows))
         seconds = clock() - start
         if self.scorer is not None and scores is None:
@@ -113,12 +115,11 @@ class Asked:
 
     def answer(self, fed: Fed) -> Answer:
         """Ask the model; one that was logged to return probabilities labels by the greatest."""
-        features, casts = fed.features(self._model, self._columns)
-        kinds = [*features.dtypes] if hasattr(features, "dtypes") else features.dtype
+        own = fed.features(self._model, self._columns)
         if self._chosen is None:
-            self._chosen = kinds, self._cheapest(features[:_FIRST], fed.rows[:_FIRST])
-        way = self._chosen[1] if self._chosen[0] == kinds else self._plain
-        return replace(way.ask(features, fed.rows, self._clock), casts=casts)
+            self._chosen = own.kinds, self._cheapest(own.data[:_FIRST], fed.rows[:_FIRST])
+        way = self._chosen[1] if self._chosen[0] == own.kinds else self._plain
+        return replace(way.ask(own.data, fed.rows, self._clock), casts=own.casts)
 
     def notices(self) -> tuple[str, ...]:
         """Where labels or classes come from, where that is not plain; and what costs time."""

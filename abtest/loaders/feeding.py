@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     import numpy as np
     import numpy.typing as npt
-    import pandas as pd
     import pyarrow as pa
 
     from abtest.loaders.models import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """What a model is fed.
+
+    Attributes:
+        data: A frame, or an array.
+        kinds: The types of the frame's columns.
+        casts: Columns that were cast for it, and how.
+    """
+
+    data: Any
+    kinds: tuple[object, ...]
+    casts: Mapping[str, str]
 
 
 class Fed:
@@ -30,26 +46,24 @@ class Fed:
     def __init__(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> None:
         self.batch = batch
         self.rows = rows
-        self._decoded: dict[Hashable, tuple[pd.DataFrame, Mapping[str, str]]] = {}
+        self._decoded: dict[Hashable, Features] = {}
 
-    def features(self, model: Model, columns: Sequence[str]) -> tuple[Any, Mapping[str, str]]:
-        """What a model is fed, a data frame or an array; whatever it writes into it, no other model sees.
+    def features(self, model: Model, columns: Sequence[str]) -> Features:
+        """What a model is fed; whatever it writes into it, no other model sees.
 
         Args:
             model: The model.
             columns: The columns to feed, as ``Model.columns()`` named them.
-
-        Returns:
-            The features, and how those columns were cast that were.
 
         Raises:
             InvalidInputError: A value does not fit the model's signature.
         """
         key = tuple((name, model.type_of(name)) for name in columns)
         if key not in self._decoded:
-            self._decoded[key] = model.decoded(self.batch, columns, self.rows)
-        frame, casts = self._decoded[key]
-        return model.shaped(frame.copy(deep=not _copies_on_write())), casts
+            frame, casts = model.decoded(self.batch, columns, self.rows)
+            self._decoded[key] = Features(data=frame, kinds=tuple(frame.dtypes), casts=casts)
+        shared = self._decoded[key]
+        return replace(shared, data=model.shaped(shared.data.copy(deep=not _copies_on_write())))
 
 
 def _copies_on_write() -> bool:

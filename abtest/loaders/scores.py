@@ -64,18 +64,21 @@ class Scores:
     @property
     def labels(self) -> Coded:
         """The class of the greatest value, the first of equals."""
-        if len(self.classes) == 2:
-            first, second = self.matrix.T
-            return Coded(codes=(second > first).view(np.uint8), values=self.classes)
-        return Coded(codes=narrowed(self.matrix.argmax(axis=1), len(self.classes)), values=self.classes)
+        return self.greatest()[0]
 
-    @property
-    def have_near_ties(self) -> bool:
-        """Whether a row's two greatest values differ by no more than rounding may leave."""
-        if len(self.classes) == 1 or not len(self.matrix):
-            return False
-        two = self.matrix if len(self.classes) == 2 else np.partition(self.matrix, -2, axis=1)[:, -2:]
-        return bool(np.abs(two[:, 1] - two[:, 0]).min() <= _ROUNDING * self.precision)
+    def greatest(self) -> tuple[Coded, bool]:
+        """The class of the greatest value; and whether a row's next one differs by no more than rounding may leave."""
+        if len(self.classes) == 1:
+            return Coded(codes=np.zeros(len(self.matrix), dtype=np.uint8), values=self.classes), False
+        if len(self.classes) == 2:  # NumPy subtracts faster than it compares what lies in columns
+            gap = self.matrix[:, 1] - self.matrix[:, 0]
+            codes = (gap > 0).view(np.uint8)
+        else:
+            second, first = np.partition(self.matrix, -2, axis=1)[:, -2:].T
+            gap = first - second
+            codes = narrowed(self.matrix.argmax(axis=1), len(self.classes))
+        least = np.abs(gap, out=gap).min(initial=np.inf)
+        return Coded(codes=codes, values=self.classes), bool(least <= _ROUNDING * self.precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,12 +218,12 @@ def test_models_fed_alike_share_what_was_decoded() -> None:
         types=dict.fromkeys(zoo.FEATURES, pa.float32()),
     )
     batch = fed()
-    one, other = (batch.features(model, SIZES)[0] for model in sides)
-    rounded, casts = batch.features(single, SIZES)
+    one, other = (batch.features(model, SIZES).data for model in sides)
+    rounded = batch.features(single, SIZES)
     assert one is not other
     assert np.shares_memory(one["width"], other["width"])
-    assert not np.shares_memory(one["width"], rounded["width"])
-    assert [*casts] == SIZES
+    assert not np.shares_memory(one["width"], rounded.data["width"])
+    assert [*rounded.casts] == SIZES
 
 
 def test_one_wrapped_model_keeps_the_others_wrapped(tmp_path: Path) -> None:

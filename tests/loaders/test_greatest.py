@@ -154,7 +154,7 @@ def test_labels_follow(estimator: Any, y: Any) -> None:
     labels = model.predict(X)
     assert found.follows is not None
     apart = scores.labels.decoded() != labels
-    if found.follows == "always" or not scores.have_near_ties:
+    if found.follows == "always" or not scores.greatest()[1]:
         assert not apart.any()
     first, second = np.sort(scores.matrix, axis=1).T[-1:-3:-1]
     assert (first - second)[apart] == pytest.approx(0, abs=64 * np.finfo(float).eps)
@@ -197,4 +197,4 @@ def test_near_ties(dtype: str, classes: int) -> None:
     given = Given()
     for gap, near in ((0.0, True), (4 * eps, True), (1000 * eps, False)):
         given.gap = gap
-        assert source(given).scores(X[:1], np.array([1])).have_near_ties is near
+        assert source(given).scores(X[:1], np.array([1])).greatest()[1] is near
