@@ -48,9 +48,12 @@ _COMPARE_KEYS: dict[str, type] = {
     "promote_on": str,
     "require_approval": bool,
     "drop_unlabelled": bool,
+    "cache": bool,
+    "cache_dir": str,
+    "cache_gib": float,
 }
 _TABLES = ("registry", "compare", "policy")
-_PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri")
+_PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri", "cache_dir")
 _KIND_NAMES = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
 
 

@@ -122,6 +122,14 @@ Table: TypeAlias = Annotated[
 Query: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SELECT", help="In that database: one SELECT.", rich_help_panel=_DATA)
 ]
+Cache: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Do not ask a version again about rows that it has predicted. Default: yes.",
+        rich_help_panel=_DATA,
+    ),
+]
 BatchSize: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
 ]

@@ -18,7 +18,7 @@ from abtest.record import (
     ComparisonsRecord,
     best_of,
 )
-from abtest.workflow.preparing import asked_segments, delivered, locked, prepare
+from abtest.workflow.preparing import asked_segments, delivered, kept_in, locked, prepare
 from abtest.workflow.sides import find_target, gather
 from abtest.workflow.tasks import settle
 from abtest.workflow.trial import Trial, levels_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from abtest.cache.store import Store
     from abtest.labels import Label, LabelType, Task
     from abtest.metrics.classification import Average
     from abtest.workflow.judging import Progress
@@ -58,6 +59,7 @@ class Options(TypedDict, total=False):
     seed: int
     batch_size: int
     drop_unlabelled: bool
+    cache: bool | str | Path | Store
     output: str | Path | None
     save_plot: bool
     log: bool | Literal["later"]
@@ -96,6 +98,7 @@ def compare(
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
+    cache: bool | str | Path | Store = False,
     output: str | Path | None = None,
     save_plot: bool = True,
     log: bool | Literal["later"] = False,
@@ -131,6 +134,8 @@ def compare(
         seed: Of the draws.
         batch_size: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, and count them.
+        cache: Keep on disk what models with a URI predict, and do not ask them again about the same rows: a folder, or
+            True for the user's own. A policy that guards the latency has all models asked: they are timed side by side.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
         log: Log the comparison to MLflow; "later" promises that the caller will.
@@ -203,6 +208,7 @@ def compare(
         command=command,
         progress=progress,
         notices=(*said, *why),
+        store=kept_in(cache, settings.policy),
     )
     sources = trial.checked(train_data)
     looks = honesty.earlier_looks(models.registry, models.pairs[0].model_name)
