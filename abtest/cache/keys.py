@@ -100,13 +100,14 @@ def _raise(error: OSError) -> None:
 
 def _loaded() -> Iterator[tuple[str, Path]]:
     """Modules that come with neither Python nor a package, by name, with their files."""
-    python = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "scripts")]
+    python = [sysconfig.get_path(kind) for kind in ("stdlib", "scripts")]
+    its_own = tuple(f"{form}{os.sep}" for folder in python for form in (folder, os.path.realpath(folder)))
     for name, module in [*sys.modules.items()]:
         told = getattr(module, "__dict__", {}).get("__file__")
-        file = Path(told).resolve() if isinstance(told, str) else None
-        if file is None or not file.is_file() or any(map(file.is_relative_to, python)):
+        if not isinstance(told, str) or told.startswith(its_own) or not _INSTALLED.isdisjoint(Path(told).parts):
             continue
-        if _INSTALLED.isdisjoint(file.parts):
+        file = Path(told).resolve()
+        if file.is_file():
             yield name, file
 
 
