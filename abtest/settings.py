@@ -47,6 +47,8 @@ _COMPARE_KEYS: dict[str, type] = {
     "promote_on": str,
     "require_approval": bool,
     "drop_unlabelled": bool,
+    "engine": str,
+    "spark_master": str,
 }
 _TABLES = ("registry", "compare", "policy")
 _PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri")

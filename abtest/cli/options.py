@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
+import click
 import typer
+
+from abtest.engines.catalogue import ENGINES
 
 _MODELS, _DATA, _STATISTICS = "Which models", "Which rows", "How it is judged"
 _OUTPUT, _ACTION = "What comes out", "What follows"
@@ -109,6 +112,20 @@ DropUnlabelled: TypeAlias = Annotated[
 ]
 BatchSize: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
+]
+EngineOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        click_type=click.Choice([*ENGINES]), help="Where rows are scored. Default: local.", rich_help_panel=_DATA
+    ),
+]
+SparkMaster: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where Spark runs: local[N], spark://HOST:PORT, yarn. Default: $SPARK_MASTER, else local[*].",
+        rich_help_panel=_DATA,
+    ),
 ]
 AverageOption: TypeAlias = Annotated[
     Literal["macro", "weighted", "binary"] | None,

@@ -90,12 +90,14 @@ class Rows:
         truth: Shape (rows,); text is coded.
         codes: By segmentation, the index of each row's value.
         units: What each belongs to, where they come in units.
+        counts: How many rows of the data each stands for, where others have counted before.
     """
 
     numbers: npt.NDArray[np.int64]
     truth: Labels
     codes: Mapping[str, npt.NDArray[np.int64]]
     units: Array | None
+    counts: npt.NDArray[np.int64] | None = None
 
 
 class ClassPair:
@@ -112,11 +114,11 @@ class ClassPair:
 
     def add(self, rows: Rows, champion: Labels | None, challenger: Labels) -> None:
         """Count one batch; predictions are of shape (rows,)."""
-        self._tally.add(rows.truth, champion, challenger, rows.codes)
+        self._tally.add(rows.truth, champion, challenger, rows.codes, counts=rows.counts)
         if self._units is not None and rows.units is not None:
             sides = (plain(rows.truth), champion if champion is None else plain(champion), plain(challenger))
             self._units.add(rows.units, *sides, rows.codes)
-        _refuse_many_labels(self._tally, rows.truth)
+        refuse_many_labels(self._tally, rows.truth)
 
     def scored(
         self,
@@ -172,7 +174,7 @@ def plain(labels: Labels) -> Array:
     return labels.decoded() if isinstance(labels, Coded) else labels
 
 
-def _refuse_many_labels(tally: Tally, truth: Labels) -> None:
+def refuse_many_labels(tally: Tally, truth: Labels) -> None:
     """Stop early on a continuous target: its every row would be a label of its own."""
     if tally.distinct_truths > _MOST_TRUTHS and 2 * tally.distinct_truths > tally.n:
         raise InvalidInputError(

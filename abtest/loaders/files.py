@@ -57,12 +57,20 @@ class _Files(Dataset):
 
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         for path in self.paths:
-            header = self.columns if path == self.paths[0] else self.header(path)
-            lacking = next((column for column in columns if column not in header), None)
-            if lacking is not None:
-                raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")
+            self.check_columns(path, columns)
             with self.reading(path, columns, types):
                 yield from self.read_file(path, columns, types)
+
+    def check_columns(self, path: Path, columns: Sequence[str]) -> None:
+        """Refuse a file that lacks a column of the first.
+
+        Raises:
+            InvalidInputError: It does.
+        """
+        header = self.columns if path == self.paths[0] else self.header(path)
+        lacking = next((column for column in columns if column not in header), None)
+        if lacking is not None:
+            raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")
 
     @contextlib.contextmanager
     def reading(self, path: Path, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[None]:

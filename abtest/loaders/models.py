@@ -20,6 +20,7 @@ from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.labels import Side
 from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kind, missing_labels
+from abtest.registry import RegistryClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from mlflow.models import ModelSignature
 
-    from abtest.registry import RegistryClient
 
-
-_ROUNDED = ", rounded"
+ROUNDED = ", rounded"
 
 
 class Predictor(Protocol):
@@ -55,6 +54,8 @@ class Model:
         casts: Columns cast so far and how, to be said once.
         size: Bytes of its files, as MLflow counted them when it was logged.
         name: What messages call it where there are several challengers.
+        uri: Where it was loaded from; None of an object.
+        registry: What looked that up, if anything did.
     """
 
     side: Side
@@ -67,6 +68,8 @@ class Model:
     casts: dict[str, str] = field(default_factory=dict)
     size: int | None = None
     name: str = ""
+    uri: str | None = None
+    registry: RegistryClient | None = None
 
     @property
     def told(self) -> str:
@@ -158,7 +161,7 @@ class Model:
         name, how = next(iter(self.casts.items()))
         many = f"{len(self.casts)} columns were" if len(self.casts) > 1 else f"Column '{name}' was"
         first = f" (first: '{name}' {how})" if len(self.casts) > 1 else f" ({how})"
-        rounded = sum(_ROUNDED in how for how in self.casts.values())
+        rounded = sum(ROUNDED in how for how in self.casts.values())
         effect = f"{wording.plural(rounded, 'column')} lost digits" if rounded else "no value was changed"
         return f"{many} cast to the {self.told}'s signature{first}; {effect}."
 
@@ -172,8 +175,8 @@ class Model:
             return column
         given, column = column, cast_column(column, kind, name, rows)
         if not is_same_kind(given.type, kind):
-            how = f"{given.type} → {kind}" + (_ROUNDED if _is_rounded(given, column) else "")
-            if _ROUNDED in how or name not in self.casts:
+            how = f"{given.type} → {kind}" + (ROUNDED if _is_rounded(given, column) else "")
+            if ROUNDED in how or name not in self.casts:
                 self.casts[name] = how
         if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
@@ -263,7 +266,8 @@ def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
         ) from error
     flavors = [flavor for flavor in loaded.metadata.flavors if flavor != "python_function"]
     size = getattr(loaded.metadata, "model_size_bytes", None)  # older versions of MLflow did not count
-    model = Model(side=side, predictor=loaded, flavor=flavors[0] if flavors else "pyfunc", size=size)
+    flavor = flavors[0] if flavors else "pyfunc"
+    model = Model(side=side, predictor=loaded, flavor=flavor, size=size, uri=uri, registry=registry)
     signature = loaded.metadata.signature
     if signature is not None and signature.inputs is not None:
         _apply_signature(model, signature)

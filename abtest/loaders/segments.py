@@ -84,6 +84,10 @@ class Segmentation:
         own = {name: column.codes(batch.column(name)) for name, column in self.columns.items()}
         return {name: self._crossed([*_parts(name, own)], own) for name in self.groups}
 
+    def cuts(self) -> dict[str, list[float] | None]:
+        """Between which numbers each column is cut; None where it is told apart by its values."""
+        return {name: None if it.cuts is None else it.cuts.tolist() for name, it in self.columns.items()}
+
     def _crossed(self, parts: Sequence[str], own: Mapping[str, Codes]) -> Codes:
         codes = own[parts[0]]
         for part in parts[1:]:
