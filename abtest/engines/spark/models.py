@@ -105,10 +105,11 @@ def as_function(model: Model, result: str, session: Session) -> Callable[[Column
 def _saved(model: Model, folder: Path) -> str:
     """Save an object that predicts as a model of MLflow."""
     import mlflow.pyfunc  # noqa: PLC0415 - see above
+    from mlflow.pyfunc.model import PythonModel  # noqa: PLC0415 - see above
 
     predictor = model.predictor
 
-    class Wrapped(mlflow.pyfunc.PythonModel):  # pickled by value, being local: workers need not have this package
+    class Wrapped(PythonModel):  # pickled by value, being local: workers need not have this package
         _skip_type_hint_validation = True  # else MLflow asks for hints whenever the class is made
 
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - MLflow would take hints for a schema

@@ -66,7 +66,6 @@ def score_several(
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
     unit: str | None = None,
-    scores: bool = False,
     progress: Callable[[int], None] = lambda _rows: None,
     **_unused: object,
 ) -> Several:

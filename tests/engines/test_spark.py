@@ -1,0 +1,283 @@
+"""Spark gives the tables of the local engine, bit for bit, and says what it does not do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from abtest.engines import local
+from abtest.engines.spark import Engine
+from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFoundError
+from abtest.loaders.datasets import open_data
+from abtest.loaders.models import from_object, from_uri
+from abtest.workflow import compare
+from tests import zoo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from abtest.engines.local import Several
+    from abtest.loaders.models import Model
+
+    Rule = Callable[[pd.DataFrame], Any]
+
+LACKS = "there is no Java" if shutil.which("java") is None and "JAVA_HOME" not in os.environ else ""
+LACKS = LACKS if importlib.util.find_spec("pyspark") else "PySpark is not installed"
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(bool(LACKS), reason=LACKS),
+    # PySpark 4.3 says so wherever it starts to use pandas 3.
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+]
+DOUBLES = dict.fromkeys(zoo.FEATURES, "double")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """The engine on two cores of this machine, with one session for all tests."""
+    found = Engine("local[2]")
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def save(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Save a rule as a model, once."""
+    folder, known = tmp_path_factory.mktemp("models"), dict[Any, str]()
+
+    def saved(rule: Rule, **columns: str) -> str:
+        key = (rule, *columns.items())
+        if key not in known:
+            inputs = zoo.signature(**(columns or DOUBLES))
+            known[key] = zoo.save(rule, folder / str(len(known)), inputs=inputs)
+        return known[key]
+
+    return saved
+
+
+def fruit(**columns: Any) -> pd.DataFrame:
+    """Fruit, with columns of its own."""
+    return zoo.fruit(120).assign(**columns)
+
+
+def models(champion: str | None, *challengers: str) -> tuple[Model | None, list[Model]]:
+    """Load both sides."""
+    found = [from_uri("challenger", uri, None) for uri in challengers]
+    for number, one in enumerate(found if len(found) > 1 else [], start=1):
+        one.name = f"challenger {number}"
+    return from_uri("champion", champion, None) if champion else None, found
+
+
+def same(engine: Engine, sides: tuple[Model | None, list[Model]], data: Any, **options: Any) -> Several:
+    """Score the same rows here and on Spark: every table is the same, to the last count."""
+    options = {"target": "kind", **options}
+    here = local.score_several(*sides, open_data(data), **options)
+    there = engine.score_several(*sides, engine.open_data(data), **options)
+    for one, other in zip(here.pairs, there.pairs, strict=True):
+        assert one.table.to_dict() == other.table.to_dict()
+        assert (one.majority, one.unlabelled) == (other.majority, other.unlabelled)
+    assert here.between == there.between
+    return there
+
+
+def numbered(kind: Any) -> Rule:
+    """Tell fruit apart by 0 and 1 of a type."""
+
+    def rule(frame: pd.DataFrame) -> Any:
+        return (frame["height"] > frame["width"] + 1).to_numpy().astype(kind)
+
+    return rule
+
+
+def test_every_type_of_label(engine: Engine, save: Callable[..., str]) -> None:
+    """Labels of whatever type end as they do here, whatever Spark and MLflow make of them on the way."""
+    kinds = ["int64", "int32", "int8", "uint8", "uint32", "float32", "float64", "bool", "object", "str"]
+    ours = [save(numbered(kind)) for kind in kinds]
+    truth = (zoo.fruit(120)["kind"] == "pear").astype("int64")
+    fruit(kind=truth).to_parquet("whole.parquet")
+    there = same(engine, models(ours[0], *ours[1:-2]), "whole.parquet")
+    assert there.pairs[0].table.labels == (0, 1)
+    fruit(kind=truth.astype(str)).to_parquet("text.parquet")
+    same(engine, models(ours[0], ours[3], ours[6]), "text.parquet")
+    fruit(kind=truth.astype(bool)).to_parquet("bool.parquet")
+    same(engine, models(ours[7], ours[0]), "bool.parquet")
+    fruit(kind=truth.astype("float32")).to_parquet("float.parquet")
+    same(engine, models(ours[8], ours[1]), "float.parquet")
+    with pytest.raises(AbtestError, match="Labels are bool but"):
+        engine.score_several(*models(ours[0], ours[9]), engine.open_data("bool.parquet"), target="kind")
+
+
+def test_segments(engine: Engine, save: Callable[..., str]) -> None:
+    """Segments are found and told apart as here: text, dates, booleans, few numbers, many that are cut, and none."""
+    n, rng = 120, np.random.default_rng(3)
+    frame = fruit(
+        region=np.where(np.arange(n) % 3, "EU", np.where(np.arange(n) % 2, "US", None)),  # type: ignore[call-overload] # None makes it objects
+        age=rng.integers(18, 90, n),
+        price=np.where(np.arange(n) % 7, np.round(rng.normal(10, 4, n), 1), np.nan),
+        stars=rng.integers(1, 5, n).astype("float32"),
+        fresh=np.arange(n) % 2 == 0,
+        day=pd.to_datetime("2026-01-01") + pd.to_timedelta(np.arange(n) % 4, unit="D"),
+        code=rng.integers(0, 40, n).astype(str),
+    )
+    frame.to_parquet("segments.parquet")
+    names = ["region", "age", "price", "stars", "fresh", "day", "code", "region*age"]
+    there = same(engine, models(save(zoo.linear), save(zoo.better)), "segments.parquet", segments=names)
+    assert {segment.name for segment in there.pairs[0].table.segments} == set(names)
+
+
+def test_several_challengers_files_and_a_baseline(engine: Engine, save: Callable[..., str], tmp_path: Path) -> None:
+    """A folder and a glob are one set of rows; several challengers and the baseline are counted in one pass."""
+    folder = tmp_path / "rows of [fruit]"
+    folder.mkdir()
+    for at, part in enumerate(np.array_split(np.arange(120), 3)):
+        fruit().iloc[part].to_parquet(folder / f"part={at}.parquet")
+    ours = [save(rule) for rule in (zoo.better, zoo.stranger, zoo.linear)]
+    found = same(engine, models(save(zoo.linear), *ours), str(folder))
+    assert any("'quince', never seen in the truth" in notice for notice in found.pairs[1].notices)
+    same(engine, models(None, ours[0]), str(folder))
+
+
+def test_files_of_mixed_schemas(engine: Engine, save: Callable[..., str], tmp_path: Path) -> None:
+    """Files that hold a column in different types are each read in their own, and cast as here."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    truth = (zoo.fruit(120)["kind"] == "pear").astype("int64")
+    whole = fruit(kind=truth, width=np.arange(120) % 9, unused="x")
+    whole.to_parquet(folder / "a.parquet")
+    whole.astype({"width": "int32", "height": "float32", "kind": "int8"}).to_parquet(folder / "b.parquet")
+    whole[["kind", "height", "width"]].astype({"kind": str}).to_parquet(folder / "c.parquet")
+    found = same(engine, models(save(numbered("int64")), save(numbered("int64"))), str(folder))
+    assert any("cast to the champion's signature" in notice for notice in found.pairs[0].notices)
+    whole.drop(columns="height").to_parquet(folder / "d.parquet")
+    with pytest.raises(InvalidInputError, match=r"d\.parquet has no column 'height', which a\.parquet has"):
+        engine.score_several(*models(None, save(zoo.better)), engine.open_data(str(folder)), target="kind")
+
+
+def test_empty_cells(engine: Engine, save: Callable[..., str]) -> None:
+    """An empty cell is what it is here, in each column: a missing number or text, a refused whole one, no label."""
+    some = np.arange(120) % 11 == 0
+    frame = fruit(name=np.where(some, None, "x"), n=pd.array(np.where(some, None, 1), dtype="Int64"))  # type: ignore[call-overload] # None makes it objects
+    frame.loc[some, "width"] = np.nan
+    frame.to_parquet("empty.parquet")
+
+    def counts(rows: pd.DataFrame) -> Any:
+        return np.where(rows["width"].isna() | rows["name"].isna(), "pear", "apple")
+
+    same(engine, models(save(zoo.linear), save(counts, width="double", name="string")), "empty.parquet")
+    whole = save(zoo.linear, width="double", height="double", n="long")
+    with pytest.raises(InvalidInputError, match=r"Column 'n' must be int64 for the champion and is empty in 11 rows"):
+        engine.score_several(*models(whole, whole), engine.open_data("empty.parquet"), target="kind")
+    frame.loc[frame.index % 13 == 0, "kind"] = None
+    frame.to_parquet("unlabelled.parquet")
+    same(engine, models(save(zoo.linear), save(zoo.better)), "unlabelled.parquet", drop_unlabelled=True)
+    with pytest.raises(InvalidInputError, match="Target 'kind' is missing in 10 rows") as refusal:
+        engine.score_several(*models(None, save(zoo.better)), engine.open_data("unlabelled.parquet"), target="kind")
+    assert "--drop-unlabelled" in str(refusal.value)
+    frame.assign(kind=pd.Series([None] * 120, dtype="str")).to_parquet("none.parquet")
+    with pytest.raises(InvalidInputError, match="nothing to compare on: all 120 rows lack a label"):
+        engine.score_several(
+            *models(None, save(zoo.better)), engine.open_data("none.parquet"), target="kind", drop_unlabelled=True
+        )
+
+
+def late(rule: Rule) -> Rule:
+    """Behave on the first rows, and later no more."""
+
+    def found(frame: pd.DataFrame) -> Any:
+        return rule(frame) if (frame["width"] > 100).any() else zoo.linear(frame)
+
+    return found
+
+
+def nothing(frame: pd.DataFrame) -> list[str | None]:
+    """Say nothing about what is very wide."""
+    return [None if width > 100 else "pear" for width in frame["width"]]
+
+
+def test_a_model_that_fails_late(engine: Engine, save: Callable[..., str]) -> None:
+    """What is wrong with a model only where Spark asks it is told in a sentence, without a traceback."""
+    frame = zoo.fruit(3000)
+    frame.loc[2990:, "width"] = 101
+    frame.to_parquet("late.parquet")
+    data = engine.open_data("late.parquet")
+    with pytest.raises(BackendError, match=r"A model failed on Spark: RuntimeError: cannot weigh it"):
+        engine.score_several(*models(None, save(late(zoo.raises))), data, target="kind")
+    with pytest.raises(InvalidInputError, match="The challenger predicts nothing for 10 rows"):
+        engine.score_several(*models(None, save(late(nothing))), data, target="kind")
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (zoo.raises, "The challenger failed to predict rows"),
+        (zoo.two_columns, "predicts 2 values a row"),
+        (zoo.too_few, "returned predictions of shape"),
+        (zoo.probabilities, "Labels are str but challenger predictions are float"),
+    ],
+)  # fmt: skip
+def test_a_model_that_fails_at_once(engine: Engine, save: Callable[..., str], rule: Rule, told: str) -> None:
+    """What is wrong with a model on the first rows is told as here, before Spark asks it."""
+    fruit().to_parquet("rows.parquet")
+    with pytest.raises(AbtestError, match=told):
+        engine.score_several(*models(None, save(rule)), engine.open_data("rows.parquet"), target="kind")
+
+
+def test_values_that_do_not_fit(engine: Engine, save: Callable[..., str]) -> None:
+    """A value that the signature's type does not hold is refused; what is rounded is said."""
+    fruit(width=np.where(np.arange(120) == 7, 1.5, 1.0)).to_parquet("rows.parquet")
+    data = engine.open_data("rows.parquet")
+    with pytest.raises(InvalidInputError, match=r"Column 'width' must be int64, got 1\.5 \(1 row in all\)"):
+        engine.score_several(*models(None, save(zoo.better, width="long", height="double")), data, target="kind")
+    with pytest.raises(InvalidInputError, match="does not cast"):
+        engine.score_several(*models(None, save(zoo.better, width="string", height="double")), data, target="kind")
+    single = save(zoo.better, width="float", height="float")
+    found = same(engine, models(single, single), "rows.parquet")
+    assert any("1 column lost digits" in notice for notice in found.pairs[0].notices)
+
+
+def test_objects_that_predict(engine: Engine) -> None:
+    """An estimator that was never logged is sent to the workers; one that cannot be is told."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    frame = fruit()
+    frame.to_parquet("rows.parquet")
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0).fit(frame[["width"]], frame["kind"])
+    deep = DecisionTreeClassifier(random_state=0).fit(frame[[*zoo.FEATURES]], frame["kind"])
+    same(engine, (from_object("champion", tree), [from_object("challenger", deep)]), "rows.parquet")
+    deep.lock = threading.Lock()
+    with pytest.raises(InvalidInputError, match=r"The challenger cannot be sent to Spark's workers: TypeError"):
+        engine.score_several(None, [from_object("challenger", deep)], engine.open_data("rows.parquet"), target="kind")
+
+
+def test_what_spark_does_not_do(engine: Engine, save: Callable[..., str]) -> None:
+    """What the local engine alone does is refused, with its name."""
+    fruit(y=1.5).to_parquet("rows.parquet")
+    fruit().to_csv("rows.csv")
+    sides, data = models(None, save(zoo.better)), engine.open_data("rows.parquet")
+    with pytest.raises(InvalidInputError, match="compares classes"):
+        engine.score_several(*sides, data, target="y", task="regression")
+    with pytest.raises(InvalidInputError, match="--unit"):
+        engine.score_several(*sides, data, target="kind", unit="width")
+    with pytest.raises(InvalidInputError, match="continuous"):
+        engine.score_several(*sides, data, target="y")
+    with pytest.raises(InvalidInputError, match="has no target column 'sort'"):
+        engine.score_several(*sides, data, target="sort")
+    with pytest.raises(InvalidInputError, match="Parquet, Delta, or a table, got rows.csv"):
+        engine.open_data("rows.csv")
+    with pytest.raises(InvalidInputError, match="a data frame in memory"):
+        engine.open_data(fruit())
+    with pytest.raises(NotFoundError, match=r"nowhere\.parquet does not exist"):
+        engine.open_data("nowhere.parquet")
+    with pytest.raises(NotFoundError, match="neither a file nor a table"):
+        engine.open_data("nowhere")
+    with pytest.raises(InvalidInputError, match="this process has a Spark session on 'local"):
+        Engine("spark://127.0.0.1:7077").open_data("rows.parquet")
