@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-import click
 import typer
 
 from abtest.engines.catalogue import ENGINES
 
 _MODELS, _DATA, _STATISTICS = "Which models", "Which rows", "How it is judged"
 _OUTPUT, _ACTION = "What comes out", "What follows"
+
+
+def _known_engine(name: str | None) -> str | None:
+    if name is not None and name not in ENGINES:
+        raise typer.BadParameter(f"must be one of {', '.join(ENGINES)}, got {name!r}.")
+    return name
+
 
 ModelName: TypeAlias = Annotated[
     str | None,
@@ -116,7 +122,10 @@ BatchSize: TypeAlias = Annotated[
 EngineOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        click_type=click.Choice([*ENGINES]), help="Where rows are scored. Default: local.", rich_help_panel=_DATA
+        metavar="|".join(ENGINES),
+        help="Where rows are scored. Default: local.",
+        callback=_known_engine,
+        rich_help_panel=_DATA,
     ),
 ]
 SparkMaster: TypeAlias = Annotated[

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
+import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from abtest.engines import local
 from abtest.engines.spark import Engine
+from abtest.engines.spark.session import check_java, check_master
 from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFoundError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import from_object, from_uri
 from abtest.workflow import compare
 from tests import zoo
+from tests.cli import shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,20 +104,14 @@ def numbered(kind: Any) -> Rule:
 
 def test_every_type_of_label(engine: Engine, save: Callable[..., str]) -> None:
     """Labels of whatever type end as they do here, whatever Spark and MLflow make of them on the way."""
-    kinds = ["int64", "int32", "int8", "uint8", "uint32", "float32", "float64", "bool", "object", "str"]
-    ours = [save(numbered(kind)) for kind in kinds]
     truth = (zoo.fruit(120)["kind"] == "pear").astype("int64")
-    fruit(kind=truth).to_parquet("whole.parquet")
-    there = same(engine, models(ours[0], *ours[1:-2]), "whole.parquet")
-    assert there.pairs[0].table.labels == (0, 1)
-    fruit(kind=truth.astype(str)).to_parquet("text.parquet")
-    same(engine, models(ours[0], ours[3], ours[6]), "text.parquet")
-    fruit(kind=truth.astype(bool)).to_parquet("bool.parquet")
-    same(engine, models(ours[7], ours[0]), "bool.parquet")
-    fruit(kind=truth.astype("float32")).to_parquet("float.parquet")
-    same(engine, models(ours[8], ours[1]), "float.parquet")
-    with pytest.raises(AbtestError, match="Labels are bool but"):
-        engine.score_several(*models(ours[0], ours[9]), engine.open_data("bool.parquet"), target="kind")
+    cases = [("int64", "int64", "int32"), ("str", "uint8", "uint32"), ("bool", "bool", "object"),
+             ("float32", "float32", "int8")]  # fmt: skip
+    for kind, *sides in cases:
+        fruit(kind=truth.astype(kind)).to_parquet(f"{kind}.parquet")
+        same(engine, models(*(save(numbered(own)) for own in sides)), f"{kind}.parquet")
+    with pytest.raises(AbtestError, match="Labels are bool but challenger predictions are str"):
+        engine.score_several(*models(None, save(zoo.better)), engine.open_data("bool.parquet"), target="kind")
 
 
 def test_segments(engine: Engine, save: Callable[..., str]) -> None:
@@ -221,7 +219,7 @@ def test_a_model_that_fails_late(engine: Engine, save: Callable[..., str]) -> No
         (zoo.raises, "The challenger failed to predict rows"),
         (zoo.two_columns, "predicts 2 values a row"),
         (zoo.too_few, "returned predictions of shape"),
-        (zoo.probabilities, "Labels are str but challenger predictions are float"),
+        (zoo.probabilities, "Challenger predictions are not class labels"),
     ],
 )  # fmt: skip
 def test_a_model_that_fails_at_once(engine: Engine, save: Callable[..., str], rule: Rule, told: str) -> None:
@@ -271,7 +269,7 @@ def test_what_spark_does_not_do(engine: Engine, save: Callable[..., str]) -> Non
         engine.score_several(*sides, data, target="y")
     with pytest.raises(InvalidInputError, match="has no target column 'sort'"):
         engine.score_several(*sides, data, target="sort")
-    with pytest.raises(InvalidInputError, match="Parquet, Delta, or a table, got rows.csv"):
+    with pytest.raises(InvalidInputError, match=r"Parquet, Delta, or a table, got rows\.csv"):
         engine.open_data("rows.csv")
     with pytest.raises(InvalidInputError, match="a data frame in memory"):
         engine.open_data(fruit())
@@ -280,4 +278,70 @@ def test_what_spark_does_not_do(engine: Engine, save: Callable[..., str]) -> Non
     with pytest.raises(NotFoundError, match="neither a file nor a table"):
         engine.open_data("nowhere")
     with pytest.raises(InvalidInputError, match="this process has a Spark session on 'local"):
-        Engine("spark://127.0.0.1:7077").open_data("rows.parquet")
+        Engine("spark://127.0.0.1:7077").session.range(1)
+
+
+def test_a_comparison_is_the_same(engine: Engine, save: Callable[..., str]) -> None:
+    """A comparison on Spark has the record of one made here, but for what Spark does not see; its session stays."""
+    fruit(region=np.arange(120) % 3).to_parquet("rows.parquet")
+    session = engine.open_data("rows.parquet") and engine.session
+    sides = save(zoo.linear), save(zoo.better)
+    here, there = (
+        compare(*sides, data="rows.parquet", segments=["region"], engine=name).record.to_dict()
+        for name in ("local", "spark")
+    )
+    unseen = {"created_at", "notices", "champion", "challenger", "data", "settings"}
+    assert {key: here[key] for key in here.keys() - unseen} == {key: there[key] for key in there.keys() - unseen}
+    for part, keys in (("data", {"rows", "rows_digest", "duplicates"}), ("settings", {"engine"})):
+        assert {key for key in here[part] if here[part][key] != there[part][key]} == keys
+    assert here["champion"] | {"latency": None} == there["champion"]
+    assert any("Scored on Spark" in notice for notice in there["notices"])
+    assert session.range(3).count() == 3
+    with pytest.raises(InvalidInputError, match="train-data cannot be joined with --engine spark"):
+        compare(*sides, data="rows.parquet", engine="spark", train_data="rows.parquet")
+
+
+def test_where_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine, a master or a Java that is not there is told in a sentence, before anything else."""
+    with pytest.raises(InvalidInputError, match="engine must be one of local, spark, got 'dusk'"):
+        compare(None, None, data="rows.parquet", engine="dusk")
+    with pytest.raises(InvalidInputError, match="spark_master means nothing with engine 'local'"):
+        compare(None, None, data="rows.parquet", spark_master="local")
+    with pytest.raises(InvalidInputError, match=r"spark_master must be local\[N\], .*, got 'localhost:7077'"):
+        check_master("localhost:7077")
+    with pytest.raises(InvalidInputError, match="must be spark://HOST:PORT, got 'spark://localhost'"):
+        check_master("spark://localhost")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and nobody listens
+        with pytest.raises(BackendError, match="does not answer: Connection refused"):
+            check_master(f"spark://127.0.0.1:{held.getsockname()[1]}")
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    with pytest.raises(InvalidInputError, match="JAVA_HOME names /nowhere, which has no bin/java"):
+        check_java()
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InvalidInputError, match="there is no java on the PATH"):
+        check_java()
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(InvalidInputError, match=r"PySpark, which is not installed.*mlflow-abtest\[spark\]"):
+        Engine().session.range(1)
+
+
+def test_the_command_line(save: Callable[..., str], tmp_path: Path) -> None:
+    """A session of its own is quiet: the terminal reads as of the local engine; an unknown engine is a usage error."""
+    fruit().to_parquet("rows.parquet")
+    sides = ["--champion-uri", save(zoo.linear), "--challenger-uri", save(zoo.better), "--no-log", "--no-save-plot"]
+    told = {
+        name: shell.run("compare", *sides, "--test-data", "rows.parquet", "--output", str(tmp_path / name),
+                        "--format", "json", *options)
+        for name, *options in (["local"], ["spark", "--engine", "spark", "--spark-master", "local[1]"])
+    }  # fmt: skip
+    assert told["spark"].returncode == 0, told["spark"].stderr
+    here, there = (json.loads(told[name].stdout) for name in ("local", "spark"))
+    assert here["outcomes"] == there["outcomes"]
+    assert here["decision"] == there["decision"]
+    assert told["spark"].stderr.replace("spark", "local").split("Report")[0] == told["local"].stderr.split("Report")[0]
+    wrong = shell.run("compare", *sides, "--test-data", "rows.parquet", "--engine", "dusk")
+    assert (wrong.returncode, "one of local, spark, got 'dusk'" in wrong.stderr) == (2, True)
+    idle = shell.run("compare", *sides, "--test-data", "rows.parquet", "--spark-master", "local")
+    assert (idle.returncode, "--engine spark" in idle.stderr) == (2, True)

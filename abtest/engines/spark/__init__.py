@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abtest.engines.spark.scoring import score_several
-from abtest.engines.spark.session import Spark
+from abtest.engines.spark.session import Session, Spark
 from abtest.engines.spark.tables import opened
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ class Engine:
 
     def __init__(self, master: str | None = None) -> None:
         self._spark = Spark(master)
+
+    @property
+    def session(self) -> Session:
+        """The session."""
+        return self._spark.session
 
     def open_data(self, source: str | Path | pd.DataFrame, what: str = "test-data") -> Dataset:
         """Open what Spark reads."""

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _MISSING = frozenset({"None", "nan", "NaN", "<NA>", "NaT"})  # what spark_udf writes where a model says nothing
 _SAID = {
-    "mlflow.pyfunc": "Calling `spark_udf()`",
-    "mlflow.models.flavor_backend_registry": "Selected backend for flavor",
-    "mlflow.utils.requirements_utils": "Detected one or more mismatches",
+    "mlflow.pyfunc": ("Calling `spark_udf()`", "Passing a Python object as `python_model`"),
+    "mlflow.models.flavor_backend_registry": ("Selected backend for flavor",),
+    "mlflow.utils.requirements_utils": ("Detected one or more mismatches",),
 }
 
 
@@ -120,8 +120,9 @@ def _saved(model: Model, folder: Path) -> str:
     try:
         mlflow.pyfunc.save_model(path, python_model=Wrapped(), pip_requirements=["mlflow"])
     except Exception as error:
+        why = error.__cause__ or error  # MLflow says that it failed, and its cause why
         raise InvalidInputError(
-            f"The {model.told} cannot be sent to Spark's workers: {type(error).__name__}: {wording.first_line(error)}.",
+            f"The {model.told} cannot be sent to Spark's workers: {type(why).__name__}: {wording.first_line(why)}.",
             hint="log it to MLflow, and name it by its URI.",
         ) from error
     return str(path)

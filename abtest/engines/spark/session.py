@@ -84,10 +84,8 @@ class Spark:
 
     def _started(self) -> Session:
         master = self._asked or os.environ.get("SPARK_MASTER") or _LOCAL
-        _check_master(master)
-        _check_java()
-        addresses = _addresses(master)
-        _probe(master, addresses)
+        check_java()
+        addresses = check_master(master)
         near = not addresses and master.startswith("local")
         is_near = near or (bool(addresses) and all(_is_loopback(host) for host, _ in addresses))
         session = _start(master, is_near=is_near)
@@ -163,15 +161,29 @@ def _environment(*, is_near: bool) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _check_master(master: str) -> None:
+def check_master(master: str) -> list[tuple[str, int]]:
+    """Refuse what is no master, and one that does not answer; else give its addresses, if it has any.
+
+    Raises:
+        InvalidInputError: It is none.
+        BackendError: It does not answer.
+    """
     if not _MASTER.fullmatch(master):
         raise InvalidInputError(
             f"spark_master must be local[N], spark://HOST:PORT, yarn or k8s://…, got {master!r}.",
             hint="for another kind of session, start it yourself: an active session is used as it is.",
         )
+    addresses = _addresses(master)
+    _probe(master, addresses)
+    return addresses
 
 
-def _check_java() -> None:
+def check_java() -> None:
+    """Refuse a machine without Java.
+
+    Raises:
+        InvalidInputError: There is none.
+    """
     home = os.environ.get("JAVA_HOME")
     if home and not (Path(home) / "bin" / "java").exists():
         raise InvalidInputError(

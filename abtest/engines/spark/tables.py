@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from abtest.engines.spark.session import Session, quiet, told_as_ours
+from abtest.engines.spark.session import Session, Spark, quiet, told_as_ours
 from abtest.errors import InvalidInputError, NotFoundError
 from abtest.loaders.datasets import DIGEST_DIGITS, Dataset, open_data, unique
 from abtest.loaders.files import READERS
@@ -25,6 +25,7 @@ _DELTA = "delta:"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _TABLE = re.compile(r"[\w-]+(\.[\w-]+){0,2}")
 _GLOB = re.compile(r"([\\*?{}\[\]])")
+_ENDINGS = frozenset({".parquet", ".pq", ".csv", ".tsv", ".json", ".jsonl", ".ndjson"})  # of files, if missing ones
 _READ = "files of Parquet, Delta, or a table"
 
 
@@ -60,7 +61,7 @@ class Table(Dataset):
         return hashlib.sha256(told.encode()).hexdigest()[:DIGEST_DIGITS]
 
 
-def opened(source: Any, what: str, session: Session) -> Dataset:  # noqa: ANN401 - whatever may hold rows
+def opened(source: Any, what: str, spark: Spark) -> Dataset:  # noqa: ANN401 - whatever may hold rows
     """Open files, a table or a Spark data frame.
 
     Raises:
@@ -77,12 +78,12 @@ def opened(source: Any, what: str, session: Session) -> Dataset:  # noqa: ANN401
     text = str(source)
     path = Path(text).expanduser()
     if text.startswith(_DELTA) or (path / "_delta_log").is_dir():
-        return Table(text, _delta(text.removeprefix(_DELTA), what, session))
+        return Table(text, _delta(text.removeprefix(_DELTA), what, spark.session))
     if _SCHEME.match(text):
         with told_as_ours(f"Spark could not read {what} {text}"):
-            return Table(text, session.read.parquet(text))
-    if not path.exists() and _TABLE.fullmatch(text):
-        return Table(text, _table(text, what, session))
+            return Table(text, spark.session.read.parquet(text))
+    if not path.exists() and path.suffix not in _ENDINGS and _TABLE.fullmatch(text):
+        return Table(text, _table(text, what, spark.session))
     data = open_data(source, what)
     if not isinstance(data, READERS["parquet"]):
         raise InvalidInputError(f"--engine spark reads {_READ}, got {text}.", hint="--engine local reads it.")
