@@ -144,10 +144,30 @@ def find_segments(
     for batch in data.batches(list(columns), kinds):
         for column, look in looks.items():
             look.add(batch.column(column))
+    return _crossed(names, looks)
+
+
+def segments_of(names: Sequence[str], columns: Mapping[str, tuple[pa.Array, npt.NDArray[np.int64]]]) -> Segmentation:
+    """Find the values of the segmentations where others have counted them.
+
+    Args:
+        names: Columns, or columns joined by ``*``.
+        columns: Each one's distinct values, and how many rows have each.
+
+    Raises:
+        InvalidInputError: There are too many values for segments.
+    """
+    looks = {name: _Look(name) for name in columns}
+    for name, (values, counts) in columns.items():
+        looks[name].add(values, counts)
+    return _crossed(names, looks)
+
+
+def _crossed(names: Sequence[str], looks: Mapping[str, _Look]) -> Segmentation:
     found = {column: look.column() for column, look in looks.items()}
     groups = {}
     for name in names:
-        parts = [found[part].values for part in _parts(name, columns)]
+        parts = [found[part].values for part in _parts(name, found)]
         if math.prod(map(len, parts)) > _MOST_VALUES:
             raise _too_many(name)
         groups[name] = tuple(" × ".join(crossed) for crossed in itertools.product(*parts))
@@ -162,10 +182,11 @@ class _Look:
         self._texts: dict[str, None] = {}  # in the order of their coming
         self._distinct: set[float] = set()
         self._numeric, self._missing = True, False
-        self._sample = np.empty((2, 0))  # random keys, and the numbers that got them
+        self._sample = np.empty((3, 0))  # random keys, the numbers that got them, and how many rows each stands for
         self._rng = np.random.default_rng(0)
 
-    def add(self, column: pa.Array) -> None:
+    def add(self, column: pa.Array, counts: npt.NDArray[np.int64] | None = None) -> None:
+        """Take in values, each of one row or of so many."""
         column = _nullable(column)
         self._missing |= column.null_count > 0
         try:
@@ -179,19 +200,19 @@ class _Look:
             self._texts |= dict.fromkeys(_texts(distinct))
             self._missing |= MISSING in self._texts
         if self._numeric:
-            self._add_numbers(column)
+            self._add_numbers(column, np.ones(len(column)) if counts is None else counts.astype(np.float64))
         if not self._numeric and len(self._texts) > _MOST_VALUES:
             raise _too_many(self.name)
 
-    def _add_numbers(self, column: pa.Array) -> None:
+    def _add_numbers(self, column: pa.Array, weights: npt.NDArray[np.float64]) -> None:
         numbers = _numbers(column)
         if numbers is None:
             self._numeric = False
             return
-        numbers = numbers[~np.isnan(numbers)]
+        weights, numbers = weights[~np.isnan(numbers)], numbers[~np.isnan(numbers)]
         if len(self._distinct) <= _NUMBERS_KEPT:
             self._distinct.update(np.unique(numbers).tolist())
-        keyed = np.concatenate([self._sample, [self._rng.random(len(numbers)), numbers]], axis=1)
+        keyed = np.concatenate([self._sample, [self._rng.random(len(numbers)), numbers, weights]], axis=1)
         # The rows of the smallest random keys are a sample of all rows seen, wherever the batches were cut.
         if keyed.shape[1] > _SAMPLE:
             keyed = keyed[:, np.argpartition(keyed[0], _SAMPLE)[:_SAMPLE]]
@@ -200,7 +221,7 @@ class _Look:
     def column(self) -> _Column:
         missing = (MISSING,) if self._missing else ()
         if self._numeric and len(self._distinct) > _NUMBERS_KEPT:
-            cuts = _quartiles(self._sample[1])
+            cuts = _quartiles(*self._sample[1:])
             if len(cuts):
                 values = (*_ranges(cuts.tolist()), *missing)
                 return _Column(name=self.name, values=values, numeric=True, cuts=cuts)
@@ -275,10 +296,12 @@ def _number(text: str) -> str:
         return _text(float(text))
 
 
-def _quartiles(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _quartiles(numbers: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Where to cut numbers; where three quarters are the least of them, above it; nowhere if all are."""
     above = numbers[numbers > numbers.min()]
-    cuts = np.unique(np.quantile(numbers, _QUARTILES, method="inverted_cdf"))
+    order = np.argsort(numbers, kind="stable")
+    below = np.cumsum(weights[order])  # rows up to each number
+    cuts = np.unique(numbers[order][np.searchsorted(below, np.array(_QUARTILES) * below[-1])])
     cuts = cuts[cuts > numbers.min()]
     return cuts if len(cuts) else np.unique(above)[:1]
 

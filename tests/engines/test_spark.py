@@ -73,6 +73,12 @@ def fruit(**columns: Any) -> pd.DataFrame:
     return zoo.fruit(120).assign(**columns)
 
 
+def holes(value: object, where: Any) -> pd.Series[Any]:
+    """A column of one value, empty in some rows."""
+    column = pd.Series([value] * len(where), dtype=object)
+    return column.where(~where, None)
+
+
 def models(champion: str | None, *challengers: str) -> tuple[Model | None, list[Model]]:
     """Load both sides."""
     found = [from_uri("challenger", uri, None) for uri in challengers]
@@ -108,7 +114,7 @@ def test_every_type_of_label(engine: Engine, save: Callable[..., str]) -> None:
     cases = [("int64", "int64", "int32"), ("str", "uint8", "uint32"), ("bool", "bool", "object"),
              ("float32", "float32", "int8")]  # fmt: skip
     for kind, *sides in cases:
-        fruit(kind=truth.astype(kind)).to_parquet(f"{kind}.parquet")
+        fruit(kind=np.asarray(truth).astype(kind)).to_parquet(f"{kind}.parquet")
         same(engine, models(*(save(numbered(own)) for own in sides)), f"{kind}.parquet")
     with pytest.raises(AbtestError, match="Labels are bool but challenger predictions are str"):
         engine.score_several(*models(None, save(zoo.better)), engine.open_data("bool.parquet"), target="kind")
@@ -118,7 +124,7 @@ def test_segments(engine: Engine, save: Callable[..., str]) -> None:
     """Segments are found and told apart as here: text, dates, booleans, few numbers, many that are cut, and none."""
     n, rng = 120, np.random.default_rng(3)
     frame = fruit(
-        region=np.where(np.arange(n) % 3, "EU", np.where(np.arange(n) % 2, "US", None)),  # type: ignore[call-overload] # None makes it objects
+        region=holes("EU", np.arange(n) % 3 == 0).where(np.arange(n) % 2 == 0, "US"),
         age=rng.integers(18, 90, n),
         price=np.where(np.arange(n) % 7, np.round(rng.normal(10, 4, n), 1), np.nan),
         stars=rng.integers(1, 5, n).astype("float32"),
@@ -130,6 +136,31 @@ def test_segments(engine: Engine, save: Callable[..., str]) -> None:
     names = ["region", "age", "price", "stars", "fresh", "day", "code", "region*age"]
     there = same(engine, models(save(zoo.linear), save(zoo.better)), "segments.parquet", segments=names)
     assert {segment.name for segment in there.pairs[0].table.segments} == set(names)
+
+
+def test_tables(engine: Engine, save: Callable[..., str]) -> None:
+    """A table by its name and a Spark data frame give what their rows give from a file, segments and all."""
+    n = 1000
+    some = np.arange(n) % 7 == 0
+    frame = zoo.fruit(n).assign(region=holes("EU", some), price=np.random.default_rng(0).normal(10, 4, n))
+    frame.loc[frame.index % 5 == 0, "price"] = np.nan
+    frame.to_parquet("rows.parquet")
+    rows = engine.session.read.parquet("file://" + os.path.abspath("rows.parquet"))  # noqa: PTH100 - a path as text
+    rows.repartition(3).createOrReplaceTempView("fruit_rows")
+    sides = models(save(zoo.linear), save(zoo.better))
+    options: dict[str, Any] = {"target": "kind", "segments": ["region", "price"]}
+    here = local.score_several(*sides, open_data("rows.parquet"), **options).pairs[0].table
+    for source in ("fruit_rows", rows):
+        data = engine.open_data(source)
+        assert engine.score_several(*sides, data, **options).pairs[0].table.to_dict() == here.to_dict()
+    digest = engine.open_data("fruit_rows").digest()
+    assert digest == engine.open_data(rows).digest()
+    rows.where("price is null or price > 0").createOrReplaceTempView("fewer_rows")
+    assert digest != engine.open_data("fewer_rows").digest()
+    told = compare(save(zoo.linear), save(zoo.better), data="fruit_rows", engine="spark", segments=["region"])
+    assert (told.record.data.target, told.record.data.path, told.record.data.digest) == ("kind", "fruit_rows", digest)
+    with pytest.raises(InvalidInputError, match="is a Delta table, and this Spark has no Delta package"):
+        engine.open_data("delta:/nowhere")
 
 
 def test_several_challengers_files_and_a_baseline(engine: Engine, save: Callable[..., str], tmp_path: Path) -> None:
@@ -163,7 +194,7 @@ def test_files_of_mixed_schemas(engine: Engine, save: Callable[..., str], tmp_pa
 def test_empty_cells(engine: Engine, save: Callable[..., str]) -> None:
     """An empty cell is what it is here, in each column: a missing number or text, a refused whole one, no label."""
     some = np.arange(120) % 11 == 0
-    frame = fruit(name=np.where(some, None, "x"), n=pd.array(np.where(some, None, 1), dtype="Int64"))  # type: ignore[call-overload] # None makes it objects
+    frame = fruit(name=holes("x", some), n=holes(1, some).astype("Int64"))
     frame.loc[some, "width"] = np.nan
     frame.to_parquet("empty.parquet")
 
@@ -180,7 +211,7 @@ def test_empty_cells(engine: Engine, save: Callable[..., str]) -> None:
     with pytest.raises(InvalidInputError, match="Target 'kind' is missing in 10 rows") as refusal:
         engine.score_several(*models(None, save(zoo.better)), engine.open_data("unlabelled.parquet"), target="kind")
     assert "--drop-unlabelled" in str(refusal.value)
-    frame.assign(kind=pd.Series([None] * 120, dtype="str")).to_parquet("none.parquet")
+    frame.assign(kind=frame["kind"].where(frame["width"] < 0)).to_parquet("none.parquet")
     with pytest.raises(InvalidInputError, match="nothing to compare on: all 120 rows lack a label"):
         engine.score_several(
             *models(None, save(zoo.better)), engine.open_data("none.parquet"), target="kind", drop_unlabelled=True
@@ -284,7 +315,7 @@ def test_what_spark_does_not_do(engine: Engine, save: Callable[..., str]) -> Non
 def test_a_comparison_is_the_same(engine: Engine, save: Callable[..., str]) -> None:
     """A comparison on Spark has the record of one made here, but for what Spark does not see; its session stays."""
     fruit(region=np.arange(120) % 3).to_parquet("rows.parquet")
-    session = engine.open_data("rows.parquet") and engine.session
+    session = engine.session
     sides = save(zoo.linear), save(zoo.better)
     here, there = (
         compare(*sides, data="rows.parquet", segments=["region"], engine=name).record.to_dict()

@@ -4,25 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from abtest import wording
+from abtest.engines.spark.session import told_as_ours
 from abtest.engines.spark.tables import Column, Table, column
 from abtest.errors import InvalidInputError
-from abtest.loaders.segments import NO_SEGMENTS, Segmentation, find_segments
+from abtest.loaders.segments import Segmentation, check_columns, find_segments, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+    import pyarrow as pa
+
     from abtest.loaders.datasets import Dataset
+
+_MOST_VALUES = 1 << 16  # of a column come here; more numbers than that are not cut
 
 
 def find(data: Dataset, names: Sequence[str], *, target: str) -> Segmentation:
-    """Find the values of the segmentations: of files, in their order, as anywhere else.
+    """Find the values of the segmentations: of files here, by the reader of every engine; of tables where they are.
 
     Raises:
         InvalidInputError: A column is not there, or is the target; or there are too many values for segments.
     """
-    if isinstance(data, Table) and names:
-        raise InvalidInputError("segments of a table")
-    return find_segments(data, names, target=target) if names else NO_SEGMENTS
+    if not isinstance(data, Table):
+        return find_segments(data, names, target=target)
+    columns = check_columns(data, names, target)
+    return segments_of(names, {name: _values(data, name) for name in columns})
+
+
+def _values(data: Table, name: str) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """A column's distinct values, and how many rows have each."""
+    counted = data.frame.groupBy(column(name)).count().limit(_MOST_VALUES + 1)
+    with told_as_ours(f"Spark could not read column '{name}'"):
+        table = counted.toArrow()
+    if table.num_rows > _MOST_VALUES:
+        raise InvalidInputError(
+            f"segments must be a few groups of rows, and '{name}' of the table {data.name} has more than "
+            f"{wording.whole(_MOST_VALUES)} values.",
+            hint="name a column of fewer values, round its numbers, or group them in one.",
+        )
+    values, counts = (table.column(at).combine_chunks() for at in range(2))
+    return values, counts.to_numpy().astype(np.int64)
 
 
 def grouped(segmentation: Segmentation) -> list[Column]:

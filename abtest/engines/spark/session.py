@@ -26,7 +26,6 @@ Session: TypeAlias = Any  # pyspark.sql.SparkSession, which is an extra
 _LOCAL = "local[*]"
 _MASTER = re.compile(r"local(\[(\d+|\*)(, *\d+)?\])?|local-cluster\[.+\]|spark://.+|yarn|k8s://.+")
 _PROBE_SECONDS = 3.0
-_EXECUTOR_SECONDS = 60.0
 
 
 class Spark:
@@ -34,10 +33,12 @@ class Spark:
 
     Args:
         master: As ``spark-submit --master`` takes it; by default ``SPARK_MASTER``, else all cores of this machine.
+        patience: Seconds to wait for a cluster's first worker.
     """
 
-    def __init__(self, master: str | None = None) -> None:
+    def __init__(self, master: str | None = None, *, patience: float = 60.0) -> None:
         self._asked = master
+        self._patience = patience
         self._session: Session | None = None
         self._is_ours = False
 
@@ -92,7 +93,7 @@ class Spark:
         self._is_ours = True
         if addresses:
             try:
-                _await_executor(session, master)
+                _await_executor(session, master, self._patience)
             except BaseException:
                 session.stop()
                 raise
@@ -236,17 +237,16 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _await_executor(session: Session, master: str) -> None:
+def _await_executor(session: Session, master: str, seconds: float) -> None:
     """Wait for a worker to take us in: a job without one would wait for ever, and say nothing."""
     tracker = session.sparkContext._jsc.sc().statusTracker()  # noqa: SLF001 - PySpark's own tracker knows no executors
-    deadline = time.monotonic() + _EXECUTOR_SECONDS
+    deadline = time.monotonic() + seconds
     while len(tracker.getExecutorInfos()) < 2:  # the driver is one
         if time.monotonic() > deadline:
-            error = TimeoutError(f"no executor in {_EXECUTOR_SECONDS:.0f} s")
             raise BackendError(
-                f"spark_master {master} gave no worker within {_EXECUTOR_SECONDS:.0f} seconds.",
+                f"spark_master {master} gave no worker within {seconds:.0f} seconds.",
                 hint="are its workers running, and have they cores and memory left?",
-            ) from error
+            ) from TimeoutError("no executor")
         time.sleep(0.1)
 
 
