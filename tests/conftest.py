@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)  # it is there where pytest-xdist is
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Under ``pytest -n``, send all tests of a real deployment to one worker, and those of Spark: servers start once."""
+    """Under ``pytest -n``, send all tests of a real deployment to one worker, and all of Spark: they start once."""
     if config.getvalue("dist") != "load":  # somebody asked for another way
         return None
     from xdist.scheduler import LoadScopeScheduling

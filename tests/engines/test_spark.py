@@ -19,8 +19,10 @@ from abtest.engines import local
 from abtest.engines.spark import Engine
 from abtest.engines.spark.session import check_java, check_master
 from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFoundError
+from abtest.labels import SIDES
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import from_object, from_uri
+from abtest.stats.delong import ScoreHistogram
 from abtest.workflow import compare
 from tests import zoo
 from tests.cli import shell
@@ -157,7 +159,8 @@ def test_tables(engine: Engine, save: Callable[..., str]) -> None:
     assert digest == engine.open_data(rows).digest()
     rows.where("price is null or price > 0").createOrReplaceTempView("fewer_rows")
     assert digest != engine.open_data("fewer_rows").digest()
-    told = compare(save(zoo.linear), save(zoo.better), data="fruit_rows", engine="spark", segments=["region"])
+    told = compare(save(zoo.linear), save(zoo.better), data="fruit_rows", engine="spark", segments=["region"],
+                   target="kind")  # fmt: skip
     assert (told.record.data.target, told.record.data.path, told.record.data.digest) == ("kind", "fruit_rows", digest)
     with pytest.raises(InvalidInputError, match="is a Delta table, and this Spark has no Delta package"):
         engine.open_data("delta:/nowhere")
@@ -376,3 +379,84 @@ def test_the_command_line(save: Callable[..., str], tmp_path: Path) -> None:
     assert (wrong.returncode, "one of local, spark, got 'dusk'" in wrong.stderr) == (2, True)
     idle = shell.run("compare", *sides, "--test-data", "rows.parquet", "--spark-master", "local")
     assert (idle.returncode, "--engine spark" in idle.stderr) == (2, True)
+
+
+def logged(folder: Path, estimator: Any, frame: pd.DataFrame, method: str = "predict") -> str:
+    """Fit an estimator on fruit, and save it as MLflow does."""
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    features = frame[[*zoo.FEATURES]]
+    fitted = estimator.fit(features, frame["kind"])
+    mlflow.sklearn.save_model(
+        fitted, folder, signature=infer_signature(features), pyfunc_predict_fn=method,
+        pip_requirements=["scikit-learn"], serialization_format="cloudpickle",
+    )  # fmt: skip
+    return str(folder)
+
+
+@pytest.mark.parametrize("kinds", [("apple", "pear"), ("apple", "pear", "quince")], ids=["two", "three"])
+def test_probabilities(engine: Engine, tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    """Losses are those of the local engine to the twelfth digit, in all and by segment; every histogram is the same."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import GaussianNB
+
+    frame = zoo.fruit(600).assign(region=np.arange(600) % 3)
+    if len(kinds) > 2:
+        frame.loc[frame["width"] > 8, "kind"] = "quince"
+    frame.to_parquet("rows.parquet")
+    uris = [
+        logged(tmp_path / "a", LogisticRegression(C=0.01), frame.iloc[:300]),
+        logged(tmp_path / "b", GaussianNB(), frame.iloc[:300], "predict_proba"),
+    ]
+    there = same(engine, models(uris[0], uris[1]), "rows.parquet", segments=["region"], scores=True).pairs[0]
+    here = local.score_several(
+        *models(uris[0], uris[1]), open_data("rows.parquet"), target="kind", segments=["region"], scores=True
+    ).pairs[0]
+    assert here.scores is not None
+    assert there.scores is not None
+    assert (there.scores.classes, there.scores.n, there.scores.kind) == (kinds, 600, "probability")
+    assert there.scores.segments.keys() == here.scores.segments.keys()
+    for one, other in [(here.scores, there.scores), *((own, there.scores.segments[key])
+                                                      for key, own in here.scores.segments.items())]:  # fmt: skip
+        assert one.n == other.n
+        for loss, moments in one.losses.items():
+            for part in ("champion", "challenger", "difference"):
+                ours, theirs = getattr(moments, part), getattr(other.losses[loss], part)
+                assert (theirs.n, theirs.mean) == (ours.n, pytest.approx(ours.mean, rel=1e-12))
+                assert theirs.squares == pytest.approx(ours.squares, rel=1e-12)
+    for side in SIDES:
+        for k in range(len(kinds)):
+            exact = ScoreHistogram.of(here.scores.truth == k, here.scores.side(side)[:, k])
+            found = there.scores.histograms[side][k]
+            assert np.array_equal(exact.positives, found.positives)
+            assert np.array_equal(exact.negatives, found.negatives)
+    assert any("its label is the class with the greatest" in notice for notice in there.notices)
+
+
+def test_no_probabilities(engine: Engine, save: Callable[..., str], tmp_path: Path) -> None:
+    """Why there are none is said, as here; values that are none are refused with a count."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    frame = fruit()
+    frame.to_parquet("rows.parquet")
+    data = engine.open_data("rows.parquet")
+    good = logged(tmp_path / "a", LogisticRegression(), frame)
+    ranks = logged(tmp_path / "b", LinearSVC(), frame)
+    for champion, challenger, told in (
+        (good, save(zoo.better), "the challenger has no probabilities"),
+        (None, good, "there is no champion whose probabilities could be compared"),
+        (ranks, good, "the champion has no probabilities. It only ranks, and --engine spark"),
+    ):
+        found = same(engine, models(champion, challenger), "rows.parquet", scores=True).pairs[0]
+        assert found.scores is None
+        assert told in found.unscored[0]
+
+    class Doubtful(LogisticRegression):  # type: ignore[misc] # it ships no types
+        def predict_proba(self, X: Any) -> Any:  # noqa: N803 - as scikit-learn names it
+            return super().predict_proba(X) * 1.5
+
+    bad = from_object("challenger", Doubtful().fit(frame[[*zoo.FEATURES]], frame["kind"]))
+    with pytest.raises(InvalidInputError, match=r"must be in \[0, 1\], and are not in \d+ rows"):
+        engine.score_several(from_uri("champion", good, None), [bad], data, target="kind", scores=True)

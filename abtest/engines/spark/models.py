@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from abtest.engines.spark.tables import Column
     from abtest.loaders.models import Model
+
+Function: TypeAlias = "Callable[[Column], Column]"  # features in, predictions out
 
 _MISSING = frozenset({"None", "nan", "NaN", "<NA>", "NaT"})  # what spark_udf writes where a model says nothing
 _SAID = {
@@ -81,51 +83,53 @@ def missing(column: pa.Array, truths: Sequence[Label]) -> npt.NDArray[np.bool_]:
     return np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
 
 
-def as_function(model: Model, result: str, session: Session) -> Callable[[Column], Column]:
+def as_function(model: Model, result: str, session: Session) -> Function:
     """Make a model a function of Spark.
 
     Raises:
         InvalidInputError: It cannot be sent to Spark's workers.
     """
+    if model.uri is None:
+        return sent(model, model.predictor.predict, result, session)
+    with model.registry.active() if model.registry else contextlib.nullcontext():
+        return _function(model, model.uri, result, session)
+
+
+def sent(model: Model, predict: Callable[[Any], Any], result: str, session: Session) -> Function:
+    """Make a function of Spark of what a model does here.
+
+    Raises:
+        InvalidInputError: It cannot be sent to Spark's workers.
+    """
     import mlflow.pyfunc  # noqa: PLC0415 - a command that loads no model does not pay for MLflow
-
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(quiet())
-        stack.enter_context(_silenced())
-        stack.enter_context(told_as_ours(f"Spark does not take the {model.told}"))
-        if model.registry is not None:
-            stack.enter_context(model.registry.active())
-        where = model.uri or _saved(model, Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        found: Callable[[Column], Column] = mlflow.pyfunc.spark_udf(
-            session, where, result_type=result, env_manager="local"
-        )
-        return found
-
-
-def _saved(model: Model, folder: Path) -> str:
-    """Save an object that predicts as a model of MLflow."""
-    import mlflow.pyfunc  # noqa: PLC0415 - see above
     from mlflow.pyfunc.model import PythonModel  # noqa: PLC0415 - see above
 
-    predictor = model.predictor
-
-    class Wrapped(PythonModel):  # pickled by value, being local: workers need not have this package
+    class Sent(PythonModel):  # pickled by value, being local: workers need not have this package
         _skip_type_hint_validation = True  # else MLflow asks for hints whenever the class is made
 
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - MLflow would take hints for a schema
             del context, params
-            return predictor.predict(model_input)
+            return predict(model_input)
 
-    path = folder / "model"
-    try:
-        mlflow.pyfunc.save_model(path, python_model=Wrapped(), pip_requirements=["mlflow"])
-    except Exception as error:
-        why = error.__cause__ or error  # MLflow says that it failed, and its cause why
-        raise InvalidInputError(
-            f"The {model.told} cannot be sent to Spark's workers: {type(why).__name__}: {wording.first_line(why)}.",
-            hint="log it to MLflow, and name it by its URI.",
-        ) from error
-    return str(path)
+    with tempfile.TemporaryDirectory() as folder, _silenced():
+        path = str(Path(folder) / "model")
+        try:
+            mlflow.pyfunc.save_model(path, python_model=Sent(), pip_requirements=["mlflow"])
+        except Exception as error:
+            why = error.__cause__ or error  # MLflow says that it failed, and its cause why
+            raise InvalidInputError(
+                f"The {model.told} cannot be sent to Spark's workers: {type(why).__name__}: {wording.first_line(why)}.",
+                hint="log it to MLflow, and name it by its URI.",
+            ) from error
+        return _function(model, path, result, session)
+
+
+def _function(model: Model, where: str, result: str, session: Session) -> Function:
+    import mlflow.pyfunc  # noqa: PLC0415 - see above
+
+    with quiet(), _silenced(), told_as_ours(f"Spark does not take the {model.told}"):
+        found: Function = mlflow.pyfunc.spark_udf(session, where, result_type=result, env_manager="local")
+        return found
 
 
 @contextlib.contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,44 +12,34 @@ import pyarrow as pa
 from abtest import wording
 from abtest.engines.local import Several, called
 from abtest.engines.pairs import ClassPair, Rows, Scored, refuse_many_labels
-from abtest.engines.spark.features import examine, features, is_labelled
-from abtest.engines.spark.models import LabelType, as_function, missing
+from abtest.engines.spark.features import examine, is_labelled
+from abtest.engines.spark.models import missing
+from abtest.engines.spark.scores import Scored as ScoreColumn
+from abtest.engines.spark.scores import ScoreSums
 from abtest.engines.spark.segments import find, grouped
-from abtest.engines.spark.session import Session, Spark, told_as_ours
+from abtest.engines.spark.session import Spark, told_as_ours
+from abtest.engines.spark.sides import Asked, asked, label_name, score_name, unscored
 from abtest.engines.spark.tables import Frame, column, parts
 from abtest.errors import InvalidInputError
-from abtest.labels import reconcile
 from abtest.loaders.columns import label_column
 from abtest.loaders.datasets import BATCH_ROWS
-from abtest.loaders.models import Model
 from abtest.loaders.segments import columns_of
 from abtest.outcomes import PairedOutcomes
 from abtest.tally import MOST_LABELS, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
-    from abtest.engines.pairs import Labels
-    from abtest.labels import Label, Task
+    from abtest.labels import Label, Side, Task
     from abtest.labels import LabelType as Cast
     from abtest.loaders.datasets import Dataset
+    from abtest.loaders.models import Model
     from abtest.loaders.segments import Segmentation
 
-_LOOK_ROWS = 1_000  # are predicted here too: they tell the type of each model's labels, and what is wrong with them
 _MOST_CELLS = 1 << 22  # rows of the table of counts that come back
 _TRUTH, _ROWS = "truth", "rows"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """One model, as Spark asks it."""
-
-    model: Model
-    columns: tuple[str, ...]
-    labels: LabelType
-    ask: Callable[[Any], Any]
 
 
 def score_several(
@@ -66,6 +55,7 @@ def score_several(
     batch_rows: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
     unit: str | None = None,
+    scores: bool = False,
     progress: Callable[[int], None] = lambda _rows: None,
     **_unused: object,
 ) -> Several:
@@ -96,30 +86,127 @@ def score_several(
     segmentation = find(data, segments, target=target)
     if spark.is_ours:
         session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch_rows))
-    sides = _sides(fed, frames, target, champion, session)
-    pairs = [ClassPair(segmentation, in_units=False) for _ in challengers]
-    between = {key: Tally() for key in itertools.combinations(range(len(pairs)), 2)}
+    sides = asked(fed, frames, target, session, with_champion=champion is not None, scores=scores)
+    passed = _Pass(sides, truths, target, segmentation, with_champion=champion is not None, scores=scores)
     for frame in frames:
-        table = _counted(frame, sides, target, segmentation)
-        rows = _rows(table, target, segmentation)
-        predicted = [_predictions(table, at, side, truths, rows.counts) for at, side in enumerate(sides)]
-        ours, theirs = (predicted[0] if champion else None), predicted[len(predicted) - len(pairs) :]
-        for model, pair, own in zip(challengers, pairs, theirs, strict=True):
-            with called(model):
-                pair.add(rows, ours, own)
-        for (one, other), tally in between.items():
-            tally.add(rows.truth, theirs[one], theirs[other], counts=rows.counts)
+        passed.add(frame)
     progress(read)
-    return Several(
-        pairs=tuple(
-            _scored(pair, model, champion, unlabelled=unlabelled, label_type=label_type)
-            for pair, model in zip(pairs, challengers, strict=True)
-        ),
-        between={
-            key: PairedOutcomes.from_tally(tally, label_type=label_type)[0].contingency()
-            for key, tally in between.items()
-        },
-    )
+    return passed.several(unlabelled=unlabelled, label_type=label_type)
+
+
+class _Pass:
+    """Counts rows, frame by frame, by segment, truth and what all models say.
+
+    Args:
+        sides: The models, the champion first.
+        truths: The distinct labels of the truth.
+        target: The column with it.
+        segmentation: How rows are told apart.
+        with_champion: Whether the first is the champion.
+        scores: Add up probabilities too.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Asked],
+        truths: Sequence[Label],
+        target: str,
+        segmentation: Segmentation,
+        *,
+        with_champion: bool,
+        scores: bool,
+    ) -> None:
+        self._sides, self._truths, self._target, self._segmentation = sides, truths, target, segmentation
+        self._champion = sides[0] if with_champion else None
+        self._challengers = sides[int(with_champion) :]
+        self._pairs = [ClassPair(segmentation, in_units=False) for _ in self._challengers]
+        self._between = {key: Tally() for key in itertools.combinations(range(len(self._pairs)), 2)}
+        self._unscored = [unscored(self._champion, one) if scores else () for one in self._challengers]
+        self._sums = [None if why or not scores else self._new_sums(one) for one, why in
+                      zip(self._challengers, self._unscored, strict=True)]  # fmt: skip
+
+    def add(self, frame: Frame) -> None:
+        """Ask all models about the rows of a frame, and count them."""
+        answers = {name: value for at, side in enumerate(self._sides) for name, value in side.keys(at, frame).items()}
+        keys = {f"segment {at}": one for at, one in enumerate(grouped(self._segmentation))}
+        found = frame.select(
+            *[value.alias(name) for name, value in {**keys, _TRUTH: column(self._target), **answers}.items()]
+        )
+        scored = any(sums is not None for sums in self._sums)
+        if scored:
+            found = found.persist()  # asked once, though added up thrice
+        try:
+            labels = [label_name(at) for at in range(len(self._sides))]
+            self._add_labels(_counted(found, [*keys, _TRUTH, *labels]))
+            for sums in self._sums:
+                if sums is not None:
+                    sums.add(found, _TRUTH, list(keys), self._codes)
+        finally:
+            if scored:
+                found.unpersist()
+
+    def several(self, *, unlabelled: int, label_type: Cast | None) -> Several:
+        """What was counted, with labels of one type."""
+        return Several(
+            pairs=tuple(self._scored(at, unlabelled, label_type) for at in range(len(self._pairs))),
+            between={
+                key: PairedOutcomes.from_tally(tally, label_type=label_type)[0].contingency()
+                for key, tally in self._between.items()
+            },
+        )
+
+    def _new_sums(self, challenger: Asked) -> ScoreSums:
+        sides: dict[Side, Asked] = {"champion": self._sides[0], "challenger": challenger}
+        return ScoreSums(
+            {
+                side: ScoreColumn(name=score_name(self._sides.index(one)), classes=one.classes)
+                for side, one in sides.items()
+            },
+            self._truths,
+            self._segmentation.groups,
+        )
+
+    def _codes(self, table: pa.Table) -> dict[str, npt.NDArray[np.int64]]:
+        own = {name: _column(table, f"segment {at}") for at, name in enumerate(self._segmentation.columns)}
+        return self._segmentation.codes(pa.RecordBatch.from_pydict(own)) if own else {}
+
+    def _add_labels(self, table: pa.Table) -> None:
+        counts = _column(table, _ROWS).to_numpy().astype(np.int64)
+        truth = label_column(_column(table, _TRUTH), self._target)
+        rows = Rows(numbers=np.arange(table.num_rows), truth=truth, codes=self._codes(table), units=None, counts=counts)
+        predicted = [self._predictions(table, at, side, counts) for at, side in enumerate(self._sides)]
+        ours, theirs = (predicted[0] if self._champion else None), predicted[int(self._champion is not None) :]
+        for side, pair, own in zip(self._challengers, self._pairs, theirs, strict=True):
+            with called(side.model):
+                pair.add(rows, ours, own)
+        for (one, other), tally in self._between.items():
+            tally.add(truth, theirs[one], theirs[other], counts=counts)
+
+    def _predictions(self, table: pa.Table, at: int, side: Asked, counts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        found = _column(table, label_name(at))
+        none = missing(found, self._truths)
+        if none.any():
+            raise InvalidInputError(
+                f"The {side.model.told} predicts nothing for {wording.plural(int(counts[none].sum()), 'row')}.",
+                hint="a model must return one prediction a row.",
+            )
+        return side.labels.labels(found)
+
+    def _scored(self, at: int, unlabelled: int, label_type: Cast | None) -> Scored:
+        side, sums = self._challengers[at], self._sums[at]
+        with called(side.model):
+            found = self._pairs[at].scored(
+                unlabelled=unlabelled, label_type=label_type, with_champion=self._champion is not None
+            )
+        both = [one for one in (self._champion, side) if one]
+        casts = [notice for one in both if (notice := one.model.cast_notice())]
+        told = [one.notice for one in both if one.notice]
+        return replace(
+            found,
+            notices=(*casts, *told, *_dropped(unlabelled), *found.notices, _UNKNOWN),
+            scores=sums.scores(found.table.labels) if sums else None,
+            unscored=self._unscored[at],
+        )
 
 
 def _refuse(task: Task, unit: str | None) -> None:
@@ -157,48 +244,11 @@ def _look_at_truth(frames: Sequence[Frame], target: str) -> tuple[Label, ...]:
     return tuple(found)
 
 
-def _sides(
-    fed: Sequence[tuple[Model, tuple[str, ...]]],
-    frames: Sequence[Frame],
-    target: str,
-    champion: Model | None,
-    session: Session,
-) -> list[_Side]:
-    """Let each model predict some rows here: that tells the type of its labels, and most of what is wrong with it."""
-    with told_as_ours("Spark could not read the rows"):
-        table = next(found for frame in frames if (found := frame.limit(_LOOK_ROWS).toArrow()).num_rows)
-    (batch,) = table.combine_chunks().to_batches(max_chunksize=_LOOK_ROWS)
-    numbers = np.arange(1, batch.num_rows + 1)
-    predicted = [model.predict(batch, columns, numbers) for model, columns in fed]
-    truth = label_column(batch.column(target), target)
-    distinct = [list(dict.fromkeys(labels.tolist())) for labels in predicted]
-    for own in distinct[1 if champion else 0 :]:
-        reconcile(_values(truth), distinct[0] if champion else [], own)
-    return [
-        _Side(
-            model=model,
-            columns=columns,
-            labels=(kind := LabelType.of(labels)),
-            ask=as_function(model, kind.name, session),
-        )
-        for (model, columns), labels in zip(fed, predicted, strict=True)
-    ]
-
-
-def _values(truth: Labels) -> list[Label]:
-    decoded = truth if isinstance(truth, np.ndarray) else truth.decoded()
-    return list(dict.fromkeys(decoded.tolist()))
-
-
-def _counted(frame: Frame, sides: Sequence[_Side], target: str, segmentation: Segmentation) -> pa.Table:
-    """Count rows by segment, truth and all predictions: the one thing that comes back."""
+def _counted(frame: Frame, keys: Sequence[str]) -> pa.Table:
+    """Count rows by all keys: the table that comes back."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - as everybody calls it; an extra
 
-    keys = {f"segment {at}": one for at, one in enumerate(grouped(segmentation))}
-    keys[_TRUTH] = column(target)
-    keys |= {f"model {at}": side.ask(features(frame, side.model, side.columns)) for at, side in enumerate(sides)}
-    chosen = frame.select(*[value.alias(name) for name, value in keys.items()])
-    counted = chosen.groupBy(*map(column, keys)).agg(F.count(F.lit(1)).alias(_ROWS)).limit(_MOST_CELLS + 1)
+    counted = frame.groupBy(*map(column, keys)).agg(F.count(F.lit(1)).alias(_ROWS)).limit(_MOST_CELLS + 1)
     with told_as_ours("A model failed on Spark"):
         table = counted.toArrow()
     if table.num_rows > _MOST_CELLS:
@@ -207,45 +257,11 @@ def _counted(frame: Frame, sides: Sequence[_Side], target: str, segmentation: Se
             hint="ask for fewer segments or challengers at a time; do the models predict classes?",
         )
     # In an order of its own: Spark's is another each time.
-    return table.sort_by([(name, "ascending") for name in table.column_names])
-
-
-def _rows(table: pa.Table, target: str, segmentation: Segmentation) -> Rows:
-    own = {name: _column(table, f"segment {at}") for at, name in enumerate(segmentation.columns)}
-    batch = pa.RecordBatch.from_pydict(own) if own else None
-    return Rows(
-        numbers=np.arange(table.num_rows),
-        truth=label_column(_column(table, _TRUTH), target),
-        codes=segmentation.codes(batch) if batch is not None else {},
-        units=None,
-        counts=_column(table, _ROWS).to_numpy().astype(np.int64),
-    )
-
-
-def _predictions(
-    table: pa.Table, at: int, side: _Side, truths: Sequence[Label], counts: npt.NDArray[np.int64] | None
-) -> npt.NDArray[Any]:
-    found = _column(table, f"model {at}")
-    none = missing(found, truths)
-    if none.any() and counts is not None:
-        raise InvalidInputError(
-            f"The {side.model.told} predicts nothing for {wording.plural(int(counts[none].sum()), 'row')}.",
-            hint="a model must return one prediction a row.",
-        )
-    return side.labels.labels(found)
+    return table.sort_by([(name, "ascending") for name in keys])
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
     return table.column(name).combine_chunks()
-
-
-def _scored(
-    pair: ClassPair, model: Model, champion: Model | None, *, unlabelled: int, label_type: Cast | None
-) -> Scored:
-    with called(model):
-        found = pair.scored(unlabelled=unlabelled, label_type=label_type, with_champion=champion is not None)
-    casts = [notice for one in (champion, model) if one and (notice := one.cast_notice())]
-    return replace(found, notices=(*casts, *_dropped(unlabelled), *found.notices, _UNKNOWN))
 
 
 def _dropped(unlabelled: int) -> tuple[str, ...]:
