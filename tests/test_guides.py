@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from abtest.cli import app
+from tests.engines import clusters
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
@@ -20,7 +21,20 @@ BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<te
 @pytest.mark.slow
 def test_the_four_workflows(tmp_path: Path) -> None:
     """Train, register, validate, promote; update; a batch; a rollback: each command prints what the page shows."""
-    page = (DOCS / "workflows.md").read_text(encoding="utf-8")
+    assert _typed("workflows.md", tmp_path) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS)
+def test_scoring_on_spark(tmp_path: Path) -> None:
+    """Models and rows that the guide makes are compared on Spark as here."""
+    assert _typed("spark.md", tmp_path) == 3
+
+
+def _typed(guide: str, tmp_path: Path) -> int:
+    """Do what a guide shows, in order, and say how many commands that were; what one exports is there for the next."""
+    page = (DOCS / guide).read_text(encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
     typed = 0
@@ -31,6 +45,8 @@ def test_the_four_workflows(tmp_path: Path) -> None:
             continue
         for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
             command, _, shown = part.partition("\n")
+            if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
+                environ[exported[1]] = exported[2]
             told = subprocess.run(  # noqa: S603 - the guide's own commands
                 ["/bin/bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
             )
@@ -38,7 +54,7 @@ def test_the_four_workflows(tmp_path: Path) -> None:
             flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
             assert doctest.OutputChecker().check_output(shown, told.stdout, flags), f"$ {command}\n{told.stdout}"
             typed += 1
-    assert typed == 12
+    return typed
 
 
 def test_every_command_of_models_is_in_its_guide() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+LACKS = "" if importlib.util.find_spec("pyspark") else "PySpark is not installed"
+if not LACKS and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+    LACKS = "there is no Java"
 _DEPLOY = "org.apache.spark.deploy"
 _SECONDS = 120.0
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
 import socket
 import sys
 import threading
@@ -26,6 +24,7 @@ from abtest.stats.delong import ScoreHistogram
 from abtest.workflow import compare
 from tests import zoo
 from tests.cli import shell
+from tests.engines import clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,11 +35,9 @@ if TYPE_CHECKING:
 
     Rule = Callable[[pd.DataFrame], Any]
 
-LACKS = "there is no Java" if shutil.which("java") is None and "JAVA_HOME" not in os.environ else ""
-LACKS = LACKS if importlib.util.find_spec("pyspark") else "PySpark is not installed"
 pytestmark = [
     pytest.mark.spark,
-    pytest.mark.skipif(bool(LACKS), reason=LACKS),
+    pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS),
     # PySpark 4.3 says so wherever it starts to use pandas 3.
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
 ]
