@@ -30,19 +30,6 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """What a look at all rows found.
-
-    Attributes:
-        rows: All of them.
-        unlabelled: Those without a label.
-    """
-
-    rows: int
-    unlabelled: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Cast:
     """A column that one model wants in a type of its own."""
 
@@ -67,6 +54,11 @@ class _Cast:
     @property
     def may_round(self) -> bool:
         return self.wanted == "float" and self.given == "double"
+
+    @property
+    def fits(self) -> bool:
+        """Nothing has to be looked at."""
+        return not (self.needs_values or self.may_fail or self.may_round)
 
     def changed(self) -> Column:
         """Whether the cast loses something of a row's value."""
@@ -100,33 +92,28 @@ def is_labelled(frame: Frame, target: str) -> Column:
     return there & ~F.isnan(column(target)) if kind in {"float", "double"} else there
 
 
-def examine(frame: Frame, fed: Fed, target: str) -> Examined:
-    """Look at all rows once, before any model is asked.
+def examine(frame: Frame, fed: Fed) -> None:
+    """Look at all values that are to be cast, or must not be missing, before any model is asked.
 
     Raises:
         InvalidInputError: A value does not fit a model's signature.
     """
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - see above
 
-    labelled = is_labelled(frame, target)
-    casts = list(_casts(frame, fed))
-
-    def rows(which: Column) -> Column:
-        return F.count(F.when(which, 1))
-
-    asked = [F.count(F.lit(1)), rows(~labelled)]
+    never = F.lit(False)  # noqa: FBT003 - a literal
+    casts, asked = list(_casts(frame, fed)), list[Column]()
     for cast in casts:
         cast.check()
-        changed = cast.changed() if cast.may_fail or cast.may_round else F.lit(False)  # noqa: FBT003 - a literal
-        missing = column(cast.name).isNull() if cast.needs_values else F.lit(False)  # noqa: FBT003 - a literal
-        first = F.first(F.when(labelled & changed, column(cast.name)).cast("string"), ignorenulls=True)
-        asked += [rows(labelled & missing), rows(labelled & changed), first]
+        changed = cast.changed() if cast.may_fail or cast.may_round else never
+        missing = column(cast.name).isNull() if cast.needs_values else never
+        first = F.first(F.when(changed, column(cast.name)).cast("string"), ignorenulls=True)
+        asked += [F.count(F.when(missing, 1)), F.count(F.when(changed, 1)), first]
+    if all(cast.fits for cast in casts):
+        return
     with told_as_ours("Spark could not read the rows"):
         found = list(frame.agg(*asked).first())
     for at, cast in enumerate(casts):
-        missing, changed, first = found[2 + 3 * at : 5 + 3 * at]
-        _judge(cast, missing, changed, first)
-    return Examined(rows=found[0], unlabelled=found[1])
+        _judge(cast, *found[3 * at : 3 * at + 3])
 
 
 def features(frame: Frame, model: Model, columns: Sequence[str]) -> Column:

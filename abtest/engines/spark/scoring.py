@@ -21,7 +21,7 @@ from abtest.engines.spark.session import Spark, told_as_ours
 from abtest.engines.spark.sides import Asked, asked, label_name, score_name, unscored
 from abtest.engines.spark.tables import Frame, column, parts
 from abtest.errors import InvalidInputError
-from abtest.loaders.columns import label_column
+from abtest.loaders.columns import label_column, labelled
 from abtest.loaders.datasets import BATCH_ROWS
 from abtest.loaders.segments import columns_of
 from abtest.outcomes import PairedOutcomes
@@ -78,11 +78,11 @@ def score_several(
     session = spark.session
     wanted = list(dict.fromkeys([*itertools.chain(*columns), *aside, target]))
     frames = parts(data, wanted, session)
-    looks = [examine(frame, fed, target) for frame in frames]
-    read, unlabelled = sum(look.rows for look in looks), sum(look.unlabelled for look in looks)
+    truths, read, unlabelled = _look_at_truth(frames, target)
     _refuse_missing(data, target, read, unlabelled, drop=drop_unlabelled)
     frames = [frame.where(is_labelled(frame, target)) for frame in frames]
-    truths = _look_at_truth(frames, target)
+    for frame in frames:
+        examine(frame, fed)
     segmentation = find(data, segments, target=target)
     if spark.is_ours:
         session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch_rows))
@@ -229,19 +229,22 @@ def _refuse_missing(data: Dataset, target: str, read: int, unlabelled: int, *, d
         raise InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
 
 
-def _look_at_truth(frames: Sequence[Frame], target: str) -> tuple[Label, ...]:
-    """The distinct labels of the truth, before a model is asked about rows that have none."""
+def _look_at_truth(frames: Sequence[Frame], target: str) -> tuple[tuple[Label, ...], int, int]:
+    """The distinct labels of the truth, the number of rows, and of those without a label; before a model is asked."""
     tally = Tally()
     found: dict[Label, None] = {}
+    read = 0
     for frame in frames:
-        counted = frame.groupBy(column(target).alias(_TRUTH)).count().limit(MOST_LABELS + 1)
+        counted = frame.groupBy(column(target).alias(_TRUTH)).count().limit(MOST_LABELS + 2)
         with told_as_ours("Spark could not read the truth"):
             table = counted.toArrow()
+        read += int(_column(table, "count").to_numpy().sum())
+        table = table.filter(labelled(_column(table, _TRUTH)))
         truth = label_column(_column(table, _TRUTH), target)
         tally.add(truth, None, truth, counts=_column(table, "count").to_numpy())
         refuse_many_labels(tally, truth)
         found |= dict.fromkeys(_column(table, _TRUTH).to_pylist())
-    return tuple(found)
+    return tuple(found), read, read - tally.n
 
 
 def _counted(frame: Frame, keys: Sequence[str]) -> pa.Table:
