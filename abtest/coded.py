@@ -24,7 +24,7 @@ class Coded:
 
     Attributes:
         codes: Of the narrowest type that holds them, shape (rows,).
-        values: What they mean, by code, as they came; a few may not occur.
+        values: What they mean, by code, as they came; some may not occur.
 
     Example:
         >>> column = Coded.of(np.array([5, 7, 5]))
@@ -58,14 +58,13 @@ class Coded:
 
     @classmethod
     def compact(cls, codes: npt.NDArray[np.integer[Any]], values: Sequence[Label]) -> Coded:
-        """Leave out labels that do not occur, if there are more than a few labels."""
+        """Leave out labels that do not occur, where they are many and most of all."""
         if len(values) <= _FEW:
             return cls(codes=narrowed(codes, len(values)), values=values)
-        occurs = np.zeros(len(values), dtype=bool)
-        occurs[codes] = True
-        if occurs.all():
-            return cls(codes=narrowed(codes, len(values)), values=values)
+        occurs = np.bincount(codes, minlength=len(values)) > 0
         kept = np.flatnonzero(occurs).tolist()
+        if 2 * len(kept) >= len(values):
+            return cls(codes=narrowed(codes, len(values)), values=values)
         renumbered = narrowed(np.cumsum(occurs) - 1, len(kept))  # of those that do not occur, nobody asks
         return cls(codes=renumbered[codes], values=tuple(values[i] for i in kept))
 

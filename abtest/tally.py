@@ -112,8 +112,12 @@ class Tally:
 
     @property
     def distinct_truths(self) -> int:
-        """Distinct labels of the truth so far; one or two that do not occur may be among them."""
-        return len(self._columns[0])
+        """Distinct labels of the truth so far."""
+        return len(_occurring(self._whole.cells(3)[:, 0]))
+
+    def has_more_truths(self, most: float) -> bool:
+        """Whether the truth has more than so many distinct labels so far; cheap where it has far fewer."""
+        return len(self._columns[0]) > most and self.distinct_truths > most
 
     def counted(
         self, *, label_type: LabelType | None = None, truth_is_text: bool = False, all_text: bool = False
@@ -125,7 +129,7 @@ class Tally:
             InvalidInputError: The truth is continuous, or predictions look like probabilities.
         """
         cells = self._whole.cells(3)
-        occurring = [np.unique(cells[:, at]) for at in range(3)]
+        occurring = [_occurring(cells[:, at]) for at in range(3)]
         found = [
             [column.values[i] for i in codes.tolist()]
             for column, codes in zip(self._columns, occurring, strict=True)
@@ -189,6 +193,10 @@ class _Vocabulary:
             )
         same = codes == list(range(len(codes)))
         return None if same else narrowed(np.array(codes, dtype=np.int64), len(self.values))
+
+
+def _occurring(codes: Counts) -> Counts:
+    return np.flatnonzero(np.bincount(codes))
 
 
 def _same(one: Sequence[Label], other: Sequence[Label]) -> bool:

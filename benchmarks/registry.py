@@ -1,7 +1,7 @@
-"""A registry of a thousand models with twenty versions each: what listing it and finding two versions in it cost.
+"""What does it cost to find models in a large registry?
 
-The same on SQLite by ours and by the loop that a script would write with MLflow's client. Requests are what a server
-would be asked; seconds are this machine's.
+A registry of a thousand models with twenty versions each, on SQLite: listed, and searched for champion and challenger,
+by abtest and by the loop that a script would write with MLflow's client. Requests are what a server would be asked.
 """
 
 from __future__ import annotations
@@ -17,35 +17,37 @@ from mlflow import MlflowClient
 from abtest.lifecycle import Registry
 from abtest.loaders.references import pin_sides
 from abtest.registry import RegistryClient
-from benchmarks.timing import report, side_by_side
+from benchmarks.timing import compare, interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODELS, VERSIONS = 1000, 20
+MODEL = "model-0005"
 _SEARCHES = (
     "search_registered_models", "search_model_versions", "get_registered_model", "get_model_version",
     "get_model_version_by_alias", "get_model_version_download_uri", "get_latest_versions",
 )  # fmt: skip
 
 
-def main() -> None:
+def main(*, quick: bool = False) -> None:
     """List it, and pin champion and challenger with and without naming the model."""
+    models, versions = (20, 3) if quick else (MODELS, VERSIONS)
     with tempfile.TemporaryDirectory() as scratch:
-        uri = _database(Path(scratch) / "mlflow.db")
+        uri = _database(Path(scratch) / "mlflow.db", models, versions)
         client, ours = MlflowClient(uri), Registry(uri)
-        _compare(f"list {MODELS:,} models x {VERSIONS} versions", ours.list_models, partial(_listed, client))
+        _measure(f"list {models:,} models with {versions} versions each", ours.list_models, partial(_listed, client))
         registry = RegistryClient(uri)
-        named = partial(pin_sides, registry, "model-0500", None, None)
-        _compare("pin champion and challenger of one model", named, partial(_pinned, client, "model-0500"))
+        named = partial(pin_sides, registry, MODEL, None, None)
+        _measure("pin champion and challenger of one model", named, partial(_pinned, client, MODEL))
         guessed = partial(pin_sides, registry, None, None, None)
-        _compare("find the one model that has both, and pin them", guessed, partial(_searched, client))
+        _measure("find the one model that has both, and pin them", guessed, partial(_searched, client))
 
 
-def _compare(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> None:
+def _measure(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> None:
     asked = _requests(ours), _requests(theirs)
-    seconds = side_by_side(ours, theirs, rounds=3)
-    report(f"{what}: {asked[0]:,} requests against {asked[1]:,}", *seconds, aim="requests by the page, not the version")
+    rounds = interleaved({"abtest": ours, "a loop with MLflow's client": theirs}, rounds=3)
+    compare(f"{what}: {asked[0]:,} requests against {asked[1]:,}", rounds)
 
 
 def _requests(act: Callable[[], object]) -> int:
@@ -95,24 +97,20 @@ def _searched(client: MlflowClient) -> list[str]:
     return [name for name, _, aliases in _listed(client) if {"champion", "challenger"} <= set(aliases)]
 
 
-def _database(path: Path) -> str:
+def _database(path: Path, models: int, versions: int) -> str:
     """Let MLflow make one model as it does, and copy its rows: making all by its client takes minutes."""
     uri = f"sqlite:///{path}"
     client = MlflowClient(uri)
-    client.create_registered_model("model-0500")
-    for _ in range(VERSIONS):
-        client.create_model_version("model-0500", "/nowhere")
+    client.create_registered_model(MODEL)
+    for _ in range(versions):
+        client.create_model_version(MODEL, "/nowhere")
     for alias, version in (("champion", "1"), ("challenger", "2")):
-        client.set_registered_model_alias("model-0500", alias, version)
+        client.set_registered_model_alias(MODEL, alias, version)
     with sqlite3.connect(path) as database:
         for table in ("registered_models", "model_versions"):
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             copied = ", ".join("?" if column == "name" else column for column in columns)
-            copy = f"INSERT INTO {table} SELECT {copied} FROM {table} WHERE name = 'model-0500'"  # noqa: S608 - ours
-            others = [(f"model-{number:04}",) for number in range(MODELS) if number != 500]
+            copy = f"INSERT INTO {table} SELECT {copied} FROM {table} WHERE name = '{MODEL}'"  # noqa: S608 - ours
+            others = [(f"model-{number:04}",) for number in range(models) if number != 5]
             database.executemany(copy, others)
     return uri
-
-
-if __name__ == "__main__":
-    main()

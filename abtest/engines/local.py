@@ -15,6 +15,7 @@ from abtest.engines.pairs import ClassPair, ErrorPair, Scored, look_of, new_pair
 from abtest.engines.predicting import Predictions
 from abtest.engines.reading import Reading, agreed_types, seen
 from abtest.errors import InvalidInputError
+from abtest.loaders.columns import CODED_TEXT
 from abtest.loaders.datasets import BATCH_ROWS, open_data
 from abtest.loaders.fingerprints import MOST_ROWS_KEPT, Fingerprinter
 from abtest.loaders.rowhash import Hasher
@@ -106,6 +107,8 @@ def score_several(
     types = dict(agreed_types(models, columns))
     if data.is_text:
         types |= dict.fromkeys([target, *(name for name in aside if name not in fed)], pa.string())
+    if task == "classification" and target not in fed:
+        types[target] = CODED_TEXT
     segmentation = find_segments(data, segments, target=target, types=types)
     wanted = [*(name for names in columns for name in names), *segmentation.columns, *aside, target]
     predictions = Predictions(

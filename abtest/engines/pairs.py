@@ -176,7 +176,7 @@ def plain(labels: Labels) -> Array:
 
 def refuse_many_labels(tally: Tally, truth: Labels) -> None:
     """Stop early on a continuous target: its every row would be a label of its own."""
-    if tally.distinct_truths > _MOST_TRUTHS and 2 * tally.distinct_truths > tally.n:
+    if tally.has_more_truths(max(_MOST_TRUTHS, tally.n / 2)):
         raise InvalidInputError(
             f"The target has {tally.distinct_truths:,} distinct values in {tally.n:,} rows, too many for classes.",
             hint=_NUMBERS_HINT,

@@ -17,7 +17,7 @@ from abtest.engines.errors import first_look
 from abtest.engines.pairs import ErrorPair, Rows, Scored, look_of, new_pair
 from abtest.engines.reading import Reading
 from abtest.errors import InvalidInputError
-from abtest.loaders.columns import as_array, as_labels, label_array, label_column, labelled, missing_labels
+from abtest.loaders.columns import CODED_TEXT, as_array, as_labels, label_array, label_column, labelled, missing_labels
 from abtest.loaders.datasets import BATCH_ROWS, open_data
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation, find_segments
 
@@ -60,6 +60,8 @@ def tally_file(
     segmentation = find_segments(data, segments, target=target)
     wanted = [*columns.values(), *segmentation.columns, *([unit] if unit else [])]
     types = dict.fromkeys(wanted, pa.string()) if data.is_text else {}
+    if task == "classification":
+        types |= dict.fromkeys(columns.values(), CODED_TEXT)
     pair = new_pair(task, look_of(data, target), segmentation, unit=unit, losses=losses, seed=seed, with_champion=True)
     batches = data.batches(wanted, types, rows=batch_rows)
     read = Reading(

@@ -15,6 +15,8 @@ from abtest.errors import InvalidInputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())  # how a column of labels is read, where it is text
+
 
 def label_column(column: pa.Array, name: str) -> Coded | npt.NDArray[Any]:
     """Turn a column without missing values into labels: text by code, which costs no Python object a row.

@@ -43,7 +43,10 @@ class Dataset(ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-        """Yield the named columns in batches of any size; a text format reads them as ``types`` says."""
+        """Yield the named columns in batches of any size; a text format reads them as ``types`` says.
+
+        Others have types of their own; where ``types`` asks for a dictionary, text may come by code.
+        """
 
     @abstractmethod
     def digest(self) -> str:

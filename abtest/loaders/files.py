@@ -110,9 +110,10 @@ class _Parquet(_Files):
     ) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
-        del types  # the file has its own
+        # The file has types of its own; but text that is wanted by code need not be spelled out first.
+        coded = [name for name in columns if name in types and pa.types.is_dictionary(types[name])]
         # Without pre_buffer=False the whole compressed file stays in memory.
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=coded) as file:
             yield from file.iter_batches(columns=list(columns), batch_size=BATCH_ROWS)
 
     def row_count(self) -> int:

@@ -7,8 +7,10 @@ Where stage and alias name different versions nothing is guessed.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import InvalidInputError, ModelNotFoundError
 from abtest.registry import ModelOverview, ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
@@ -17,6 +19,8 @@ from abtest.registry.versions import chosen
 if TYPE_CHECKING:
     from abtest.labels import Side
     from abtest.registry import RegistryClient
+
+Read: TypeAlias = Callable[[str], tuple[ModelVersion, ...]]
 
 BASELINE = "baseline"
 _ENOUGH = 3  # models that fit: more than one is one too many
@@ -73,13 +77,14 @@ def pin_sides(
         raise InvalidInputError(f"model-name is '{name}' but a URI names {', '.join(sorted(names - {name}))}.")
     references = {side: reference for side, (_, reference) in named.items()}
     _refuse_malformed(references)
+    read: Read = cache(lambda name: _present(registry).versions(name))  # asked once: both sides stand at one moment
     if not names and any(_needs_name(reference) for reference in references.values()):
-        names = {_inferred(_present(registry), references["champion"], references["challenger"])}
+        names = {_inferred(_present(registry), read, references["champion"], references["challenger"])}
     pinned: dict[Side, Pinned] = {}
     sides: tuple[Side, Side] = ("champion", "challenger")
     for side in sides:
         own_name = named[side][0] or (next(iter(names)) if len(names) == 1 else None)
-        pinned[side] = _pin(registry, own_name, side, references[side])
+        pinned[side] = _pin(registry, read, own_name, side, references[side])
     _refuse_same(pinned["champion"], pinned["challenger"])
     ours = pinned["challenger"].version or pinned["champion"].version
     return ours.name if ours else None, pinned["champion"], pinned["challenger"]
@@ -114,7 +119,9 @@ def _present(registry: RegistryClient | None) -> RegistryClient:
     return registry
 
 
-def _pin(registry: RegistryClient | None, name: str | None, side: Side, reference: Reference | None) -> Pinned:
+def _pin(
+    registry: RegistryClient | None, read: Read, name: str | None, side: Side, reference: Reference | None
+) -> Pinned:
     if reference and reference.kind == "uri":
         return Pinned(reference=reference, version=None, uri=reference.value)
     if reference and reference.kind == "version" and reference.value == BASELINE and side == "champion":
@@ -125,14 +132,13 @@ def _pin(registry: RegistryClient | None, name: str | None, side: Side, referenc
     registry = _present(registry)
     if name is None:
         raise InvalidInputError(f"model-name is needed to find the {side}.", hint="--model-name NAME")
-    reference, version = _found(registry, name, side, reference)
+    reference, version = _found(read(name), name, side, reference)
     return Pinned(reference=reference, version=version, uri=registry.location(version))
 
 
 def _found(
-    registry: RegistryClient, name: str, side: Side, reference: Reference | None
+    versions: tuple[ModelVersion, ...], name: str, side: Side, reference: Reference | None
 ) -> tuple[Reference, ModelVersion]:
-    versions = registry.versions(name)
     reference = reference or _default(name, versions, side)
     return reference, chosen(name, versions, reference)
 
@@ -159,7 +165,7 @@ def _default(name: str, versions: tuple[ModelVersion, ...], side: Side) -> Refer
     )
 
 
-def _inferred(registry: RegistryClient, champion: Reference | None, challenger: Reference | None) -> str:
+def _inferred(registry: RegistryClient, read: Read, champion: Reference | None, challenger: Reference | None) -> str:
     """Find the one registered model that has both references, without asking for the versions of all of them."""
     known = registry.overview()
     sides: dict[Side, Reference | None] = {"champion": champion, "challenger": challenger}
@@ -171,7 +177,7 @@ def _inferred(registry: RegistryClient, champion: Reference | None, challenger: 
                     # Ambiguous is found, too: pinning it by name will say how.
                     with contextlib.suppress(InvalidInputError):
                         if _needs_name(reference):
-                            _found(registry, model.name, side, reference)
+                            _found(read(model.name), model.name, side, reference)
                 candidates.append(model.name)
     if len(candidates) == 1:
         return candidates[0]

@@ -40,10 +40,13 @@ class RegistryClient:
     """
 
     def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
-        import mlflow  # noqa: PLC0415 - a command that needs no registry does not pay for MLflow
+        if not tracking_uri:
+            import mlflow  # noqa: PLC0415 - an error in what was typed does not wait for MLflow
 
-        self.tracking_uri = tracking_uri or mlflow.get_tracking_uri()
-        self.registry_uri = registry_uri or (tracking_uri or mlflow.get_registry_uri())
+            registry_uri = registry_uri or mlflow.get_registry_uri()
+            tracking_uri = mlflow.get_tracking_uri()
+        self.tracking_uri = tracking_uri
+        self.registry_uri = registry_uri or tracking_uri
         self._checked = False
 
     def __str__(self) -> str:
@@ -65,20 +68,20 @@ class RegistryClient:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client for these URIs."""
+        self.check()
         from mlflow import MlflowClient  # noqa: PLC0415 - see __init__
 
-        self.check()
         with self._talking("opened"):
             return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
     @cached_property
     def keeper(self) -> MlflowClient:
         """MLflow's client for records that belong to this registry, whichever tracking server is used beside it."""
-        from mlflow import MlflowClient  # noqa: PLC0415 - see __init__
-
         if self.registry_uri.startswith(_NO_RUNS):
             return self.client
         self.check()
+        from mlflow import MlflowClient  # noqa: PLC0415 - see __init__
+
         with self._talking("opened"):
             return MlflowClient(tracking_uri=self.registry_uri, registry_uri=self.registry_uri)
 
@@ -89,9 +92,9 @@ class RegistryClient:
         Raises:
             NotFoundError, BackendError: See ``check``; left alone, MLflow would make an empty database.
         """
+        self.check()
         import mlflow  # noqa: PLC0415 - see __init__
 
-        self.check()
         variables = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
         before = mlflow.get_tracking_uri() if variables["MLFLOW_TRACKING_URI"] else None  # a set one is a variable too
         mlflow.set_tracking_uri(self.tracking_uri)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import InvalidInputError
 from abtest.record import ComparisonsRecord
-from abtest.reporter import forest, html, markdown, sentences, several
+from abtest.reporter import forest, markdown, sentences, several
 from abtest.reporter.files import write_whole
 from abtest.reporter.summary import summarise
 
@@ -90,6 +90,8 @@ def _drawn(record: Record) -> tuple[tuple[Drawn, ...], ...]:
 
 
 def _page(record: Record, drawn: Sequence[Sequence[Drawn]]) -> str:
+    from abtest.reporter import html  # noqa: PLC0415 - who only prepares for a report does not pay for Jinja
+
     if isinstance(record, ComparisonsRecord):
         return html.render_several(record, figures=drawn)
     return html.render(record, figures=drawn[0] if drawn else ())

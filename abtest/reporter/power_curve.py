@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from abtest import planning, wording
 from abtest.reporter import svg
 from abtest.reporter.canvas import Canvas, Outline
-from abtest.reporter.palette import DARK, LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +24,6 @@ _DOT: tuple[Point, ...] = tuple((math.cos(i * math.pi / 12), math.sin(i * math.p
 _APART = 74  # pixels that a written number of rows needs
 _CROWDED = 0.94  # power whose name finds no room above its line
 _LETTER = 7.5  # pixels, of a wide bold one
-_HEAD, _PAD = 56, 20  # pixels above a file's drawing, for its title, and around it
 
 
 def draw(plan: PowerPlan) -> Canvas:
@@ -56,17 +53,7 @@ def alt(plan: PowerPlan) -> str:
 
 def svg_file(plan: PowerPlan) -> str:
     """Spell the figure as an SVG file, with its title and the colours of light and dark."""
-    canvas = draw(plan)
-    width, height = canvas.width + 2 * _PAD, canvas.height + _HEAD + _PAD
-    inner = svg.render(canvas, alt(plan)).replace("<svg ", f'<svg x="{_PAD}" y="{_HEAD}" ', 1)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}"><style>svg {{ {LIGHT.as_css()}; font-family: system-ui, sans-serif }}'
-        f"@media (prefers-color-scheme: dark) {{ svg {{ {DARK.as_css()} }} }}</style>"
-        f'<rect width="100%" height="100%" style="fill:var(--surface)"/>'
-        f'<text x="{_PAD}" y="36" font-size="16" font-weight="600" style="fill:var(--ink)">{escape(TITLE)}</text>'
-        f"{inner}</svg>\n"
-    )
+    return svg.render_file(draw(plan), TITLE, alt(plan))
 
 
 def png_file(plan: PowerPlan) -> bytes:

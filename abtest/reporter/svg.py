@@ -1,4 +1,4 @@
-"""A canvas as SVG inside a page: text stays text, colours come from the page by role, and no ids can clash."""
+"""A canvas as SVG, in a page or as a file: text stays text, colours come by role, and no ids can clash."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from abtest.reporter.canvas import Outline, Words
+from abtest.reporter.palette import DARK, LIGHT
 
 if TYPE_CHECKING:
     from abtest.reporter.canvas import Align, Canvas
 
+_HEAD, _PAD = 56, 20  # pixels above a file's drawing, for its title, and around it
 _ANCHORS: dict[Align, str] = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}
 
 
@@ -21,6 +23,20 @@ def render(canvas: Canvas, label: str) -> str:
     return (
         f'<svg viewBox="0 0 {size}" width="{width}" height="{height}" role="img" aria-label="{escape(label)}">'
         f"{shapes}</svg>"
+    )
+
+
+def render_file(canvas: Canvas, title: str, label: str) -> str:
+    """Spell a canvas as a file of its own, with its title and the colours of light and dark."""
+    width, height = canvas.width + 2 * _PAD, canvas.height + _HEAD + _PAD
+    inner = render(canvas, label).replace("<svg ", f'<svg x="{_PAD}" y="{_HEAD}" ', 1)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}"><style>svg {{ {LIGHT.as_css()}; font-family: system-ui, sans-serif }}'
+        f"@media (prefers-color-scheme: dark) {{ svg {{ {DARK.as_css()} }} }}</style>"
+        f'<rect width="100%" height="100%" style="fill:var(--surface)"/>'
+        f'<text x="{_PAD}" y="36" font-size="16" font-weight="600" style="fill:var(--ink)">{escape(title)}</text>'
+        f"{inner}</svg>\n"
     )
 
 

@@ -63,8 +63,9 @@ def show(
     debug: o.Debug = False,
 ) -> None:
     """Show a model's versions: stages, aliases, logged metrics, who and when, last verdicts."""
+    wanted = s.model_name(name)
     registry = s.connect(tracking_uri, registry_uri)
-    model = registry.show(s.model_name(name))
+    model = registry.show(wanted)
     if s.json_or(form, model.to_dict()):
         return
     _show(model)
@@ -80,8 +81,9 @@ def history(
     debug: o.Debug = False,
 ) -> None:
     """Tell what was in production when, who moved it, why, and on which comparison."""
+    wanted = s.model_name(name)
     registry = s.connect(tracking_uri, registry_uri)
-    past = registry.history(s.model_name(name))
+    past = registry.history(wanted)
     if s.json_or(form, past.to_dict()):
         return
     _history(past, everything=everything)
