@@ -137,6 +137,24 @@ def test_segments(engine: Engine, save: Callable[..., str]) -> None:
     assert {segment.name for segment in there.pairs[0].table.segments} == set(names)
 
 
+def hours(frame: pd.DataFrame) -> Any:
+    """Tell fruit apart by the hour, and by whether there is one."""
+    return np.where((frame["at"].dt.hour > 11) | frame["at"].isna(), "pear", "apple")
+
+
+def test_times(engine: Engine, save: Callable[..., str]) -> None:
+    """Times reach a model as here; those in nanoseconds, which Spark does not know, only matter where they are used."""
+    at = pd.Series(pd.date_range("2026-03-29", periods=120, freq="37min"))
+    frame = fruit(at=at.where(at.dt.minute != 37).astype("datetime64[us]"), zone=at.dt.tz_localize("Asia/Tokyo"))
+    frame.to_parquet("rows.parquet")
+    sides = models(save(hours, at="datetime"), save(hours, at="datetime"))
+    same(engine, sides, "rows.parquet")
+    frame.assign(at=frame["at"].astype("datetime64[ns]")).to_parquet("nano.parquet", version="2.6")
+    same(engine, models(save(zoo.linear), save(zoo.better)), "nano.parquet")
+    with pytest.raises(InvalidInputError, match=r"Column 'at' must be timestamp\[ns\] for the champion, got bigint"):
+        engine.score_several(*sides, engine.open_data("nano.parquet"), target="kind")
+
+
 def test_tables(engine: Engine, save: Callable[..., str]) -> None:
     """A table by its name and a Spark data frame give what their rows give from a file, segments and all."""
     n = 1000

@@ -136,6 +136,7 @@ def _settings(*, is_near: bool) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.legacy.parquet.nanosAsLong": "true",  # else a column in nanoseconds, used or not, stops everything
         "spark.sql.caseSensitive": "true",  # as everywhere else: 'Age' and 'age' are two columns
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_logging()}",
     }
