@@ -2,6 +2,8 @@
 
 What hangs on each row's probabilities alone (log loss, Brier) is kept as sums, which merge. What hangs on ranks (areas
 under curves) takes the scores themselves, as long as they fit in memory; beyond, histograms of them.
+
+Of two columns that mirror each other exactly, one is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.labels import Label, Side
-from abtest.stats.delong import ScoreHistogram
+from abtest.stats.histograms import JointHistogram
 from abtest.stats.moments import PairedMoments
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -30,9 +32,10 @@ class PairedScores:
         kind: "probability"; or "score" where a side only ranks the rows of two classes.
         n: Rows.
         truth: Each row's class, as an index into ``classes``, shape (rows,); none where rows were not kept.
-        champion: The champion's scores, shape (rows, classes); likewise.
+        champion: The champion's scores, shape (rows, classes), or (rows, 1) where one column is kept of two; likewise.
         challenger: The challenger's, likewise.
-        histograms: Where rows were not kept: by side, one for each class against the rest.
+        only: By side, the class whose column is kept of two; the other is 1 minus it.
+        histograms: Where rows were not kept: one for each class against the rest.
         losses: Sums of each side's log loss and Brier score by row; none where a side has no probabilities.
         segments: The same of each segment's rows, by its name and value.
     """
@@ -41,9 +44,10 @@ class PairedScores:
     kind: Kind
     n: int
     truth: npt.NDArray[np.integer[Any]]
-    champion: Floats
-    challenger: Floats
-    histograms: Mapping[Side, tuple[ScoreHistogram, ...]] = field(default_factory=dict)
+    champion: npt.NDArray[np.floating[Any]]
+    challenger: npt.NDArray[np.floating[Any]]
+    only: Mapping[Side, int] = field(default_factory=dict)
+    histograms: tuple[JointHistogram, ...] = ()
     losses: Mapping[str, PairedMoments] = field(default_factory=dict)
     segments: Mapping[tuple[str, str], PairedScores] = field(default_factory=dict)
 
@@ -52,9 +56,25 @@ class PairedScores:
         """Whether the rows' scores were kept."""
         return len(self.truth) == self.n
 
+    def column(self, side: Side, k: int) -> Floats:
+        """One side's scores of a class, shape (rows,)."""
+        matrix = self.champion if side == "champion" else self.challenger
+        if side not in self.only:
+            found = matrix[:, k]
+        else:
+            found = matrix[:, 0] if k == self.only[side] else mirror(matrix[:, 0])
+        return np.asarray(found, dtype=np.float64)
+
     def side(self, side: Side) -> Floats:
         """One side's scores, shape (rows, classes)."""
-        return self.champion if side == "champion" else self.challenger
+        if side in self.only:
+            return np.column_stack([self.column(side, k) for k in range(len(self.classes))])
+        return np.asarray(self.champion if side == "champion" else self.challenger, dtype=np.float64)
+
+
+def mirror(column: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """What the other of two classes is left, in the column's own precision."""
+    return np.asarray(1 - column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

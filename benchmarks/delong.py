@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from abtest.stats.delong import Floats, delong
+from abtest.stats.delong import delong
 from benchmarks.agreeing import must_agree
 from benchmarks.measured import Aim, Point
 from benchmarks.spelling import rows_text
@@ -20,6 +20,8 @@ from benchmarks.timing import compare, interleaved, library, not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from abtest.stats.placements import Floats
 
 _MOST_OF_THEIRS = 10_000  # rows: beyond, MLstatkit takes minutes
 _AUCS = "scikit-learn, no test"

@@ -8,24 +8,26 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from abtest.coded import Coded
+from abtest.coded import Coded, Codes, narrowed
+from abtest.engines.kept import Kept, stacked
 from abtest.labels import SIDES, Label, Side, label_order
 from abtest.loaders.rowhash import read_label
-from abtest.metrics.probability import brier_rows, check_probabilities, log_loss_rows
+from abtest.metrics.probability import check_probabilities, log_loss_rows, squared_distance_rows
 from abtest.scores import PairedScores
-from abtest.stats.delong import ScoreHistogram
+from abtest.stats.histograms import JointHistogram
 from abtest.stats.moments import PairedMoments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from abtest.loaders.scores import Scorer, Scores
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Key: TypeAlias = tuple[str, str]
+Rows: TypeAlias = npt.NDArray[np.int64] | slice
 
-MOST_KEPT = 1 << 23  # numbers a side: 64 MB
-_LOG_LOSS, _BRIER, _HALVED = "log_loss", "brier", "brier of two classes"
+MOST_KEPT = 10_000_000  # numbers a side, 80 MB: ten million rows of two classes
+_LOG_LOSS, _BRIER = "log_loss", "brier"
 
 
 class ScoreTally:
@@ -46,13 +48,13 @@ class ScoreTally:
         self._keep = keep
         self._classes: dict[Label | None, int] = {}  # by what they read as: '0', 0 and 0.0 are one class
         self._n = 0
-        self._truth: list[npt.NDArray[np.int64]] = []
-        self._scores: dict[Side, list[Floats]] = {side: [] for side in SIDES}
-        self._codes: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in groups}
+        self._truth: list[Codes] = []
+        self._kept: dict[Side, list[Kept]] = {side: [] for side in SIDES}
+        self._codes: dict[str, list[Codes]] = {name: [] for name in groups}
         self._losses: dict[tuple[Key | None, str], PairedMoments] = {}
         self._rows: dict[Key, int] = {}
         self._counted = 0
-        self._histograms: dict[Side, list[ScoreHistogram]] = {}
+        self._histograms: list[JointHistogram] = []
 
     def add(
         self,
@@ -84,14 +86,16 @@ class ScoreTally:
         matrices = {side: self._aligned(scores[side]) for side in SIDES}
         self._add_losses(y, matrices, codes)
         self._n += len(y)
-        if self._histograms or self._n * len(self._classes) > self._keep:
-            self._add_histograms(y, matrices)
+        if self._histograms:
+            self._count(y, matrices)
             return
-        self._truth.append(y)
+        self._truth.append(narrowed(y, len(self._classes)))
         for side in SIDES:
-            self._scores[side].append(matrices[side])
+            self._kept[side].append(Kept.of(matrices[side]))
         for name, own in codes.items():
-            self._codes[name].append(own)
+            self._codes[name].append(narrowed(own, len(self._groups[name])))
+        if max(sum(kept.columns.size for kept in batches) for batches in self._kept.values()) > self._keep:
+            self._count_kept()
 
     def scores(self, labels: Sequence[Label]) -> PairedScores:
         """What was taken in, with classes spelled and sorted as in the table of outcomes."""
@@ -100,48 +104,48 @@ class ScoreTally:
         order = sorted(range(len(named)), key=lambda i: label_order(named[i]))
         classes = tuple(named[i] for i in order)
         kind = "probability" if set(self._kinds.values()) == {"probability"} else "score"
-        truth = np.concatenate(self._truth) if self._truth else np.zeros(0, dtype=np.int64)
-        truth = np.argsort(order)[truth]
-        whole = {side: self._stacked(side)[:, order] for side in SIDES}
-        codes = {name: np.concatenate(parts) for name, parts in self._codes.items() if parts}
+        kept = {side: stacked(self._kept[side], len(named)) for side in SIDES}
+        columns = {side: own.columns if own.mirrored else own.columns[:, order] for side, own in kept.items()}
+        truth = np.concatenate([*self._truth, np.zeros(0, dtype=np.uint8)])
+        truth = narrowed(np.argsort(order), len(named))[truth]
 
-        histograms = {side: tuple(found[i] for i in order) for side, found in self._histograms.items()}
-
-        def of(key: Key | None, rows: npt.NDArray[np.bool_] | None, n: int) -> PairedScores:
+        def of(key: Key | None, rows: Rows, n: int) -> PairedScores:
             return PairedScores(
                 classes=classes,
                 kind=kind,  # type: ignore[arg-type] # one of the two
                 n=n,
-                truth=truth if rows is None else truth[rows],
-                champion=whole["champion"] if rows is None else whole["champion"][rows],
-                challenger=whole["challenger"] if rows is None else whole["challenger"][rows],
-                histograms=histograms if key is None else {},
+                truth=truth[rows],
+                champion=columns["champion"][rows],
+                challenger=columns["challenger"][rows],
+                only={side: order.index(1) for side in SIDES if kept[side].mirrored},
+                histograms=tuple(self._histograms[i] for i in order) if self._histograms and key is None else (),
                 losses=self._losses_of(key),
                 segments=segments if key is None else {},
             )
 
-        segments: dict[Key, PairedScores] = {}
+        segments = {key: of(key, rows, self._rows[key]) for key, rows in self._rows_by_segment() if key in self._rows}
+        return of(None, slice(None), self._n)
+
+    def _rows_by_segment(self) -> Iterator[tuple[Key, Rows]]:
+        """Which of the rows kept are in each segment, one segmentation after the other."""
         for name, values in self._groups.items():
-            for code, value in enumerate(values):
-                n = self._rows.get((name, value), 0)
-                if n:
-                    kept = codes[name] == code if name in codes else np.zeros(len(truth), dtype=bool)
-                    segments[name, value] = of((name, value), kept, n)
-        return of(None, None, self._n)
+            codes = np.concatenate([*self._codes[name], np.zeros(0, dtype=np.uint8)])
+            in_turn = np.argsort(codes, kind="stable")  # of narrow codes: by counting, not by comparing
+            ends = np.cumsum(np.bincount(codes, minlength=len(values)))
+            for value, rows in zip(values, np.split(in_turn, ends[:-1]), strict=True):
+                yield (name, value), rows
 
     def _index(self, label: Label) -> int:
         return self._classes.setdefault(read_label(label), len(self._classes))
 
     def _aligned(self, scores: Scores) -> Floats:
         """Lay columns out by the names of their classes; a class that a model does not know gets nothing."""
+        columns = [self._index(label) for label in scores.classes]
+        if columns == [*range(len(self._classes))]:
+            return np.asarray(scores.matrix, dtype=np.float64)
         matrix = np.zeros((len(scores.matrix), len(self._classes)))
-        matrix[:, [self._index(label) for label in scores.classes]] = scores.matrix
+        matrix[:, columns] = scores.matrix
         return matrix
-
-    def _stacked(self, side: Side) -> Floats:
-        """All batches; the early ones do not have the classes that came later."""
-        parts = [np.pad(part, ((0, 0), (0, len(self._classes) - part.shape[1]))) for part in self._scores[side]]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self._classes)))
 
     def _add_losses(
         self,
@@ -149,51 +153,48 @@ class ScoreTally:
         matrices: Mapping[Side, Floats],
         codes: Mapping[str, npt.NDArray[np.int64]],
     ) -> None:
-        rows: dict[Key | None, npt.NDArray[np.bool_] | slice] = {None: slice(None)}
-        for name, own in codes.items():
-            for code in np.unique(own).tolist():
-                segment = (name, self._groups[name][code])
-                chosen = own == code
-                rows[segment] = chosen
-                self._rows[segment] = self._rows.get(segment, 0) + int(chosen.sum())
+        counts = {name: np.bincount(own, minlength=len(self._groups[name])) for name, own in codes.items()}
+        for name, rows in counts.items():
+            for code in np.flatnonzero(rows).tolist():
+                key = (name, self._groups[name][code])
+                self._rows[key] = self._rows.get(key, 0) + int(rows[code])
         if set(self._kinds.values()) != {"probability"}:
             return
-        losses: dict[str, list[Floats]] = {_LOG_LOSS: [], _BRIER: [], _HALVED: []}
-        for side in SIDES:
-            losses[_LOG_LOSS].append(log_loss_rows(y, matrices[side]))
-            # Of two classes the score is halved by convention, and whether there are more the last row may say.
-            whole = brier_rows(y, np.hstack([matrices[side], np.zeros((len(y), 1))]))
-            losses[_BRIER].append(whole)
-            losses[_HALVED].append(whole / 2)
-        for key, those in rows.items():
-            for name, (champion, challenger) in losses.items():
-                found = PairedMoments.of(champion[those], challenger[those])
-                before = self._losses.get((key, name))
-                self._losses[key, name] = found if before is None else before + found
+        for loss, of in ((_LOG_LOSS, log_loss_rows), (_BRIER, squared_distance_rows)):
+            champion, challenger = (of(y, matrices[side]) for side in SIDES)
+            self._merge(None, loss, PairedMoments.of(champion, challenger))
+            for name, own in codes.items():
+                by_code = PairedMoments.by_group(champion, challenger, own, counts[name].size)
+                for value, moments in zip(self._groups[name], by_code, strict=True):
+                    if moments.n:
+                        self._merge((name, value), loss, moments)
+
+    def _merge(self, key: Key | None, loss: str, found: PairedMoments) -> None:
+        before = self._losses.get((key, loss))
+        self._losses[key, loss] = found if before is None else before + found
 
     def _losses_of(self, key: Key | None) -> dict[str, PairedMoments]:
-        brier = _HALVED if len(self._classes) == 2 else _BRIER
-        known = {_LOG_LOSS: self._losses.get((key, _LOG_LOSS)), _BRIER: self._losses.get((key, brier))}
-        return {name: moments for name, moments in known.items() if moments is not None}
+        found = {loss: moments for (own, loss), moments in self._losses.items() if own == key}
+        if _BRIER in found and len(self._classes) == 2:
+            found[_BRIER] = found[_BRIER].scaled(-1)
+        return found
 
-    def _add_histograms(self, y: npt.NDArray[np.int64], matrices: Mapping[Side, Floats]) -> None:
-        """From here on the rows are not kept; those that were go into the histograms too."""
-        batches: list[tuple[npt.NDArray[np.int64], Mapping[Side, Floats]]] = [(y, matrices)]
-        if self._truth:
-            kept = {side: self._stacked(side) for side in SIDES}
-            batches.insert(0, (np.concatenate(self._truth), kept))
-            self._truth = []
-            self._scores = {side: [] for side in SIDES}
-            self._codes = {name: [] for name in self._groups}
-        for truth, scores in batches:
-            before = np.zeros(self._counted)  # rows that had nothing of a class that came later
-            for side in SIDES:
-                known = self._histograms.setdefault(side, [])
-                for k in range(scores[side].shape[1]):
-                    column = scores[side][:, k]
-                    if self._kinds[side] == "score":
-                        column = special.expit(column)  # into [0, 1], in the same order
-                    if k == len(known):
-                        known.append(ScoreHistogram.of(before > 0, before))
-                    known[k] += ScoreHistogram.of(truth == k, column)
-            self._counted += len(truth)
+    def _count_kept(self) -> None:
+        """From here on rows are not kept; those that were are counted."""
+        for y, *sides in zip(self._truth, *(self._kept[side] for side in SIDES), strict=True):
+            self._count(y, {side: kept.whole(len(self._classes)) for side, kept in zip(SIDES, sides, strict=True)})
+        self._truth, self._kept = [], {side: [] for side in SIDES}
+        self._codes = {name: [] for name in self._groups}
+
+    def _count(self, y: npt.NDArray[np.integer[Any]], matrices: Mapping[Side, Floats]) -> None:
+        """Count a batch, each class against the rest; decision scores are brought into [0, 1] in the same order."""
+        bounded = {
+            side: matrices[side] if self._kinds[side] == "probability" else special.expit(matrices[side])
+            for side in SIDES
+        }
+        for k in range(len(self._classes)):
+            if k == len(self._histograms):
+                nothing = np.zeros(self._counted)  # which rows had of a class that came later
+                self._histograms.append(JointHistogram.of(nothing, nothing, nothing))
+            self._histograms[k] += JointHistogram.of(y == k, *(bounded[side][:, k] for side in SIDES))
+        self._counted += len(y)

@@ -18,7 +18,9 @@ from abtest.metrics.probability import average_precision
 from abtest.scores import Curve, Floats, ReliabilityBin, ScoreReading, SideReading
 from abtest.stats.calibration import calibration
 from abtest.stats.delong import DeLong, delong
+from abtest.stats.histograms import BinnedDeLong, binned_delong
 from abtest.stats.moments import paired_t
+from abtest.stats.precision import precision_pulls, pulled
 from abtest.stats.ranks import Ranking, macro_areas, precision_recall_points, roc_points, thinned
 from abtest.stats.resampling import bootstrap_pvalue, multinomial_draws, percentile_interval
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from abtest.evaluator.table import Plan
     from abtest.labels import Side
     from abtest.scores import PairedScores
+    from abtest.stats.placements import Flags
     from abtest.stats.proportions import Interval
 
 SCORE_METRICS: tuple[Metric, ...] = (
@@ -41,7 +44,8 @@ EVERY_CLASS = "every class against the rest"
 
 _BY_NAME = {metric.name: metric for metric in SCORE_METRICS}
 _MOST_RANKED = 20_000_000  # scores gone through by resamples: about a second
-_FEWEST_RESAMPLES = 200
+_FEWEST_RESAMPLES, _FEW_RESAMPLES = 200, 2_000
+_FEWEST_POSITIVES = 100  # of a class, for its average precision to be about normal
 _GRID = np.linspace(0, 1, 101)
 _NOT_KEPT = "The rows' scores do not fit in memory."
 
@@ -85,10 +89,7 @@ def class_rows(scores: PairedScores, plan: Plan, names: Collection[str]) -> dict
         areas = {scores.classes[k]: row for k, n in present.items() if (row := _class_area(scores, plan, k, n))}
         found["roc_auc"] = dict(zip(areas, adjusted(list(areas.values())), strict=True))
     if "average_precision" in names and scores.are_kept and len(present) > 1:
-        values, effects = _precisions(scores, plan, list(present))
-        rows = [
-            _resampled((values[0][i], values[1][i]), n, effects[:, i], plan) for i, n in enumerate(present.values())
-        ]
+        rows, _ = _precision_rows(scores, plan, [[k] for k in present], [*present.values()])
         found["average_precision"] = dict(zip((scores.classes[k] for k in present), adjusted(rows), strict=True))
     return found
 
@@ -133,7 +134,7 @@ def _present(scores: PairedScores) -> dict[int, int]:
     if scores.are_kept:
         counts = np.bincount(scores.truth, minlength=len(scores.classes)).tolist()
     else:
-        counts = [int(histogram.positives.sum()) for histogram in scores.histograms.get("champion", ())]
+        counts = [int(histogram.positives.sum()) for histogram in scores.histograms]
     return {k: n for k, n in enumerate(counts) if n}
 
 
@@ -156,43 +157,40 @@ def _positive(scores: PairedScores, label: Label | None) -> int:
 def _area_row(scores: PairedScores, plan: Plan, skipped: list[Skipped]) -> MetricRow:
     columns = _columns(scores, plan)
     if not scores.are_kept:
-        row, bound = _binned_area(scores, columns, scores.n)
-        why = f"{_NOT_KEPT} The areas are counted in bins, each within {bound:.2g} of the exact one."
-        skipped.append(Skipped(what="test of roc_auc", why=why))
-        return row
+        test = _binned(scores, columns, plan)
+        why = f"{_NOT_KEPT} Areas are counted in bins: the effect is within {test.error_bound:.2g} of the exact one."
+        skipped.append(Skipped(what="exact roc_auc", why=f"{why} Its test and interval allow for that."))
+        return _tested_area(test, scores.n, by="delong in bins")
     if len(columns) == 1:
         return _tested_area(_delong(scores, columns[0], plan), scores.n)
-    level = plan.policy.confidence
-    test = macro_areas(scores.truth, scores.champion, scores.challenger, scores.classes, confidence_level=level)
-    return _tested_area(test, scores.n)
+    sides, level = (scores.side("champion"), scores.side("challenger")), plan.policy.confidence
+    return _tested_area(macro_areas(scores.truth, *sides, scores.classes, confidence_level=level), scores.n)
 
 
 def _class_area(scores: PairedScores, plan: Plan, k: int, n: int) -> MetricRow | None:
     try:
-        return _tested_area(_delong(scores, k, plan), n) if scores.are_kept else _binned_area(scores, [k], n)[0]
+        if not scores.are_kept:
+            return _tested_area(_binned(scores, [k], plan), n, by="delong in bins")
+        return _tested_area(_delong(scores, k, plan), n)
     except NotApplicableError:
         return None
 
 
 def _delong(scores: PairedScores, k: int, plan: Plan) -> DeLong:
-    sides = scores.champion[:, k], scores.challenger[:, k]
+    sides = (scores.column(side, k) for side in SIDES)
     return delong(scores.truth == k, *sides, confidence_level=plan.policy.confidence)
 
 
-def _tested_area(test: DeLong, n: int) -> MetricRow:
+def _binned(scores: PairedScores, columns: Sequence[int], plan: Plan) -> BinnedDeLong:
+    if not scores.histograms:
+        raise NotApplicableError(_NOT_KEPT)
+    return binned_delong([scores.histograms[k] for k in columns], confidence_level=plan.policy.confidence)
+
+
+def _tested_area(test: DeLong | BinnedDeLong, n: int, *, by: str = "delong") -> MetricRow:
     values = test.champion, test.challenger
     found = test.statistic, test.pvalue
-    return _row(_BY_NAME["roc_auc"], values, test.effect, n, interval=test.interval, by="delong", tested=found)
-
-
-def _binned_area(scores: PairedScores, columns: Sequence[int], n: int) -> tuple[MetricRow, float]:
-    """The areas from histograms, and how far from the exact ones they are at most."""
-    if not (columns and all(scores.histograms.get(side) for side in SIDES)):
-        raise NotApplicableError(_NOT_KEPT)
-    binned = [[scores.histograms[side][k] for k in columns] for side in SIDES]
-    first, second = (sum(histogram.auc for histogram in side) / len(columns) for side in binned)
-    bound = max(sum(histogram.error_bound for histogram in side) / len(columns) for side in binned)
-    return _row(_BY_NAME["roc_auc"], (first, second), second - first, n), bound
+    return _row(_BY_NAME["roc_auc"], values, test.effect, n, interval=test.interval, by=by, tested=found)
 
 
 def _precision_row(scores: PairedScores, plan: Plan, skipped: list[Skipped]) -> MetricRow:
@@ -200,22 +198,56 @@ def _precision_row(scores: PairedScores, plan: Plan, skipped: list[Skipped]) -> 
         raise NotApplicableError(_NOT_KEPT)
     if len(present := _present(scores)) < 2:
         raise NotApplicableError(f"Average precision needs rows of 2 classes, got {len(present)}.")
-    values, effects = _precisions(scores, plan, _columns(scores, plan))
-    if len(effects) < plan.resamples:
-        why = f"{len(effects):,} were drawn: {wording.plural(scores.n, 'row')} take long to rank again."
+    (row,), drawn = _precision_rows(scores, plan, [_columns(scores, plan)], [scores.n])
+    if drawn < plan.resamples:
+        why = f"{drawn:,} were drawn: {wording.plural(scores.n, 'row')} take long to rank again."
         skipped.append(Skipped(what=f"{plan.resamples:,} resamples of average_precision", why=why))
-    first, second = (sum(side) / len(side) for side in values)
-    return _resampled((first, second), scores.n, effects.mean(axis=1), plan)
+    return row
 
 
-def _precisions(scores: PairedScores, plan: Plan, columns: Sequence[int]) -> tuple[list[list[float]], Floats]:
-    """Average precision by side and column, and its resampled effects, shape (draws, columns)."""
-    values = [[average_precision(scores.truth == k, scores.side(side)[:, k]) for k in columns] for side in SIDES]
+def _precision_rows(
+    scores: PairedScores, plan: Plan, groups: Sequence[Sequence[int]], counts: Sequence[int]
+) -> tuple[list[MetricRow], int]:
+    """A row for each group of classes, of their average precisions' mean; and how often rows were resampled.
+
+    Where there is time for few resamples only, the spread comes from the rows' pulls instead.
+    """
+    many = _resamples(scores, plan, scores.n) < min(plan.resamples, _FEW_RESAMPLES)
+    if many and min(_present(scores).values()) >= _FEWEST_POSITIVES:
+        return [_pulled_row(scores, plan, group, n) for group, n in zip(groups, counts, strict=True)], plan.resamples
+    columns = sorted({k for group in groups for k in group})
+    values = [[average_precision(scores.truth == k, scores.column(side, k)) for k in columns] for side in SIDES]
+    effects = _precision_effects(scores, plan, columns)
+    rows = []
+    for group, n in zip(groups, counts, strict=True):
+        at = [columns.index(k) for k in group]
+        first, second = (sum(side[i] for i in at) / len(at) for side in values)
+        rows.append(_resampled((first, second), n, effects[:, at].mean(axis=1), plan))
+    return rows, len(effects)
+
+
+def _pulled_row(scores: PairedScores, plan: Plan, group: Sequence[int], n: int) -> MetricRow:
+    found = [[precision_pulls(scores.truth == k, scores.column(side, k)) for side in SIDES] for k in group]
+    first, second = (sum(sides[i][0] for sides in found) / len(found) for i in (0, 1))
+    apart = np.mean([challenger - champion for (_, champion), (_, challenger) in found], axis=0)
+    test = pulled(second - first, apart, confidence_level=plan.policy.confidence)
+    metric, by = _BY_NAME["average_precision"], "infinitesimal jackknife"
+    told = test.statistic, test.pvalue
+    return _row(metric, (first, second), second - first, n, interval=test.interval, by=by, tested=told)
+
+
+def _resamples(scores: PairedScores, plan: Plan, rows: int) -> int:
+    """How often there is time to rank so many rows anew."""
+    return min(plan.resamples, max(_FEWEST_RESAMPLES, _MOST_RANKED // max(rows * len(_present(scores)), 1)))
+
+
+def _precision_effects(scores: PairedScores, plan: Plan, columns: Sequence[int]) -> Floats:
+    """Resampled effects of the average precisions of some classes, shape (draws, columns)."""
     table, sign = _sorted_table(scores)
     truth, counts = table[:, 0], table[:, -1].astype(np.int64)
     sides = np.split(table[:, 1:-1], 2, axis=1)
     rankings = [[Ranking.of(truth == k, side[:, k]) for k in columns] for side in sides]
-    resamples = min(plan.resamples, max(_FEWEST_RESAMPLES, _MOST_RANKED // (len(table) * len(_present(scores)))))
+    resamples = _resamples(scores, plan, len(table))
     chunks = [
         np.column_stack(
             [
@@ -225,7 +257,7 @@ def _precisions(scores: PairedScores, plan: Plan, columns: Sequence[int]) -> tup
         )
         for weights in multinomial_draws(counts, resamples=resamples, rng=np.random.default_rng(plan.seed))
     ]
-    return values, sign * np.concatenate(chunks) + 0.0  # not -0.0
+    return sign * np.concatenate(chunks) + 0.0  # not -0.0
 
 
 def _sorted_table(scores: PairedScores) -> tuple[Floats, float]:
@@ -234,7 +266,7 @@ def _sorted_table(scores: PairedScores) -> tuple[Floats, float]:
     Of the two orientations the one that sorts first is taken, with the sign of its effect: so neither the order of the
     rows nor which side is called champion changes what is drawn.
     """
-    one, other = (_counted(scores.truth, *sides) for sides in permutations((scores.champion, scores.challenger)))
+    one, other = (_counted(scores.truth, *sides) for sides in permutations(scores.side(side) for side in SIDES))
     differing = np.flatnonzero(one.ravel() != other.ravel())
     turned = differing.size > 0 and other.ravel()[differing[0]] < one.ravel()[differing[0]]
     return (other, -1.0) if turned else (one, 1.0)
@@ -269,7 +301,7 @@ def _loss_row(metric: Metric, scores: PairedScores, plan: Plan) -> MetricRow:
     return _row(metric, values, test.effect, moments.n, interval=test.interval, by="paired t", tested=found)
 
 
-_TESTS = {"delong": "delong", "bootstrap percentile": "paired bootstrap", "paired t": "paired t"}
+_TESTS = {"bootstrap percentile": "paired bootstrap"}  # others are named as their intervals
 
 
 def _row(
@@ -293,7 +325,7 @@ def _row(
         ci_lower=interval.lower if interval else None,
         ci_upper=interval.upper if interval else None,
         ci_method=by if interval else NOT_ESTIMABLE,
-        test=_TESTS[by] if tested else "none",
+        test=_TESTS.get(by, by) if tested else "none",
         statistic=tested[0] if tested else None,
         pvalue=tested[1] if tested else None,
         pvalue_adjusted=None,
@@ -302,8 +334,7 @@ def _row(
 
 
 def _side_reading(scores: PairedScores, side: Side, columns: Sequence[int]) -> SideReading:
-    matrix = scores.side(side)
-    found = [(scores.truth == k, matrix[:, k]) for k in columns]
+    found = [(scores.truth == k, scores.column(side, k)) for k in columns]
     rocs, precisions = [roc_points(*one) for one in found], [precision_recall_points(*one) for one in found]
     if len(columns) > 1:  # vertical averages; the way up at 0 is kept
         rate = np.mean([np.interp(_GRID, *points) for points in rocs], axis=0)
@@ -314,12 +345,17 @@ def _side_reading(scores: PairedScores, side: Side, columns: Sequence[int]) -> S
     reliability: tuple[ReliabilityBin, ...] = ()
     ece = None
     if scores.kind == "probability":
-        top = matrix.argmax(axis=1) == scores.truth, matrix.max(axis=1)  # was the most probable class the truth?
-        measured = calibration(*(found[0] if len(columns) == 1 else top))
+        measured = calibration(*(found[0] if len(columns) == 1 else _most_probable(scores, side)))
         bins = zip(measured.predicted.tolist(), measured.observed.tolist(), measured.counts.tolist(), strict=True)
         reliability = tuple(ReliabilityBin(predicted=p, observed=o, n=n) for p, o, n in bins)
         ece = measured.ece
     return SideReading(roc=_curve(*roc), precision_recall=_curve(*precision), reliability=reliability, ece=ece)
+
+
+def _most_probable(scores: PairedScores, side: Side) -> tuple[Flags, Floats]:
+    """Whether the most probable class was the truth, and its probability."""
+    matrix = scores.side(side)
+    return matrix.argmax(axis=1) == scores.truth, matrix.max(axis=1)
 
 
 def _curve(x: Floats, y: Floats) -> Curve:

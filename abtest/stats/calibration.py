@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.delong import Counts, Floats, boolean_column, unit_column
+from abtest.stats.delong import boolean_column, unit_column
+from abtest.stats.placements import Counts, Floats
 
 BINS = 15
 

@@ -1,9 +1,10 @@
-"""The area under the ROC curve: exactly by ranks, with DeLong's test of two; or within a bound, from a histogram."""
+"""The area under the ROC curve, exactly, by ranks; and DeLong's test of two areas on the same rows."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,12 @@ from scipy import special
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.moments import PairedMoments, finite_column
+from abtest.stats.moments import finite_column
+from abtest.stats.placements import Flags, Floats, Placements, dot
 from abtest.stats.proportions import Interval, normal_quantile
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-BINS = 1 << 16  # a power of two, so that finding a score's bin is exact
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +93,10 @@ def delong(
     if min(p, q) < 2:
         raise NotApplicableError(f"DeLong's test needs 2 rows of each class, got {p} positive and {q} negative.")
     # In whole numbers twice the pairs won: no two scores that order the pairs alike ever seem to differ.
-    above, below = PairedMoments.of(first.above, second.above), PairedMoments.of(first.below, second.below)
-
-    def variance(of_positives: float, of_negatives: float) -> float:
-        return of_positives / (4 * q * q * p * (p - 1)) + of_negatives / (4 * p * p * q * (q - 1))
-
-    effect = (second.won - first.won) / (2 * p * q)
-    error = math.sqrt(variance(above.difference.squares, below.difference.squares))
+    alone, other, both = _spreads(first, first), _spreads(second, second), _spreads(first, second)
+    apart = second.won - first.won
+    effect = apart / (2 * p * q)
+    error = math.sqrt(_variance([x + y - 2 * xy for x, y, xy in zip(alone, other, both, strict=True)], p, q))
     if error == 0 and effect != 0:
         raise NotApplicableError(
             f"DeLong's test needs ranks that vary, got areas of {first.area:g} and {second.area:g} without spread."
@@ -109,9 +105,9 @@ def delong(
     return DeLong(
         champion=first.area,
         challenger=second.area,
-        champion_variance=variance(above.champion.squares, below.champion.squares),
-        challenger_variance=variance(above.challenger.squares, below.challenger.squares),
-        covariance=variance(above.cross, below.cross),
+        champion_variance=_variance(alone, p, q),
+        challenger_variance=_variance(other, p, q),
+        covariance=_variance(both, p, q),
         effect=effect,
         standard_error=error,
         interval=Interval(lower=max(effect - z * error, -1.0), upper=min(effect + z * error, 1.0)) if error else None,
@@ -140,67 +136,6 @@ def auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """
     truth = boolean_column(positive)
     return Placements.of(truth, finite_column(scores, "scores", rows=truth.size)).area
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScoreHistogram:
-    """Scores in [0, 1] of both classes, counted in equal bins; merging is ``+``.
-
-    Pairs that share a bin count as ties, so the area is known to within half of them.
-
-    Attributes:
-        positives: Positive rows by bin, shape (bins,).
-        negatives: Negative rows by bin, shape (bins,).
-
-    Example:
-        >>> histogram = ScoreHistogram.of([False, True, False, True], [0.1, 0.4, 0.400001, 0.8])
-        >>> histogram.auc, histogram.error_bound
-        (0.875, 0.125)
-    """
-
-    positives: Counts
-    negatives: Counts
-
-    @classmethod
-    def of(cls, positive: npt.ArrayLike, scores: npt.ArrayLike, *, bins: int = BINS) -> ScoreHistogram:
-        """Count rows.
-
-        Raises:
-            InvalidInputError: Scores that are not in [0, 1], or columns of different lengths.
-        """
-        truth = boolean_column(positive)
-        column = unit_column(scores, "scores", rows=truth.size)
-        bin_of = np.minimum((column * bins).astype(np.int64), bins - 1)
-        return cls(
-            positives=np.bincount(bin_of[truth], minlength=bins), negatives=np.bincount(bin_of[~truth], minlength=bins)
-        )
-
-    def __add__(self, other: ScoreHistogram) -> ScoreHistogram:
-        if self.positives.size != other.positives.size:
-            raise InvalidInputError(f"bins must be alike, got {self.positives.size} and {other.positives.size}.")
-        return ScoreHistogram(positives=self.positives + other.positives, negatives=self.negatives + other.negatives)
-
-    @property
-    def auc(self) -> float:
-        """The area with every pair in one bin a tie.
-
-        Raises:
-            NotApplicableError: A class has no row.
-        """
-        twice_below = 2 * np.cumsum(self.negatives) - self.negatives
-        return _dot(self.positives, twice_below) / (2 * self._pairs())
-
-    @property
-    def error_bound(self) -> float:
-        """How far, at most, ``auc`` is from the exact area: half the share of pairs that fall in one bin.
-
-        Raises:
-            NotApplicableError: A class has no row.
-        """
-        return _dot(self.positives, self.negatives) / (2 * self._pairs())
-
-    def _pairs(self) -> int:
-        return _pairs(int(self.positives.sum()), int(self.negatives.sum()))
 
 
 def boolean_column(positive: npt.ArrayLike) -> Flags:
@@ -236,55 +171,14 @@ def unit_column(values: npt.ArrayLike, what: str, *, rows: int) -> Floats:
     return column
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Placements:
-    """Where each row stands in the other class, in the order of the rows: twice the pairs it wins, ties as one.
-
-    Attributes:
-        above: Of each positive, twice the negatives below it, shape (positives,).
-        below: Of each negative, twice the positives above it, shape (negatives,).
-    """
-
-    above: Counts
-    below: Counts
-
-    @classmethod
-    def of(cls, truth: Flags, scores: Floats) -> Placements:
-        """Place the rows, by one sort a class."""
-        positives, negatives = (scores[np.flatnonzero(of)] for of in (truth, ~truth))  # faster than by booleans
-        up, down = np.argsort(positives), np.argsort(negatives)
-        high, low = positives[up], negatives[down]  # sorted on both sides, a search walks instead of jumping
-        less, upto = (np.searchsorted(low, high, side=side) for side in ("left", "right"))
-        above, below = np.empty(high.size, dtype=np.int64), np.empty(low.size, dtype=np.int64)
-        above[up] = less + upto
-        # A positive is at most the negative at place j where less <= j, and below it where upto <= j.
-        not_won = np.bincount(less, minlength=low.size + 1) + np.bincount(upto, minlength=low.size + 1)
-        below[down] = 2 * high.size - np.cumsum(not_won)[: low.size]
-        return cls(above=above, below=below)
-
-    @property
-    def won(self) -> int:
-        """Twice the pairs in which the positive outscores the negative."""
-        return int(self.above.sum())
-
-    @property
-    def area(self) -> float:
-        """The area under the ROC curve.
-
-        Raises:
-            NotApplicableError: A class has no row.
-        """
-        return self.won / (2 * _pairs(self.above.size, self.below.size))
+def _spreads(one: Placements, other: Placements) -> tuple[int, int]:
+    """Of positives and of negatives, rows times the sum of products of deviations from the means: whole numbers."""
+    both = one.won * other.won  # each class's placements add up to the pairs won
+    p, q = one.above.size, one.below.size
+    return p * dot(one.above, other.above) - both, q * dot(one.below, other.below) - both
 
 
-def _pairs(positives: int, negatives: int) -> int:
-    if not (positives and negatives):
-        raise NotApplicableError(
-            f"The ROC curve needs rows of both classes, got {positives} positive and {negatives} negative."
-        )
-    return positives * negatives
-
-
-def _dot(left: Counts, right: Counts) -> int:
-    """Multiply and add in Python's integers: billions of rows squared would leave those of NumPy."""
-    return sum(a * b for a, b in zip(left.tolist(), right.tolist(), strict=True) if a and b)
+def _variance(spreads: Sequence[int], p: int, q: int) -> float:
+    """DeLong's (co)variance, of placements that count each pair twice."""
+    of_positives, of_negatives = spreads
+    return of_positives / (4 * p * p * q * q * (p - 1)) + of_negatives / (4 * p * p * q * q * (q - 1))

@@ -95,8 +95,7 @@ class Moments:
         deviations = column - about
         rest = float(deviations.mean())  # how far the rounded mean is from the mean
         squares = max(float(np.square(deviations).sum()) - column.size * rest * rest, 0.0)
-        mean, mean_low = _split(Fraction(about) + Fraction(rest))
-        return cls(n=column.size, mean=mean, squares=squares, mean_low=mean_low)
+        return cls._near(column.size, about, rest, squares)
 
     @property
     def variance(self) -> float:
@@ -107,6 +106,48 @@ class Moments:
     def mean_square(self) -> float:
         """Mean of the squared values; 0 where there are none."""
         return self.squares / self.n + self.mean * self.mean if self.n else 0.0
+
+    @classmethod
+    def by_group(cls, values: npt.ArrayLike, group: npt.NDArray[np.integer[Any]], groups: int) -> list[Moments]:
+        """Sum a column group by group, in two passes over all of them at once.
+
+        Args:
+            values: One a row.
+            group: Each row's, from 0, shape (rows,).
+            groups: How many there are.
+
+        Raises:
+            InvalidInputError: A value is not finite, or beyond 1e140.
+        """
+        column = finite_column(values, "values", rows=group.size, most=MOST)
+        counts = np.bincount(group, minlength=groups)
+        n = np.maximum(counts, 1)
+        about = np.bincount(group, weights=column, minlength=groups) / n
+        deviations = column - about[group]
+        rest = np.bincount(group, weights=deviations, minlength=groups) / n
+        squares = np.bincount(group, weights=np.square(deviations), minlength=groups) - n * rest * rest
+        return [
+            cls._near(*one)
+            for one in zip(
+                counts.tolist(), about.tolist(), rest.tolist(), np.maximum(squares, 0.0).tolist(), strict=True
+            )
+        ]
+
+    @classmethod
+    def _near(cls, n: int, about: float, rest: float, squares: float) -> Moments:
+        mean, mean_low = _split(Fraction(about) + Fraction(rest))
+        return cls(n=n, mean=mean, squares=squares, mean_low=mean_low)
+
+    def scaled(self, power: int) -> Moments:
+        """The moments of the column times 2^power, exactly."""
+        once, twice = 2.0**power, 4.0**power
+        return Moments(
+            n=self.n,
+            mean=self.mean * once,
+            squares=self.squares * twice,
+            mean_low=self.mean_low * once,
+            squares_low=self.squares_low * twice,
+        )
 
     def negated(self) -> Moments:
         """The moments of the column with its signs changed."""
@@ -184,6 +225,25 @@ class PairedMoments:
         columns = {"champion": first, "challenger": second, "difference": second - first}
         return cls(**{name: Moments._of(column) for name, column in columns.items()})  # noqa: SLF001 - checked already
 
+    @classmethod
+    def by_group(
+        cls, champion: npt.ArrayLike, challenger: npt.ArrayLike, group: npt.NDArray[np.integer[Any]], groups: int
+    ) -> list[PairedMoments]:
+        """Sum two columns of equal length group by group, each row's from 0.
+
+        Raises:
+            InvalidInputError: Their lengths differ, or a value is not finite or beyond 1e140.
+
+        Example:
+            >>> one, other = PairedMoments.by_group([1.0, 2.0, 6.0], [0.5, 2.5, 3.0], np.array([0, 0, 1]), 2)
+            >>> one == PairedMoments.of([1.0, 2.0], [0.5, 2.5]), other.effect
+            (True, -3.0)
+        """
+        first = finite_column(champion, "champion values", rows=group.size, most=MOST)
+        second = finite_column(challenger, "challenger values", rows=group.size, most=MOST)
+        columns = [Moments.by_group(column, group, groups) for column in (first, second, second - first)]
+        return [cls(champion=a, challenger=b, difference=d) for a, b, d in zip(*columns, strict=True)]
+
     @property
     def n(self) -> int:
         """Rows."""
@@ -202,6 +262,14 @@ class PairedMoments:
     def side(self, side: Side) -> Moments:
         """One side's moments."""
         return self.champion if side == "champion" else self.challenger
+
+    def scaled(self, power: int) -> PairedMoments:
+        """The moments of both columns times 2^power, exactly."""
+        return PairedMoments(
+            champion=self.champion.scaled(power),
+            challenger=self.challenger.scaled(power),
+            difference=self.difference.scaled(power),
+        )
 
     def swapped(self) -> PairedMoments:
         """Let the sides change places."""

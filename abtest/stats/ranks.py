@@ -12,8 +12,10 @@ from scipy import special
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.delong import Counts, DeLong, Flags, Floats, Placements, boolean_column
+from abtest.stats.delong import DeLong, boolean_column
 from abtest.stats.moments import finite_column
+from abtest.stats.placements import Counts, Flags, Floats, Placements
+from abtest.stats.precision import descending
 from abtest.stats.proportions import Interval, normal_quantile
 
 if TYPE_CHECKING:
@@ -187,9 +189,8 @@ class Ranking:
         """
         truth = boolean_column(positive)
         column = finite_column(scores, "scores", rows=truth.size)
-        order = np.argsort(-column)
+        order, ends = descending(column)
         hits = np.flatnonzero(truth[order])
-        ends = _ends(column[order])
         last_row = ends[np.searchsorted(ends, hits)]
         last_hit = np.searchsorted(hits, last_row, side="right") - 1  # rows of one score are found together
         return cls(order=order, hits=hits, last_row=last_row, last_hit=last_hit)
@@ -272,14 +273,8 @@ def _found(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Counts, Coun
     """Count positives, and rows, from each distinct score upwards; shape (1 + scores,), from none to all."""
     truth: Flags = boolean_column(positive)
     column = finite_column(scores, "scores", rows=truth.size)
-    order = np.argsort(-column)
-    ends = _ends(column[order])
+    order, ends = descending(column)
     return np.r_[0, np.cumsum(truth[order])[ends]], np.r_[0, ends + 1]
-
-
-def _ends(ranked: Floats) -> Counts:
-    """The place of the last row of each score."""
-    return np.flatnonzero(np.diff(ranked, append=np.nan) != 0)
 
 
 def _expect_rows(counts: Counts, classes: Sequence[Label]) -> None:

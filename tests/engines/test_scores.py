@@ -146,9 +146,9 @@ def test_what_does_not_fit_becomes_histograms(kind: str) -> None:
     beyond = tallied(y, sides, batch=300, kind=kind, keep=1000)
     assert kept.are_kept
     assert not beyond.are_kept
-    histogram = beyond.histograms["champion"][1]
-    assert abs(histogram.auc - roc_auc_score(y, matrix[:, 1])) <= histogram.error_bound
-    assert int(histogram.positives.sum() + histogram.negatives.sum()) == 2000
+    for histogram in (beyond.histograms[1].champion, beyond.histograms[1].challenger):
+        assert abs(histogram.auc - roc_auc_score(y, matrix[:, 1])) <= histogram.error_bound
+        assert int(histogram.positives.sum() + histogram.negatives.sum()) == 2000
     for name, moments in kept.losses.items():
         assert beyond.losses[name] == moments
     assert bool(kept.losses) == (kind == "probability")
@@ -159,7 +159,7 @@ def test_a_late_class_in_histograms() -> None:
     y = np.array(["a", "b"] * 50 + ["c"] * 20)
     matrix = shares(120, 2, 1)
     found = tallied(y, {"champion": (matrix, "ab"), "challenger": (matrix, "ab")}, batch=30, keep=10)
-    late = found.histograms["champion"][2]
+    late = found.histograms[2].champion
     assert (late.positives.sum(), late.negatives.sum()) == (20, 100)
 
 
@@ -197,7 +197,8 @@ def test_real_models_in_one_pass() -> None:
     )
     assert scored.scores is not None
     assert scored.unscored == ()
-    assert np.allclose(scored.scores.champion, first.predict_proba(frame))
+    assert np.array_equal(scored.scores.side("champion"), first.predict_proba(frame))
+    assert np.array_equal(scored.scores.side("challenger"), second.predict_proba(frame))
     assert (
         scored.outcomes
         == score(from_object("champion", first), from_object("challenger", second), data, target="kind").outcomes

@@ -20,7 +20,7 @@ from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFound
 from abtest.labels import SIDES
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import from_object, from_uri
-from abtest.stats.delong import ScoreHistogram
+from abtest.stats.histograms import JointHistogram
 from abtest.workflow import compare
 from tests import zoo
 from tests.cli import shell
@@ -440,12 +440,12 @@ def test_probabilities(engine: Engine, tmp_path: Path, kinds: tuple[str, ...]) -
                 ours, theirs = getattr(moments, part), getattr(other.losses[loss], part)
                 assert (theirs.n, theirs.mean) == (ours.n, pytest.approx(ours.mean, rel=1e-12))
                 assert theirs.squares == pytest.approx(ours.squares, rel=1e-12)
-    for side in SIDES:
-        for k in range(len(kinds)):
-            exact = ScoreHistogram.of(here.scores.truth == k, here.scores.side(side)[:, k])
-            found = there.scores.histograms[side][k]
-            assert np.array_equal(exact.positives, found.positives)
-            assert np.array_equal(exact.negatives, found.negatives)
+    for k, found in enumerate(there.scores.histograms):
+        exact = JointHistogram.of(here.scores.truth == k, *(here.scores.column(side, k) for side in SIDES))
+        for part in ("positives", "negatives"):
+            assert np.array_equal(getattr(exact, part), getattr(found, part))
+            for side in SIDES:
+                assert np.array_equal(getattr(getattr(exact, side), part), getattr(getattr(found, side), part))
     assert any("its label is the class with the greatest" in notice for notice in there.notices)
 
 

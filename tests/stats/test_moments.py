@@ -109,6 +109,25 @@ def test_merging_commutes_and_has_a_zero(one: Pairs, other: Pairs) -> None:
     assert moments([(y, x) for x, y in one]) == a.swapped()
 
 
+@given(st.lists(st.tuples(VALUES, VALUES, st.integers(0, 3)), max_size=30))
+def test_groups_are_their_rows(rows: list[tuple[float, float, int]]) -> None:
+    """The moments of a group are those of its rows alone; one that has no row has none."""
+    group = np.array([g for *_, g in rows], dtype=np.int64)
+    found = PairedMoments.by_group([x for x, _, _ in rows], [y for _, y, _ in rows], group, 5)
+    assert found[4] == moments([])
+    for g, ours in enumerate(found):
+        alone = moments([(x, y) for x, y, own in rows if own == g])
+        for one, other in ((ours.champion, alone.champion), (ours.difference, alone.difference)):
+            assert one.n == other.n
+            assert (one.mean, one.squares) == pytest.approx((other.mean, other.squares), rel=1e-12, abs=1e-18)
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9).map(float), st.integers(-9, 9).map(float)), max_size=30))
+def test_powers_of_two_scale_exactly(pairs: Pairs) -> None:
+    """Halved moments are those of the halved columns, to the last bit."""
+    assert moments(pairs).scaled(-1) == moments([(x / 2, y / 2) for x, y in pairs])
+
+
 @given(PAIRS)
 def test_round_trip(pairs: Pairs) -> None:
     """Written as JSON and read again, moments are the same."""

@@ -18,7 +18,7 @@ from abtest.labels import SIDES, Label, Side, label_order
 from abtest.loaders.rowhash import read_label
 from abtest.metrics.probability import LEAST, tolerance
 from abtest.scores import PairedScores
-from abtest.stats.delong import BINS, ScoreHistogram
+from abtest.stats.histograms import BINS, GROUPS, JointHistogram, ScoreHistogram, groups_of_bins
 from abtest.stats.moments import Moments, PairedMoments
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class ScoreSums:
         self._sides, self._truths, self._groups = sides, truths, groups
         self._losses: dict[tuple[Key | None, str], PairedMoments] = {}
         self._rows: dict[Key | None, int] = {}
-        shape = (len(SIDES), len(self._classes), 2, BINS)
-        self._bins = np.zeros(shape, dtype=np.int64)
+        rows = (len(self._classes), 2)  # negative and positive ones of each class
+        self._bins = np.zeros((len(SIDES), *rows, BINS), dtype=np.int64)
+        self._joint = np.zeros((*rows, GROUPS * GROUPS), dtype=np.int64)
 
     def add(
         self,
@@ -132,10 +133,7 @@ class ScoreSums:
         named = [spelled.get(known, known) for known in self._classes if known is not None]
         order = sorted(range(len(named)), key=lambda i: label_order(named[i]))
         nothing = np.zeros((0, len(named)))
-        histograms = {
-            side: tuple(ScoreHistogram(negatives=self._bins[at, k, 0], positives=self._bins[at, k, 1]) for k in order)
-            for at, side in enumerate(SIDES)
-        }
+        histograms = tuple(self._histogram(k) for k in order)
 
         def of(key: Key | None) -> PairedScores:
             return PairedScores(
@@ -145,12 +143,17 @@ class ScoreSums:
                 truth=np.zeros(0, dtype=np.int64),
                 champion=nothing,
                 challenger=nothing,
-                histograms=histograms if key is None else {},
+                histograms=histograms if key is None else (),
                 losses={loss: self._losses[key, loss] for loss in _LOSSES},
                 segments={own: of(own) for own in sorted(self._rows, key=str) if own} if key is None else {},
             )
 
         return of(None)
+
+    def _histogram(self, k: int) -> JointHistogram:
+        champion, challenger = (ScoreHistogram(negatives=own[k, 0], positives=own[k, 1]) for own in self._bins)
+        negatives, positives = self._joint[k].reshape(2, GROUPS, GROUPS)
+        return JointHistogram(champion=champion, challenger=challenger, positives=positives, negatives=negatives)
 
     def _probabilities(self, side: Side) -> list[Column]:
         """A column a class; of a class that a model does not know it says nothing."""
@@ -204,22 +207,27 @@ class ScoreSums:
             )
 
     def _count(self, frame: Frame, truth: str) -> None:
-        """Count rows by bin of each side's probability, each class against the rest."""
+        """Count rows by bin of each probability, and by groups of both sides' bins; each class against the rest."""
         from pyspark.sql import functions as F  # noqa: N812, PLC0415 - see above
 
-        cells = [
-            F.struct(
-                F.lit(at).alias("side"), F.lit(k).alias("class"), is_it.cast("int").alias("truth"),
-                F.least(F.floor(p * BINS), F.lit(BINS - 1)).cast("int").alias("bin"),
-            )
-            for at, side in enumerate(SIDES)
-            for k, (p, is_it) in enumerate(zip(self._probabilities(side), self._is_truth(truth), strict=True))
-        ]  # fmt: skip
+        # A constant that Spark's optimizer works out once: the group of each bin.
+        groups = F.split(F.lit(",".join(map(str, groups_of_bins(BINS).tolist()))), ",").cast("array<int>")
+        cells = []
+        for k, (is_it, *both) in enumerate(
+            zip(self._is_truth(truth), *(self._probabilities(side) for side in SIDES), strict=True)
+        ):
+            bins = [F.least(F.floor(p * BINS), F.lit(BINS - 1)).cast("int") for p in both]
+            champion, challenger = (F.get(groups, own) for own in bins)
+            for part, cell in enumerate([*bins, champion * GROUPS + challenger]):
+                names = F.lit(part).alias("part"), F.lit(k).alias("class")
+                cells.append(F.struct(*names, is_it.cast("int").alias("truth"), cell.alias("cell")))
         with told_as_ours(_FAILED):
             exploded = frame.select(F.explode(F.array(*cells)).alias("cell")).select("cell.*")
             counted = exploded.groupBy(*exploded.columns).count().toArrow()
-        *at, counts = (counted.column(i).to_numpy() for i in range(counted.num_columns))
-        self._bins[tuple(at)] += counts
+        parts, *at, counts = (counted.column(i).to_numpy() for i in range(counted.num_columns))
+        for part, table in enumerate([*self._bins, self._joint]):
+            own = parts == part
+            table[tuple(one[own] for one in at)] += counts[own]
 
 
 def _total(columns: Sequence[Column]) -> Column:
