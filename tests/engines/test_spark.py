@@ -256,7 +256,7 @@ def test_a_model_that_fails_late(engine: Engine, save: Callable[..., str]) -> No
     frame.loc[2990:, "width"] = 101
     frame.to_parquet("late.parquet")
     data = engine.open_data("late.parquet")
-    with pytest.raises(BackendError, match=r"A model failed on Spark: RuntimeError: cannot weigh it"):
+    with pytest.raises(InvalidInputError, match=r"A model failed on Spark: RuntimeError: cannot weigh it"):
         engine.score_several(*models(None, save(late(zoo.raises))), data, target="kind")
     with pytest.raises(InvalidInputError, match="The challenger predicts nothing for 10 rows"):
         engine.score_several(*models(None, save(late(nothing))), data, target="kind")

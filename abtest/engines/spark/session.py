@@ -25,6 +25,7 @@ Session: TypeAlias = Any  # pyspark.sql.SparkSession, which is an extra
 
 _LOCAL = "local[*]"
 _MASTER = re.compile(r"local(\[(\d+|\*)(, *\d+)?\])?|local-cluster\[.+\]|spark://.+|yarn|k8s://.+")
+_RAISED = re.compile(r"^Traceback .*?\n([\w.]+(?:Error|Exception|Exit)\b.*?)$", re.DOTALL | re.MULTILINE)
 _PROBE_SECONDS = 3.0
 
 
@@ -253,10 +254,14 @@ def _await_executor(session: Session, master: str, seconds: float) -> None:
 
 @contextlib.contextmanager
 def told_as_ours(what: str) -> Iterator[None]:
-    """Turn Spark's failures, of Java or Python, into a sentence.
+    """Turn Spark's failures into a sentence.
 
     Args:
         what: Its beginning, such as "Spark could not read X".
+
+    Raises:
+        InvalidInputError: Python on a worker raised it: a model.
+        BackendError: Anything else that Spark raises.
     """
     try:
         with quiet():
@@ -266,11 +271,6 @@ def told_as_ours(what: str) -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(("pyspark", "py4j")):
             raise
-        raise BackendError(f"{what}: {_told(error)}.", hint="--debug shows where.") from error
-
-
-def _told(error: Exception) -> str:
-    """The line that says it: of a Python worker's traceback its last, of Java's its first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    ends = [lines[i] for i in range(len(lines)) if re.match(r"[\w.]*(Error|Exception|Exit)\b.*", lines[i])]
-    return (ends[0] if ends and "Traceback" in str(error) else wording.first_line(error)).rstrip(".")
+        raised = _RAISED.search(str(error))  # the end of a Python traceback
+        kind, told = (InvalidInputError, raised[1]) if raised else (BackendError, wording.first_line(error))
+        raise kind(f"{what}: {told.rstrip('.')}.", hint="--debug shows where.") from error

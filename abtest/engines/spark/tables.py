@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from abtest.engines.spark.session import Session, Spark, quiet, told_as_ours
-from abtest.errors import InvalidInputError, NotFoundError
+from abtest.errors import BackendError, InvalidInputError, NotFoundError
 from abtest.loaders.datasets import DIGEST_DIGITS, Dataset, open_data, unique
 from abtest.loaders.files import READERS
 
@@ -40,8 +40,10 @@ class Table(Dataset):
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         """Yield the head of a table; that is enough to see what a column holds."""
         del types  # Spark knows them
-        yield from self.head(columns, HEAD_ROWS).to_batches()
-        raise InvalidInputError(f"{self.name} is read by Spark, not row by row.", hint="--engine spark")
+        head = self.head(columns, HEAD_ROWS)
+        yield from head.to_batches()
+        if head.num_rows == HEAD_ROWS:
+            raise InvalidInputError(f"{self.name} is read by Spark, not row by row.", hint="--engine spark")
 
     def head(self, columns: Sequence[str], rows: int) -> pa.Table:
         """Some first rows."""
@@ -114,18 +116,16 @@ def column(name: str) -> Column:
 
 
 def _delta(path: str, what: str, session: Session) -> Frame:
-    from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
-
     try:
-        return session.read.format("delta").load(path)
-    except PySparkException as error:
-        told = str(error)
-        if "DATA_SOURCE_NOT_FOUND" in told or "ClassNotFoundException" in told:
+        with told_as_ours(f"Spark could not read {what} {path} as a Delta table"):
+            return session.read.format("delta").load(path)
+    except BackendError as error:
+        if "DATA_SOURCE_NOT_FOUND" in (told := str(error.__cause__)) or "ClassNotFound" in told:
             raise InvalidInputError(
                 f"{what} {path} is a Delta table, and this Spark has no Delta package.",
                 hint="start the session with it, or name it in spark-defaults.conf.",
             ) from error
-        raise NotFoundError(f"{what} {path} is no Delta table that Spark can read: {told.splitlines()[0]}") from error
+        raise
 
 
 def _table(name: str, what: str, session: Session) -> Frame:
