@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 USUAL = (
-    "whole", "start_up", "tally", "columns", "intervals", "evaluator", "segments", "growth", "delong", "areas",
-    "registry", "memory",
+    "whole", "start_up", "scoring", "tally", "columns", "intervals", "evaluator", "resampling", "segments", "growth",
+    "delong", "areas", "registry", "memory",
 )  # fmt: skip
 ASKED = ("evidently",)  # run where they are named: they need an environment of their own
 ALL = (*USUAL, *ASKED)

@@ -18,7 +18,7 @@ from abtest.stats.histograms import JointHistogram, binned_delong
 from benchmarks.agreeing import must_agree
 from benchmarks.measured import Aim
 from benchmarks.spelling import rows_text
-from benchmarks.timing import compare, interleaved
+from benchmarks.timing import Calls, compare, interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def _of_a_kind(what: str, truth: Floats, champion: Floats, challenger: Floats) -
 
     found = delong(truth, champion, challenger)
     must_agree((found.champion, found.challenger), theirs(), within=1e-9)
-    calls = {"abtest": partial(delong, truth, champion, challenger), _AUCS: theirs}
+    calls: Calls = {"abtest": partial(delong, truth, champion, challenger), _AUCS: theirs}
     compare(what, interleaved(calls, rounds=5), aims=(Aim(at_most=1 / 3, of=_AUCS),))
 
 
@@ -63,7 +63,7 @@ def _in_bins(what: str, truth: Floats, champion: Floats, challenger: Floats) -> 
         f"the effect within {found.error_bound:.1e}, "
         f"its standard error {found.standard_error / exact.standard_error:.3f} times the exact one"
     )
-    calls = {"abtest, in bins": binned, "abtest, exact": partial(delong, truth, champion, challenger)}
+    calls: Calls = {"abtest, in bins": binned, "abtest, exact": partial(delong, truth, champion, challenger)}
     compare(f"{what}, in bins", interleaved(calls, rounds=5), note=note)
 
 

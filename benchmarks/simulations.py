@@ -21,7 +21,8 @@ from abtest import evaluator
 from abtest.decision import Verdict, decide
 from abtest.evaluator import evaluate, regression
 from abtest.metrics.catalogue import resolve
-from abtest.metrics.classification import overall, totals
+from abtest.metrics.classification import overall
+from abtest.metrics.totals import totals
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
 from abtest.reuse import spent_level

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from abtest.labels import SIDES
 from abtest.loaders.columns import label_column
-from abtest.metrics.classification import CATALOGUE, class_values, overall, totals
+from abtest.metrics.classification import CATALOGUE, class_values, overall
+from abtest.metrics.totals import totals
 from abtest.outcomes import PairedOutcomes
 from abtest.tally import Tally
 from benchmarks.agreeing import must_agree

@@ -275,7 +275,7 @@ def scored(kind: str = "probability", classes: int = 2) -> ComparisonRecord:
     source: Any = _Source(kind=kind)  # all it asks
     tally = ScoreTally(source, source, {})
     tally.add(y, sides, {})  # type: ignore[arg-type] # both sides
-    labels = [found.labels.tolist() for found in sides.values()]
+    labels = [found.labels.decoded().tolist() for found in sides.values()]
     return record(y.tolist(), *labels, policy=Policy(metrics=metrics), scores=tally.scores(range(classes)))
 
 

@@ -48,7 +48,7 @@ def faster(times: float, **said: object) -> Measurement:
 @pytest.mark.parametrize(
     "name",
     [
-        *("tally", "columns", "intervals", "growth", "delong"),
+        *("scoring", "tally", "columns", "intervals", "resampling", "growth", "delong", "areas"),
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("whole", "registry", "memory")),
     ],
 )

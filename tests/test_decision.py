@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from abtest.decision import Decision, Verdict, decide
 from abtest.evaluator import Evaluation, MetricRow, evaluate
-from abtest.metrics.classification import AVERAGES, CATALOGUE, overall, totals
+from abtest.metrics.classification import AVERAGES, CATALOGUE, overall
+from abtest.metrics.totals import totals
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
 from abtest.stats.mcnemar import METHODS, McNemar, mcnemar

@@ -44,6 +44,7 @@ def test_contingency_is_a_loop_over_rows(columns: Columns) -> None:
     assert outcomes.contingency() == looped(columns)
     for label in outcomes.labels:
         assert outcomes.contingency(label) == looped(columns, label)
+    assert outcomes.contingencies() == tuple(looped(columns, label) for label in outcomes.labels)
     assert outcomes.n == outcomes.contingency().n == len(columns[0])
 
 

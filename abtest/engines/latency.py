@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from typing import TypeVar
 
     Some = TypeVar("Some")
@@ -23,18 +22,19 @@ class Latency:
     Args:
         clock: Reads seconds.
 
+    Attributes:
+        clock: The same.
+
     Example:
-        >>> ticks = iter([0.0, 2.0, 2.0, 3.0])
-        >>> latency = Latency(clock=lambda: next(ticks))
-        >>> for side in ("champion", "challenger"):
-        ...     with latency.timed(side, rows=10):
-        ...         pass
+        >>> latency = Latency()
+        >>> latency.add("champion", 2.0, rows=10)
+        >>> latency.add("challenger", 1.0, rows=10)
         >>> latency.per_row("champion"), latency.per_row("challenger")
         (0.2, 0.1)
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+        self.clock = clock
         self._seconds: defaultdict[Hashable, list[float]] = defaultdict(list)
 
     def in_turn(self, models: Sequence[Some]) -> Sequence[Some]:
@@ -42,12 +42,9 @@ class Latency:
         done = max((len(seconds) for seconds in self._seconds.values()), default=0)
         return models if done % 2 == 0 else models[::-1]
 
-    @contextlib.contextmanager
-    def timed(self, model: Hashable, rows: int) -> Iterator[None]:
-        """Time the prediction of so many rows."""
-        start = self._clock()
-        yield
-        self._seconds[model].append((self._clock() - start) / rows)
+    def add(self, model: Hashable, seconds: float, rows: int) -> None:
+        """Take in what the prediction of so many rows took."""
+        self._seconds[model].append(seconds / rows)
 
     def per_row(self, model: Hashable) -> float | None:
         """Median over the batches, in seconds a row; None where nothing was timed."""

@@ -7,13 +7,15 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from abtest.engines.ahead import ahead
 from abtest.engines.pairs import ClassPair, ErrorPair, Scored, look_of, new_pair
 from abtest.engines.predicting import Predictions
-from abtest.engines.reading import Reading, agreed_types, seen
+from abtest.engines.reading import Reading, agreed_types
 from abtest.errors import InvalidInputError
 from abtest.loaders.columns import CODED_TEXT
 from abtest.loaders.datasets import BATCH_ROWS, open_data
@@ -126,7 +128,7 @@ def score_several(
         for model, names in zip(challengers, columns[-len(challengers) :], strict=True)
     ]
     readers = [Fingerprinter(hasher, marks=marks, keep=keep_rows) for hasher in _distinct(hashers)]
-    read = Reading(seen(data.batches(wanted, types, rows=batch_rows), readers), target, segmentation,
+    read = Reading(ahead(data.batches(wanted, types, rows=batch_rows), partial(_show, readers)), target, segmentation,
                     unit=unit, drop=drop_unlabelled, progress=progress, numbers=task == "regression")  # fmt: skip
     for batch, numbers in read:
         ours, theirs = predictions.predict(batch, numbers)
@@ -178,6 +180,11 @@ def _hasher(models: Sequence[Model], columns: Sequence[Sequence[str]], data: Dat
     fed = {name for names in columns for name in names}
     names = [name for name in data.columns if name in fed]
     return Hasher(columns=names, target=target, types=dict(agreed_types(models, columns)))
+
+
+def _show(readers: Sequence[Fingerprinter], batch: pa.RecordBatch) -> None:
+    for reader in readers:
+        reader.add(batch)
 
 
 def _distinct(hashers: Sequence[Hasher]) -> list[Hasher]:

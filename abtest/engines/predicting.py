@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from abtest.engines.asking import Asked
 from abtest.engines.latency import Latency
 from abtest.engines.scores import ScoreTally
+from abtest.loaders.feeding import Fed
 from abtest.loaders.scores import Scorer, Scores, Unavailable, scorer
+from abtest.loaders.unwrapped import is_wrapped, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from abtest.coded import Coded
+    from abtest.engines.asking import Source
+    from abtest.engines.pairs import Labels
     from abtest.labels import Label, Side
     from abtest.loaders.models import Model
     from abtest.scores import PairedScores
@@ -46,9 +50,8 @@ class Predictions:
         scores: bool = False,
     ) -> None:
         self._models = [*([champion] if champion else []), *challengers]
-        self._columns = columns
         self._champion = champion is not None
-        self._sources = [
+        self._scorers = [
             scorer(model) if classes else Unavailable(why="It predicts numbers.") for model in self._models
         ]
         self._latency = Latency()
@@ -58,31 +61,35 @@ class Predictions:
         self._unscored: list[tuple[str, ...]] = [() for _ in challengers]
         for pair in range(len(challengers)) if scores else ():
             self._tallies[pair], self._unscored[pair] = self._tally(pair, groups)
-        self._scored = {at for pair, tally in enumerate(self._tallies) if tally for at in self._sides(pair).values()}
+        scored = {at for pair, tally in enumerate(self._tallies) if tally for at in self._sides(pair).values()}
+        bare = [unwrapped(model) for model in self._models]
+        if any(is_wrapped(model) and found is None for model, found in zip(self._models, bare, strict=True)):
+            bare = [None for _ in bare]  # else the wrapper would slow one side down, and not the other
+        self._sources: list[Source] = [
+            Asked(
+                model,
+                columns[at],
+                self._wanted(at, scored=at in scored),
+                unwrapped=bare[at],
+                clock=self._latency.clock,
+            )
+            for at, model in enumerate(self._models)
+        ]
 
-    def predict(
-        self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[Any] | None, list[npt.NDArray[Any]]]:
-        """Let each model predict each row: the champion's, if there is one, and each challenger's.
-
-        A model that was logged to return probabilities labels by the greatest.
-        """
-        predicted: dict[int, npt.NDArray[Any]] = {}
-        self._rows = rows
+    def predict(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> tuple[Labels | None, list[Labels]]:
+        """Let each model predict each row: the champion's, if there is one, and each challenger's."""
+        predicted: dict[int, Labels] = {}
+        self._rows, fed = rows, Fed(batch, rows)
         for at in self._latency.in_turn(range(len(self._models))):
-            model, source, columns = self._models[at], self._sources[at], self._columns[at]
-            by_greatest = isinstance(source, Scorer) and not source.predicts_labels
-            with self._latency.timed(at, len(rows)):
-                if isinstance(source, Scorer) and by_greatest:
-                    self._given[at] = source.score(batch, columns, rows)
-                    predicted[at] = self._given[at].labels
-                else:
-                    predicted[at] = model.predict(batch, columns, rows)
-            if at in self._scored and isinstance(source, Scorer) and not by_greatest:
-                self._given[at] = source.score(batch, columns, rows)
+            answer = self._sources[at].answer(fed)
+            self._latency.add(at, answer.seconds, len(rows))
+            self._models[at].note(answer.casts)
+            predicted[at] = answer.labels
+            if answer.scores is not None:
+                self._given[at] = answer.scores
         return predicted.get(0) if self._champion else None, [predicted[at] for at in self._challengers]
 
-    def take_in(self, truth: npt.NDArray[Any] | Coded, codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    def take_in(self, truth: Labels, codes: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Tally the last batch's scores, with the truth and the segments of its rows."""
         for pair, tally in enumerate(self._tallies):
             if tally is not None:
@@ -104,11 +111,14 @@ class Predictions:
 
     def notices(self, pair: int, *, casts: bool) -> tuple[str, ...]:
         """What is to be said of a challenger and the champion: what was cast, and where labels come from."""
-        own = [(self._models[at], self._sources[at]) for at in self._sides(pair).values()]
-        cast = [notice for model, _ in own if casts and (notice := model.cast_notice())]
-        found = [source for _, source in own if isinstance(source, Scorer)]
-        told = [it.notice for it in found if it.notice and (self._tallies[pair] or not it.predicts_labels)]
-        return (*cast, *told)
+        own = [*self._sides(pair).values()]
+        cast = [notice for at in own if casts and (notice := self._models[at].cast_notice())]
+        return (*cast, *(notice for at in own for notice in self._sources[at].notices()))
+
+    def _wanted(self, at: int, *, scored: bool) -> Scorer | None:
+        """Where scores come from, if they are wanted: to be tallied, or because labels come from nowhere else."""
+        found = self._scorers[at]
+        return found if isinstance(found, Scorer) and (scored or not found.predicts_labels) else None
 
     @property
     def _challengers(self) -> range:
@@ -121,7 +131,7 @@ class Predictions:
 
     def _tally(self, pair: int, groups: Mapping[str, Sequence[str]]) -> tuple[ScoreTally | None, tuple[str, ...]]:
         """Where both sides have scores, what takes them in; else why not."""
-        own = {side: self._sources[at] for side, at in self._sides(pair).items()}
+        own = {side: self._scorers[at] for side, at in self._sides(pair).items()}
         champion, challenger = own.get("champion"), own["challenger"]
         if isinstance(champion, Scorer) and isinstance(challenger, Scorer):
             return ScoreTally(champion, challenger, groups), ()

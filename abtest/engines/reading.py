@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from abtest.loaders.datasets import Dataset
-    from abtest.loaders.fingerprints import Fingerprinter
     from abtest.loaders.models import Model
     from abtest.loaders.segments import Segmentation
 
@@ -96,14 +95,6 @@ class Reading:
             return
         why = f"all {wording.plural(self._read, 'row')} lack a label" if self._read else "it holds no rows"
         raise InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
-
-
-def seen(batches: Iterator[pa.RecordBatch], readers: Sequence[Fingerprinter]) -> Iterator[pa.RecordBatch]:
-    """Let readers see each batch on its way; they read behind the models, so that these say first what is wrong."""
-    for batch in batches:
-        yield batch
-        for reader in readers:
-            reader.add(batch)
 
 
 def agreed_types(models: Sequence[Model], columns: Sequence[Sequence[str]]) -> Mapping[str, pa.DataType]:

@@ -105,7 +105,10 @@ class ScoreTally:
         classes = tuple(named[i] for i in order)
         kind = "probability" if set(self._kinds.values()) == {"probability"} else "score"
         kept = {side: stacked(self._kept[side], len(named)) for side in SIDES}
-        columns = {side: own.columns if own.mirrored else own.columns[:, order] for side, own in kept.items()}
+        as_they_are = order == sorted(order)
+        columns = {
+            side: own.columns if own.mirrored or as_they_are else own.columns[:, order] for side, own in kept.items()
+        }
         truth = np.concatenate([*self._truth, np.zeros(0, dtype=np.uint8)])
         truth = narrowed(np.argsort(order), len(named))[truth]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def evaluate(
         seed=seed,
     )
     whole = units.whole if units else None
-    draws = resample(outcomes, plan, whole, by_class=True, progress=progress)
+    draws = resample(outcomes, plan, whole, by_class=True, threads=os.cpu_count() or 1, progress=progress)
     scored = score_rows(scores, plan, unscored, in_units=units is not None)
     metrics = tuple(plan.in_order((*overall_rows(outcomes, plan, draws, whole), *scored.metrics)))
     segments = segment_rows(

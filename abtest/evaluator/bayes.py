@@ -13,14 +13,14 @@ import numpy as np
 
 from abtest.evaluator.rows import FEW_ROWS
 from abtest.labels import SIDES
-from abtest.metrics.classification import totals
 from abtest.metrics.errors import metric_values
+from abtest.metrics.totals import both_totals
 from abtest.stats.bayes import accuracy_posterior, dirichlet_draws, drawn_posterior, smoothed
 
 if TYPE_CHECKING:
     from abtest.evaluator.table import Plan
-    from abtest.metrics.classification import Floats
     from abtest.metrics.errors import ErrorSums
+    from abtest.metrics.totals import Floats
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
     from abtest.stats.bayes import Posterior
@@ -45,8 +45,9 @@ def posterior_of_classes(outcomes: PairedOutcomes, plan: Plan) -> Posterior | No
     counts = smoothed(table.counts, right["champion"] & ~right["challenger"], right["challenger"] & ~right["champion"])
     sign = 1.0 if metric.greater_is_better else -1.0
     chunks = []
+    summed = both_totals(table)
     for shares in dirichlet_draws(counts, draws=_DRAWS, rng=np.random.default_rng(plan.seed)):
-        champion, challenger = (plan.value(metric, totals(table, side, shares)) for side in SIDES)
+        champion, challenger = (plan.value(metric, of) for of in summed(shares))
         chunks.append(sign * (challenger - champion))
     return drawn_posterior(np.concatenate(chunks), margin=margin)
 

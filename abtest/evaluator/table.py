@@ -6,6 +6,7 @@ them. The other metrics are resampled: rows drawn with replacement are, exactly,
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,22 @@ import numpy as np
 
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
 from abtest.labels import Label
-from abtest.metrics.classification import Average, Floats, Metric, Totals, class_values, overall, totals
+from abtest.metrics.classification import Average, Metric, class_values, overall
+from abtest.metrics.totals import Floats, Totals, both_totals, totals
 from abtest.policy import Policy
-from abtest.stats.clusters import cluster_test, unit_draws
+from abtest.stats.clusters import cluster_test, unit_blocks
 from abtest.stats.mcnemar import McNemar, mcnemar
 from abtest.stats.multiplicity import holm
 from abtest.stats.proportions import Interval, tango_interval
-from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_draws, percentile_interval
+from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_blocks, percentile_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from abtest.outcomes import Contingency, Counts, PairedOutcomes
+    from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.stats.clusters import Units
+    from abtest.stats.resampling import Block
 
     Row = TypeVar("Row", bound=MetricRow)
 
@@ -83,39 +86,51 @@ def resample(
     units: Units | None,
     *,
     by_class: bool = False,
+    threads: int = 1,
     progress: Callable[[int], None] = lambda _drawn: None,
 ) -> Draws:
     """Draw effects for every metric that is not a proportion of paired rows.
 
     The draws are made on whichever orientation of the table sorts first, so that swapping the sides draws the same rows
-    and negates every effect to the last bit.
+    and negates every effect to the last bit. Each block of them has randomness of its own, so threads change no number.
     """
     swapped = outcomes.swapped()
     turned = swapped.cells.tobytes() < outcomes.cells.tobytes()
     table, sign = (swapped, -1.0) if turned else (outcomes, 1.0)
     classed = resampled_by_class(plan) if by_class and len(outcomes.labels) <= MOST_CLASSES_RESAMPLED else ()
-    whole: dict[str, list[Floats]] = {metric.name: [] for metric in plan.resampled}
-    classes: dict[str, list[Floats]] = {metric.name: [] for metric in classed}
-    rng, drawn = np.random.default_rng(plan.seed), 0
-    for counts in _drawn(table, plan, units.swapped() if units and turned else units, rng) if whole else ():
-        champion, challenger = totals(table, "champion", counts), totals(table, "challenger", counts)
-        for metric in plan.resampled:
-            whole[metric.name].append(sign * (plan.value(metric, challenger) - plan.value(metric, champion)))
-        for metric in classed:
-            classes[metric.name].append(sign * (class_values(metric, challenger) - class_values(metric, champion)))
-        drawn += len(counts)
-        progress(drawn)
-    return Draws(
-        overall={name: np.concatenate(chunks) for name, chunks in whole.items()},
-        by_class={name: np.concatenate(chunks) for name, chunks in classes.items()},
-    )
+    if not plan.resampled:
+        return Draws(overall={}, by_class={})
+    summed = both_totals(table)
+
+    def effects(block: Block) -> tuple[list[Floats], list[Floats]]:
+        champion, challenger = summed(block())
+        whole = [sign * (plan.value(m, challenger) - plan.value(m, champion)) for m in plan.resampled]
+        return whole, [sign * (class_values(m, challenger) - class_values(m, champion)) for m in classed]
+
+    blocks = _blocks(table, plan, units.swapped() if units and turned else units)
+    found: list[tuple[list[Floats], list[Floats]]] = []
+    pool = ThreadPoolExecutor(max_workers=threads)
+    try:
+        for block in pool.map(effects, blocks):
+            found.append(block)
+            progress(plan.resamples * len(found) // len(blocks))
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops waiting need not wait for the rest
+    whole, classes = zip(*found, strict=True)
+    return Draws(overall=_by_metric(plan.resampled, whole), by_class=_by_metric(classed, classes))
 
 
-def _drawn(table: PairedOutcomes, plan: Plan, units: Units | None, rng: np.random.Generator) -> Iterator[Counts]:
+def _by_metric(metrics: Sequence[Metric], blocks: Sequence[Sequence[Floats]]) -> dict[str, Floats]:
+    """Join blocks of one array a metric."""
+    return {metric.name: np.concatenate(parts) for metric, *parts in zip(metrics, *blocks, strict=True)}
+
+
+def _blocks(table: PairedOutcomes, plan: Plan, units: Units | None) -> Sequence[Block]:
     """Resample what is independent: units where rows come in them, else rows."""
+    rng = np.random.default_rng(plan.seed)
     if units is not None:
-        return unit_draws(units, resamples=plan.resamples, rng=rng)
-    return multinomial_draws(table.counts, resamples=plan.resamples, rng=rng)
+        return unit_blocks(units, resamples=plan.resamples, rng=rng)
+    return multinomial_blocks(table.counts, resamples=plan.resamples, rng=rng)
 
 
 def tested(table: Contingency, units: Units | None, policy: Policy) -> McNemar:
@@ -161,12 +176,12 @@ def _class_column(
     """One metric of every label. Recall is McNemar on the label's rows; the others are resampled."""
     champion = class_values(metric, totals(outcomes, "champion"))
     challenger = class_values(metric, totals(outcomes, "challenger"))
-    rows = []
-    for i, (label, support) in enumerate(zip(outcomes.labels, outcomes.truth_support.tolist(), strict=True)):
+    rows, tables = [], outcomes.contingencies()
+    for i, support in enumerate(outcomes.truth_support.tolist()):
         values = float(champion[i]), float(challenger[i])
         if support and metric.name == "recall":
             own = units.of_truth(i) if units else None
-            rows.append(_proportion(metric, values, outcomes.contingency(label), own, plan.policy))
+            rows.append(_proportion(metric, values, tables[i], own, plan.policy))
         elif support and metric.name in draws.by_class:
             rows.append(_resampled(metric, values, support, draws.by_class[metric.name][:, i], plan.policy))
         else:

@@ -15,6 +15,7 @@ from abtest.errors import InvalidInputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+_LABELS = {str, bool, int, float}
 CODED_TEXT = pa.dictionary(pa.int32(), pa.string())  # how a column of labels is read, where it is text
 
 
@@ -29,6 +30,17 @@ def label_column(column: pa.Array, name: str) -> Coded | npt.NDArray[Any]:
         return label_array(column, name)
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     return Coded.compact(encoded.indices.to_numpy(), encoded.dictionary.to_pylist())
+
+
+def coded_text(labels: npt.NDArray[Any]) -> Coded | npt.NDArray[Any]:
+    """Code labels that are text, at no Python object a row; others stay as they are."""
+    if labels.dtype.kind not in "OU":
+        return labels
+    try:
+        column = pa.array(labels)
+    except (ValueError, TypeError):  # of several types, or no Unicode
+        return labels
+    return label_column(column, "") if _is_text(column.type) else labels
 
 
 def label_array(column: pa.Array, name: str, *, numbers: bool = False) -> npt.NDArray[Any]:
@@ -154,11 +166,13 @@ def as_labels(values: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
     """
     if values.dtype.kind in "biufUT":
         return values
+    if values.dtype.kind == "O" and set(map(type, values.tolist())) <= _LABELS:
+        return values
     labels = values.astype(object)
     if values.dtype.kind == "O":
         labels[:] = [value.item() if isinstance(value, np.generic) else value for value in values]
     for value in labels:
-        if type(value) not in (str, bool, int, float):
+        if type(value) not in _LABELS:
             raise InvalidInputError(
                 f"{what} hold {type(value).__name__}, which is no class label.",
                 hint="labels are text, whole numbers or booleans.",

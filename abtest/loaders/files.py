@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20  # of a CSV file: no row may be longer; Arrow reads up to 32 blocks ahead of the models
+_BUFFER_BYTES = 1 << 17  # of each column of a Parquet file
 _JSON_ROWS = 10_000  # at a time, and those whose keys are the columns
 # What pandas.read_csv, with which most training data was read, takes for a missing value.
 _MISSING_TEXT = (
@@ -112,8 +113,8 @@ class _Parquet(_Files):
 
         # The file has types of its own; but text that is wanted by code need not be spelled out first.
         coded = [name for name in columns if name in types and pa.types.is_dictionary(types[name])]
-        # Without pre_buffer=False the whole compressed file stays in memory.
-        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=coded) as file:
+        # Without pre_buffer=False the whole compressed file stays in memory; without buffers, a whole row group.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=coded) as file:
             yield from file.iter_batches(columns=list(columns), batch_size=BATCH_ROWS)
 
     def row_count(self) -> int:

@@ -6,6 +6,7 @@ one, it gets every column of the data but the target and what tells segments apa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Mapping
@@ -23,9 +24,10 @@ from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kin
 from abtest.registry import RegistryClient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
+    import pandas as pd
     from mlflow.models import ModelSignature
 
 
@@ -122,37 +124,70 @@ class Model:
         Raises:
             InvalidInputError: A value does not fit the signature.
         """
-        arrays = [self._column(batch.column(name), name, rows) for name in columns]
-        frame = pa.Table.from_arrays(arrays, names=list(columns)).to_pandas()
+        frame, casts = self.decoded(batch, columns, rows)
+        self.note(casts)
+        return self.shaped(frame)
+
+    def decoded(
+        self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Give the columns of ``inputs`` as a frame, and how those were cast that were; arguments as there."""
+        casts: dict[str, str] = {}
+        arrays = [self._column(batch.column(name), name, rows, casts) for name in columns]
+        return pa.Table.from_arrays(arrays, names=list(columns)).to_pandas(), casts
+
+    def shaped(self, frame: pd.DataFrame) -> Any:  # noqa: ANN401 - a data frame or an array
+        """Give a frame as the model takes it: as it is, or as an array."""
         return frame.to_numpy(dtype=self.tensor[0]) if self.tensor else frame
 
     def predict(self, batch: pa.RecordBatch, columns: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Predict one label a row of the batch, shape (rows,).
+        """Predict one label a row of the batch, shape (rows,); arguments as in ``inputs``.
+
+        Raises:
+            InvalidInputError: A value does not fit the signature, or as in ``labels``.
+        """
+        return self.labels(self.inputs(batch, columns, rows), rows)
+
+    def labels(self, features: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:  # noqa: ANN401 - see inputs
+        """Predict one label a row, shape (rows,).
 
         Args:
-            batch: Rows to score.
-            columns: The columns to feed, as ``columns()`` named them.
+            features: What the model is fed, as ``inputs`` gave it.
             rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
-            InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not one
-                label a row.
+            InvalidInputError: The model raises, or what it returns is not one label a row.
         """
-        features = self.inputs(batch, columns, rows)
+        with self.asked("predict", rows):
+            raw = self.predictor.predict(features)
+        return self._labels(raw, rows)
+
+    @contextlib.contextmanager
+    def asked(self, what: str, rows: npt.NDArray[np.int64]) -> Iterator[None]:
+        """Turn what the model raises, when asked to "predict" or to "score" rows, into a sentence with their numbers.
+
+        Raises:
+            InvalidInputError: The model raises.
+        """
         try:
             with warnings.catch_warnings():
                 # Said once a batch of estimators fitted on arrays; they take columns in the signature's order.
                 warnings.filterwarnings("ignore", message="X has feature names, but", category=UserWarning)
-                raw = self.predictor.predict(features)
+                yield
         except AbtestError:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
             raise InvalidInputError(
-                f"The {self.told} failed to predict rows {rows[0]:,} to {rows[-1]:,}: "
+                f"The {self.told} failed to {what} rows {rows[0]:,} to {rows[-1]:,}: "
                 f"{type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
-        return self._labels(raw, rows)
+
+    def note(self, casts: Mapping[str, str]) -> None:
+        """Remember how columns of a batch were cast, and rather that they lost digits than that they did not."""
+        for name, how in casts.items():
+            if ROUNDED in how or name not in self.casts:
+                self.casts[name] = how
 
     def cast_notice(self) -> str | None:
         """Say once which columns were cast."""
@@ -169,15 +204,13 @@ class Model:
         """The Arrow type its signature asks of a column, if it does."""
         return self.types.get(column) or (_arrow_type(self.tensor[0]) if self.tensor else None)
 
-    def _column(self, column: pa.Array, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+    def _column(self, column: pa.Array, name: str, rows: npt.NDArray[np.int64], casts: dict[str, str]) -> pa.Array:
         kind = self.type_of(name)
         if kind is None:
             return column
         given, column = column, cast_column(column, kind, name, rows)
         if not is_same_kind(given.type, kind):
-            how = f"{given.type} → {kind}" + (ROUNDED if _is_rounded(given, column) else "")
-            if ROUNDED in how or name not in self.casts:
-                self.casts[name] = how
+            casts[name] = f"{given.type} → {kind}" + (ROUNDED if _is_rounded(given, column) else "")
         if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
             raise InvalidInputError(

@@ -155,8 +155,8 @@ def words_of(column: pa.Array) -> Hashes:
 
 
 def _number_words(column: pa.Array) -> Hashes:
-    values = column.fill_null(0).to_numpy(zero_copy_only=False)
-    numbers = values.astype(np.float64) + 0.0  # -0.0 + 0.0 is 0.0
+    values = (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
+    numbers = np.add(values, 0.0, dtype=np.float64)  # -0.0 + 0.0 is 0.0
     words: Hashes = numbers.view(np.uint64)
     if values.dtype.kind == "f":
         words[np.isnan(numbers)] = MISSING

@@ -4,23 +4,22 @@ MLflow's ``predict`` gives labels. What gives probabilities lies behind it: a sc
 model's or another library's ``predict_proba``. It is called through MLflow too, so that it is fed what ``predict`` is.
 Wherever they come from, they are to be checked by ``metrics.probability.check_probabilities`` before use.
 
-Not every model predicts its most probable class: of scikit-learn 1.9's classifiers SVC, NuSVC, NearestCentroid and
-those with a threshold of their own do not. So probabilities stand in for labels only where ``agrees`` says so.
+Not every model predicts its most probable class, so probabilities stand in for labels only where ``greatest`` says so.
 """
 
 from __future__ import annotations
 
 import inspect
-import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from abtest import wording
-from abtest.errors import AbtestError, InvalidInputError
+from abtest.coded import Coded, narrowed
+from abtest.errors import InvalidInputError
 from abtest.labels import Label
+from abtest.loaders.greatest import Follows, labels_follow
 from abtest.loaders.models import Model
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     Source = Callable[..., Any]
 
 Kind: TypeAlias = Literal["probability", "score"]
-_TIE = 1e-9  # what rounding leaves between equal values
+_ROUNDING = 64  # spacings that a few roundings may leave between equal values
 _ONLY_LABELS = "The model was logged as a Python function and gives labels only."
 
 
@@ -55,17 +54,31 @@ class Scores:
     Attributes:
         matrix: In each column, greater means more likely that class; shape (rows, classes).
         classes: The columns' names, in the model's own order and types.
+        precision: The spacing at 1 of the numbers that the model computed with.
     """
 
     matrix: Floats
     classes: tuple[Label, ...]
+    precision: float = float(np.finfo(np.float64).eps)
 
     @property
-    def labels(self) -> npt.NDArray[Any]:
-        """The class of the greatest value, the first of equals, shape (rows,)."""
-        names = np.empty(len(self.classes), dtype=object)
-        names[:] = self.classes
-        return np.asarray(names[self.matrix.argmax(axis=1)])
+    def labels(self) -> Coded:
+        """The class of the greatest value, the first of equals."""
+        return self.greatest()[0]
+
+    def greatest(self) -> tuple[Coded, bool]:
+        """The class of the greatest value; and whether a row's next one differs by no more than rounding may leave."""
+        if len(self.classes) == 1:
+            return Coded(codes=np.zeros(len(self.matrix), dtype=np.uint8), values=self.classes), False
+        if len(self.classes) == 2:  # NumPy subtracts faster than it compares what lies in columns
+            gap = self.matrix[:, 1] - self.matrix[:, 0]
+            codes = (gap > 0).view(np.uint8)
+        else:
+            second, first = np.partition(self.matrix, -2, axis=1)[:, -2:].T
+            gap = first - second
+            codes = narrowed(self.matrix.argmax(axis=1), len(self.classes))
+        least = np.abs(gap, out=gap).min(initial=np.inf)
+        return Coded(codes=codes, values=self.classes), bool(least <= _ROUNDING * self.precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +93,8 @@ class Scorer:
             from 0.
         predicts_labels: Whether ``Model.predict`` works too. If not, the model was logged to return probabilities, and
             its labels are ``Scores.labels``.
+        follows: Whether the labels of ``Model.predict`` are ``Scores.labels`` too: always, unless two values are nearly
+            equal, or nobody knows.
         notice: What should be said about it.
         source: Features in, a matrix out.
     """
@@ -88,6 +103,7 @@ class Scorer:
     kind: Kind
     classes: tuple[Label, ...] | None
     predicts_labels: bool = True
+    follows: Follows | None = None
     notice: str | None = None
     source: Source
 
@@ -100,29 +116,30 @@ class Scorer:
             rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
-            InvalidInputError: A value does not fit the signature, the model raises, or what it returns is not a number
-                for each row and class, or the classes repeat.
+            InvalidInputError: A value does not fit the signature, or as in ``scores``.
         """
-        features = self.model.inputs(batch, columns, rows)
-        try:
-            with warnings.catch_warnings():
-                # As in Model.predict: estimators fitted on arrays take columns in the signature's order.
-                warnings.filterwarnings("ignore", message="X has feature names, but", category=UserWarning)
-                raw = self.source(features)
-        except AbtestError:
-            raise
-        except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
-            raise InvalidInputError(
-                f"The {self.model.told} failed to score rows {rows[0]:,} to {rows[-1]:,}: "
-                f"{type(error).__name__}: {wording.first_line(error)}.",
-                hint="--debug shows where.",
-            ) from error
+        return self.scores(self.model.inputs(batch, columns, rows), rows)
+
+    def scores(self, features: Any, rows: npt.NDArray[np.int64]) -> Scores:  # noqa: ANN401 - a data frame or an array
+        """Score rows.
+
+        Args:
+            features: What the model is fed, as ``Model.inputs`` gave it.
+            rows: The rows' numbers in the data, for messages; shape (rows,).
+
+        Raises:
+            InvalidInputError: The model raises, or what it returns is not a number for each row and class, or the
+                classes repeat.
+        """
+        with self.model.asked("score", rows):
+            raw = self.source(features)
         return self._read(raw, len(rows))
 
     def _read(self, raw: Any, rows: int) -> Scores:  # noqa: ANN401 - whatever the model returned
         who = f"The {self.model.told}'s scores"
         try:
-            values = np.asarray(raw, dtype=np.float64)
+            given = np.asarray(raw)
+            values = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
             raise InvalidInputError(f"{who} must be numbers, one for each row and class.") from None
         if values.ndim == 1:
@@ -138,7 +155,8 @@ class Scorer:
             raise InvalidInputError(f"{who} have classes that repeat: {_listed(classes)}.")
         if self.kind == "score" and not np.isfinite(values).all():
             raise InvalidInputError(f"{who} must be finite, got {values[~np.isfinite(values)][0]:g}.")
-        return Scores(matrix=values, classes=classes)
+        precision = float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps)
+        return Scores(matrix=values, classes=classes, precision=precision)
 
     def _named(self, names: Iterable[Any] | None, width: int) -> tuple[Label, ...]:
         """Name the columns: a frame's names come before the model's order."""
@@ -188,34 +206,10 @@ def scorer(model: Model) -> Scorer | Unavailable:
         kind="probability" if kind == "probability" else "score",
         classes=classes,
         predicts_labels=direct,
+        follows=labels_follow(raw, "predict_proba" if kind == "probability" else "decision_function"),
         notice=unnamed if classes is None else None if direct else _by_greatest(model),
         source=_through_mlflow(predictor, method, is_python_model=is_python_model) if wrapped else method,
     )
-
-
-def agrees(labels: npt.ArrayLike, probabilities: npt.ArrayLike, classes: Sequence[Label]) -> bool:
-    """Whether each label is a class of the row's greatest value, so that the one can stand in for the other.
-
-    Equal values agree with either class. A batch on which they agree is no proof for the next.
-
-    Args:
-        labels: What ``predict`` gave, shape (rows,).
-        probabilities: Shape (rows, classes).
-        classes: The columns' names, of the labels' type.
-
-    Example:
-        >>> agrees(["dog", "cat"], [[0.2, 0.8], [0.5, 0.5]], ["cat", "dog"])
-        True
-        >>> agrees(["dog"], [[0.6, 0.4]], ["cat", "dog"])
-        False
-    """
-    values = np.asarray(probabilities, dtype=np.float64)
-    column = {label: at for at, label in enumerate(classes)}
-    given = np.asarray(labels)
-    at = np.array([column.get(label, -1) for label in given.tolist()], dtype=np.int64)
-    if (at < 0).any() or values.shape != (given.size, len(classes)):
-        return False
-    return bool((np.take_along_axis(values, at[:, None], axis=1)[:, 0] >= values.max(axis=1) - _TIE).all())
 
 
 def behind(loaded: Any) -> Any:  # noqa: ANN401 - any library's model

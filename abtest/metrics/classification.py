@@ -9,87 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.labels import Label, cast_label, kind_of
-from abtest.outcomes import Counts
+from abtest.metrics.totals import Floats, Totals
 
 if TYPE_CHECKING:
-    from abtest.labels import Side
     from abtest.outcomes import PairedOutcomes
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Sums: TypeAlias = npt.NDArray[Any]  # whole numbers, as integers or as doubles
 Average: TypeAlias = Literal["macro", "weighted", "binary"]
-_FEW_LABELS = 32
 AVERAGES: tuple[Average, ...] = ("macro", "weighted", "binary")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Totals:
-    """One side's counts, and their sums by label: all that these metrics depend on; each sum is made when asked for.
-
-    Attributes:
-        labels: What the indexes below mean.
-        truth: Index of the truth by cell, shape (cells,).
-        said: Index of the side's prediction by cell, shape (cells,).
-        weights: Rows by cell, shape (..., cells); or shares of them.
-        is_class: Whether the label occurs in the truth of the table resampled, shape (labels,).
-    """
-
-    labels: tuple[Label, ...]
-    truth: Counts
-    said: Counts
-    weights: Counts | Floats
-    is_class: npt.NDArray[np.bool_]
-
-    @cached_property
-    def _sums(self) -> tuple[Sums, Sums, Sums]:
-        k, hit = len(self.labels), self.truth == self.said
-        if self.weights.ndim > 1 and k <= _FEW_LABELS:
-            # One product with a matrix of zeros and ones sums ten thousand tables several times as fast; exact below
-            # 2^53 rows, as doubles are.
-            into = np.zeros((len(self.truth), 3 * k))
-            cells = np.arange(len(self.truth))
-            into[cells[hit], self.truth[hit]] = into[cells, k + self.said] = into[cells, 2 * k + self.truth] = 1.0
-            hits, predicted, support = np.split(self.weights.astype(np.float64) @ into, 3, axis=-1)
-            return hits, predicted, support
-        return (
-            _sum_by(self.truth[hit], self.weights[..., hit], k),
-            _sum_by(self.said, self.weights, k),
-            _sum_by(self.truth, self.weights, k),
-        )
-
-    @property
-    def hits(self) -> Sums:
-        """Rows of the label predicted as it, shape (..., labels)."""
-        return self._sums[0]
-
-    @property
-    def predicted(self) -> Sums:
-        """Rows predicted as the label, shape (..., labels)."""
-        return self._sums[1]
-
-    @property
-    def support(self) -> Sums:
-        """Rows whose truth is the label, shape (..., labels)."""
-        return self._sums[2]
-
-    @cached_property
-    def confusion(self) -> Counts:
-        """Rows by truth and prediction, shape (..., labels, labels)."""
-        k = len(self.labels)
-        return _sum_by(self.truth * k + self.said, self.weights, k * k).reshape(*self.weights.shape[:-1], k, k)
-
-    @property
-    def n(self) -> Counts:
-        """Rows, shape (...)."""
-        return np.asarray(self.weights.sum(axis=-1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,23 +42,6 @@ class Metric:
     whole: Callable[[Totals], Floats] | None = None
     greater_is_better: bool = True
     is_accuracy: bool = False
-
-
-def totals(outcomes: PairedOutcomes, side: Side, counts: Counts | Floats | None = None) -> Totals:
-    """Sum a side's cells by label.
-
-    Args:
-        outcomes: The table.
-        side: Whose predictions.
-        counts: Counts of the same cells to use instead, shape (..., cells): resamples, for example.
-    """
-    return Totals(
-        labels=outcomes.labels,
-        truth=outcomes.cells[:, 0],
-        said=outcomes.predicted_by(side),
-        weights=outcomes.counts if counts is None else counts,
-        is_class=outcomes.truth_support > 0,
-    )
 
 
 def accuracy(of: Totals) -> Floats:
@@ -175,7 +91,7 @@ def overall(metric: Metric, of: Totals, *, average: Average, positive: int | Non
         return values[..., positive]
     if average == "weighted":
         return ratio((values * of.support).sum(axis=-1), of.support.sum(axis=-1))
-    return np.asarray(values[..., of.is_class].mean(axis=-1))
+    return np.asarray((values if of.is_class.all() else values[..., of.is_class]).mean(axis=-1))
 
 
 def class_values(metric: Metric, of: Totals) -> Floats:
@@ -227,18 +143,6 @@ def positive_index(outcomes: PairedOutcomes, average: Average, pos_label: Label 
 
 
 def ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> Floats:
-    """Divide; 0/0 is 0."""
-    top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
-
-
-def _sum_by(group: Counts, weights: Counts | Floats, size: int) -> Counts:
-    """Sum weights, shape (..., cells), over the cells of each group, to shape (..., size)."""
-    sums = np.zeros((*weights.shape[:-1], size), dtype=weights.dtype)
-    if not len(group):
-        return sums
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sums[..., ordered[starts]] = np.add.reduceat(weights[..., order], starts, axis=-1)
-    return sums
+    """Divide what is 0 wherever it is divided by 0; that is 0."""
+    bottom = np.asarray(denominator, dtype=np.float64)
+    return np.asarray(numerator / (bottom + (bottom == 0)))

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from abtest.errors import InvalidInputError, near
 from abtest.labels import Label, cast_label, kind_of
-from abtest.metrics.classification import Floats, Metric, Totals, ratio
+from abtest.metrics.classification import Metric, ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abtest.labels import LabelType
-    from abtest.outcomes import Counts
+    from abtest.metrics.totals import Floats, SideCells, Totals
 
 COST = "cost"
 Value = TypeVar("Value")
@@ -32,19 +35,8 @@ class CostMatrix:
 
     def metric(self) -> Metric:
         """Cost per row, of all rows or of a class's; less is better."""
-        return Metric(name=COST, whole=self.per_row, by_class=self.per_row_of_class, greater_is_better=False)
-
-    def per_row(self, of: Totals) -> Floats:
-        """Mean cost over all rows, shape (...)."""
-        spent, _ = self._spent(of)
-        return ratio(spent.sum(axis=-1), of.n)
-
-    def per_row_of_class(self, of: Totals) -> Floats:
-        """Mean cost over the rows of each label, shape (..., labels)."""
-        return ratio(sums_by_truth(*self._spent(of), len(of.labels)), of.support)
-
-    def _spent(self, of: Totals) -> tuple[Floats, Counts]:
-        return spread(of, self.matrix(of.labels, of.is_class)[of.truth, of.said])
+        means = PairLosses(lambda cells: self.matrix(cells.labels, cells.is_class)[cells.pairs.truth, cells.pairs.said])
+        return Metric(name=COST, whole=means.overall, by_class=means.by_class, greater_is_better=False)
 
     def matrix(self, labels: tuple[Label, ...], is_class: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
         """Lay the costs out over labels: truth by row, prediction by column, shape (labels, labels).
@@ -101,23 +93,33 @@ class CostMatrix:
         return InvalidInputError(f"{what}.", hint=hint)
 
 
-def spread(of: Totals, losses: Floats) -> tuple[Floats, Counts]:
-    """Lay what each cell's rows lose out over the cells: sums of shape (..., cells), and the cells' truth.
+class PairLosses:
+    """Means of a loss that hangs on a row's truth and prediction alone: the table of counts has all that it needs.
 
-    Cells are put in the order of truth and prediction: then rounding is the same whichever side is called champion.
-    Nothing is laid out by label and label for each resample, which at hundreds of labels would fill gigabytes.
+    Sums run in the order of pairs: then rounding is the same whichever side is called champion.
 
     Args:
-        of: One side's totals.
-        losses: Of one row of each cell, shape (cells,).
+        of_pairs: The loss of a row of each of a side's pairs, shape (pairs,); asked for once a table.
     """
-    order = np.lexsort((of.said, of.truth))
-    return of.weights[..., order] * losses[order], of.truth[order]
 
+    def __init__(self, of_pairs: Callable[[SideCells], Floats]) -> None:
+        self._of_pairs = of_pairs
+        self._known: WeakKeyDictionary[SideCells, Floats] = WeakKeyDictionary()
 
-def sums_by_truth(spent: Floats, truth: Counts, labels: int) -> Floats:
-    """Add up by label of the truth, shape (..., labels); what ``spread`` gives comes in its order."""
-    sums = np.zeros((*spent.shape[:-1], labels))
-    starts = np.flatnonzero(np.diff(truth, prepend=-1))
-    sums[..., truth[starts]] = np.add.reduceat(spent, starts, axis=-1)
-    return sums
+    def overall(self, of: Totals) -> Floats:
+        """Mean loss over all rows, shape (...)."""
+        return ratio(self._spent(of).sum(axis=-1), of.by_pair.sum(axis=-1))
+
+    def by_class(self, of: Totals) -> Floats:
+        """Mean loss over the rows of each label, shape (..., labels)."""
+        truth = of.cells.pairs.truth
+        starts = np.flatnonzero(np.diff(truth, prepend=-1))
+        sums = np.zeros_like(of.support)
+        sums[..., truth[starts]] = np.add.reduceat(self._spent(of), starts, axis=-1)
+        return ratio(sums, of.support)
+
+    def _spent(self, of: Totals) -> Floats:
+        losses = self._known.get(of.cells)
+        if losses is None:
+            losses = self._known[of.cells] = self._of_pairs(of.cells)
+        return of.by_pair * losses

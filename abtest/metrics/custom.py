@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, near
-from abtest.metrics.classification import Floats, Metric, Totals, ratio
-from abtest.metrics.costs import spread, sums_by_truth
+from abtest.metrics.classification import Metric
+from abtest.metrics.costs import PairLosses
 from abtest.stats.moments import MOST
 from abtest.wording import first_line
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from abtest.outcomes import Counts
+    from abtest.metrics.totals import Floats, SideCells, Totals
 
 CUSTOM = ":"  # between the module and the function
 _BY_ROW = ["y_true", "y_pred"]  # what a function of rows calls what it takes
@@ -77,7 +77,7 @@ def custom_metric(name: str) -> Metric:
     found = imported(name)
     if is_by_row(found):
         loss = custom_loss(name)
-        means = CellLosses(loss)
+        means = pair_losses(loss)
         return Metric(name=name, whole=means.overall, by_class=means.by_class, greater_is_better=loss.greater_is_better)
     return Metric(
         name=name, whole=_checked(name, found), greater_is_better=bool(getattr(found, "greater_is_better", True))
@@ -193,25 +193,11 @@ def custom_loss(name: str) -> CustomLoss:
     return CustomLoss(name=name, function=found, greater_is_better=bool(getattr(found, "greater_is_better", False)))
 
 
-class CellLosses:
-    """Means of a loss that hangs on a row's truth and prediction alone: the table of counts has all that it needs.
+def pair_losses(loss: CustomLoss) -> PairLosses:
+    """Means of a loss that takes labels, of as many rows as there are pairs of truth and prediction."""
 
-    Args:
-        loss: Takes labels, of as many rows as there are cells.
-    """
+    def of_pairs(cells: SideCells) -> Floats:
+        labels = np.array(cells.labels)  # of one type
+        return loss.rows(labels[cells.pairs.truth], labels[cells.pairs.said])
 
-    def __init__(self, loss: CustomLoss) -> None:
-        self._loss = loss
-
-    def overall(self, of: Totals) -> Floats:
-        """Mean loss over all rows, shape (...)."""
-        spent, _ = self._spent(of)
-        return ratio(spent.sum(axis=-1), of.n)
-
-    def by_class(self, of: Totals) -> Floats:
-        """Mean loss over the rows of each label, shape (..., labels)."""
-        return ratio(sums_by_truth(*self._spent(of), len(of.labels)), of.support)
-
-    def _spent(self, of: Totals) -> tuple[Floats, Counts]:
-        labels = np.array(of.labels)  # of one type
-        return spread(of, self._loss.rows(labels[of.truth], labels[of.said]))
+    return PairLosses(of_pairs)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6  # single precision sums to one within this
 _ROUNDING = 5e-9  # and within this more for each class
+_FEW_COLUMNS = 6
 LEAST = float(np.finfo(np.float64).eps)  # a probability counts as, and as much from 1 at most
 
 
@@ -54,7 +55,7 @@ def check_probabilities(matrix: npt.ArrayLike, side: Side, rows: npt.NDArray[np.
             f"{side} probabilities must be in [0, 1], got {got:g} {_where(wrong, rows)}.",
             hint="are these scores? A probability comes from predict_proba.",
         )
-    sums = read @ np.ones(read.shape[1])  # many times as fast as a sum along rows so short
+    sums = _row_sums(read)
     wrong = np.flatnonzero(np.abs(sums - 1) > tolerance(read.shape[1]))
     if wrong.size:
         raise InvalidInputError(
@@ -189,7 +190,7 @@ def squared_distance_rows(y_index: npt.ArrayLike, probabilities: Floats) -> Floa
     """
     distance = probabilities.copy()
     distance[np.arange(len(distance)), _columns(y_index, probabilities)] -= 1
-    return np.asarray(np.square(distance, out=distance) @ np.ones(distance.shape[1]))
+    return _row_sums(np.square(distance, out=distance))
 
 
 def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
@@ -220,6 +221,16 @@ def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     order, falls = descending(column)
     hits = np.cumsum(truth[order])[falls]
     return float((np.diff(hits, prepend=0) / positives) @ (hits / (falls + 1)))
+
+
+def _row_sums(matrix: Floats) -> Floats:
+    """Add up each row; of few columns one by one, which is many times as fast."""
+    if matrix.shape[1] > _FEW_COLUMNS:
+        return np.asarray(matrix.sum(axis=1))
+    total = matrix[:, 0].copy()
+    for column in matrix.T[1:]:
+        total += column
+    return total
 
 
 def _columns(y_index: npt.ArrayLike, probabilities: Floats) -> Counts:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,10 +18,12 @@ from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.labels import Label, LabelType, reconcile
 from abtest.outcomes import PairedOutcomes
 from abtest.stats.proportions import Interval, normal_quantile
-from abtest.stats.resampling import multinomial_draws
+from abtest.stats.resampling import Block, multinomial_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
+
+    from scipy.sparse import csr_array
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -158,7 +161,7 @@ def cluster_test(units: Units, *, confidence_level: float = 0.95) -> ClusterTest
     return ClusterTest(n_units=n_units, effect=effect, statistic=statistic, pvalue=pvalue, interval=interval)
 
 
-def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Iterator[Counts]:
+def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Resample whole units, with replacement.
 
     Null:
@@ -191,10 +194,23 @@ def unit_draws(units: Units, *, resamples: int, rng: np.random.Generator) -> Ite
         >>> draws.shape, np.unique(draws, axis=0).tolist()  # v twice, u and v, u twice
         ((100, 2), [[2, 0], [2, 1], [2, 2]])
     """
+    return (block() for block in unit_blocks(units, resamples=resamples, rng=rng))
+
+
+def unit_blocks(units: Units, *, resamples: int, rng: np.random.Generator) -> list[Block]:
+    """Prepare the same draws, block by block: each has randomness of its own, and is called once, by any thread.
+
+    Raises:
+        InvalidInputError: There is nothing to draw.
+        NotApplicableError: There are no rows.
+    """
     profiles, alike = _profiles(units)
-    table = profiles.astype(np.float64)  # products of doubles are fast, and exact below 2^53 rows
-    chunks = multinomial_draws(alike, resamples=resamples, rng=rng)
-    return (np.rint(chunk @ table).astype(np.int64) for chunk in chunks)
+    blocks = multinomial_blocks(alike, resamples=resamples, rng=rng)
+
+    def rows(block: Block) -> npt.NDArray[np.integer[Any]]:
+        return np.asarray((profiles @ block().T).T)
+
+    return [partial(rows, block) for block in blocks]
 
 
 class UnitTally:
@@ -329,18 +345,23 @@ def _summed(keys: Counts, counts: Counts) -> tuple[Counts, Counts]:
     return keys[start], np.add.reduceat(counts, start)
 
 
-def _profiles(units: Units) -> tuple[Counts, Counts]:
-    """Group units that have the same rows in every cell: the distinct ones, shape (profiles, cells), and how many."""
+def _profiles(units: Units) -> tuple[csr_array, Counts]:
+    """Group units that have the same rows in every cell: the distinct ones, shape (cells, profiles), and how many."""
+    from scipy import sparse  # noqa: PLC0415 - this module is imported by many that resample no unit
+
+    if not units.n_units:
+        raise NotApplicableError("There are no rows to resample.")
     entries = np.bincount(units.unit, minlength=units.n_units)
     first = np.cumsum(entries) - entries
-    profiles, alike = [], []
+    cells, counts, sizes, alike = [], [], [], []
     for size in np.unique(entries).tolist():  # units of equally many entries make a matrix; few sizes occur
         at = first[entries == size][:, None] + np.arange(size)
         own, count = np.unique(np.hstack([units.cell[at], units.count[at]]), axis=0, return_counts=True)
-        dense = np.zeros((len(own), len(units.outcomes.cells)), dtype=np.int64)
-        np.put_along_axis(dense, own[:, :size], own[:, size:], axis=1)
-        profiles.append(dense)
+        cells.append(own[:, :size].ravel())
+        counts.append(own[:, size:].ravel())
+        sizes.append(np.full(len(own), size))
         alike.append(count)
-    if not profiles:
-        raise NotApplicableError("There are no rows to resample.")
-    return np.concatenate(profiles), np.concatenate(alike).astype(np.int64)
+    starts = np.r_[0, np.cumsum(np.concatenate(sizes))]
+    shape = len(units.outcomes.cells), len(starts) - 1
+    profiles = sparse.csc_array((np.concatenate(counts), np.concatenate(cells), starts), shape=shape)
+    return profiles.tocsr(), np.concatenate(alike).astype(np.int64)

@@ -220,12 +220,13 @@ class JointHistogram:
             sides = [(getattr(side, own), getattr(side, rest)) for side in (self.champion, self.challenger)]
             (first, *of_first), (second, *of_second) = (_hidden(*side) for side in sides)
             n = int(joint.sum())
-            apart = second[None, :] - first[:, None]
-            apart = apart - float((joint * apart).sum()) / n
+            rows, cells = joint[joint > 0], joint.nonzero()
+            apart = second[cells[1]] - first[cells[0]]
+            apart = apart - math.fsum(rows * apart) / n  # rounded once: swapped sides differ by no bit
             weight = n * (n - 1)
-            known += float((joint * np.square(apart)).sum()) / weight
+            known += math.fsum(rows * np.square(apart)) / weight
             hidden += np.array([*of_first, *of_second]) / weight
-        return math.sqrt(known) + float(np.sqrt(hidden).sum())
+        return math.sqrt(known) + math.fsum(np.sqrt(hidden))
 
 
 def binned_delong(classes: list[JointHistogram], *, confidence_level: float = 0.95) -> BinnedDeLong:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, NotApplicableError
+from abtest.stats.multinomial import Recipe, cheapest
 from abtest.stats.proportions import Interval, normal_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Counts: TypeAlias = npt.NDArray[np.integer[Any]]
+Block: TypeAlias = Callable[[], Counts]
+
 NOISE = 1e-12  # a difference of metrics below this is floating-point noise, not an effect
 
-_CHUNK_BYTES = 32 << 20
-_LIGHT = 16  # a binomial number costs about as much as drawing so many rows
-_FEWEST_LUMPED = 32
+_BLOCK_BYTES = 4 << 20  # of draws: about what a core's caches hold
+_FEWEST_DRAWS, _MOST_BYTES = 64, 32 << 20  # of many cells more, as short rows take long
 
 
-def multinomial_draws(
-    counts: npt.NDArray[np.int64], *, resamples: int, rng: np.random.Generator
-) -> Iterator[npt.NDArray[np.int64]]:
+def multinomial_draws(counts: Counts, *, resamples: int, rng: np.random.Generator) -> Iterator[Counts]:
     """Resample the rows behind a table of counts, with replacement.
 
     Null:
@@ -34,10 +37,11 @@ def multinomial_draws(
     Args:
         counts: Rows by cell, shape (cells,).
         resamples: Draws in all.
-        rng: Where the randomness comes from; the draws depend on it and on nothing else.
+        rng: Where the randomness comes from; the draws depend on it and on the counts, and on nothing else.
 
     Returns:
-        Chunks of draws, shape (draws, cells), each of about 32 MiB at most; their rows add up to ``resamples``.
+        Blocks of draws, shape (draws, cells), each of at most 32 MiB or of one draw; their rows add up to
+        ``resamples``.
 
     Raises:
         InvalidInputError: There is nothing to draw.
@@ -51,11 +55,33 @@ def multinomial_draws(
         >>> draws.shape, draws.sum(axis=1).tolist()
         ((3, 3), [100, 100, 100])
     """
+    return (block() for block in multinomial_blocks(counts, resamples=resamples, rng=rng))
+
+
+def multinomial_blocks(counts: Counts, *, resamples: int, rng: np.random.Generator) -> list[Block]:
+    """Prepare the same draws, block by block: each has randomness of its own, and is called once, by any thread.
+
+    Raises:
+        InvalidInputError: There is nothing to draw.
+        NotApplicableError: There are no rows.
+    """
     if resamples < 1:
         raise InvalidInputError(f"resamples must be at least 1, got {resamples}.")
     if not counts.sum():
         raise NotApplicableError("There are no rows to resample.")
-    return _chunks(counts, resamples, rng)
+    recipe = cheapest(counts)
+    size = _block_size(counts.size * np.dtype(recipe.dtype).itemsize)
+    numbers = [min(size, resamples - start) for start in range(0, resamples, size)]
+    return [partial(_block, recipe, number, own) for number, own in zip(numbers, rng.spawn(len(numbers)), strict=True)]
+
+
+def _block_size(draw: int) -> int:
+    """Draws in a block, by the bytes of one: of the table alone, so that no number depends on the machine."""
+    return max(1, _BLOCK_BYTES // draw, min(_FEWEST_DRAWS, _MOST_BYTES // draw))
+
+
+def _block(recipe: Recipe, number: int, rng: np.random.Generator) -> Counts:
+    return recipe.draw(number, rng).T
 
 
 def percentile_interval(draws: npt.NDArray[np.float64], *, confidence_level: float = 0.95) -> Interval | None:
@@ -120,44 +146,3 @@ def bootstrap_pvalue(effects: npt.NDArray[np.float64]) -> float:
     """
     not_above, not_below = int(np.sum(effects <= NOISE)), int(np.sum(effects >= -NOISE))
     return min(1.0, 2 * (min(not_above, not_below) + 1) / (effects.size + 1))
-
-
-def _chunks(counts: npt.NDArray[np.int64], resamples: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
-    """Draw chunk by chunk; each of the two streams of randomness is used draw by draw, wherever chunks are cut."""
-    light = np.flatnonzero((counts > 0) & (counts <= _LIGHT))
-    lump = counts[light]
-    if light.size < _FEWEST_LUMPED:
-        light, lump = light[:0], lump[:0]
-    heavy = np.setdiff1d(np.flatnonzero(counts), light, assume_unique=True)
-    rows, stream = np.repeat(np.arange(light.size), lump), rng.spawn(1)[0]
-    size = max(1, _CHUNK_BYTES // (counts.size * counts.itemsize))
-    for start in range(0, resamples, size):
-        number = min(size, resamples - start)
-        drawn = _multinomial(np.append(counts[heavy], lump.sum()), number, rng)
-        draws = np.zeros((number, counts.size), dtype=np.int64)
-        draws[:, heavy] = drawn[:, :-1]
-        if light.size:
-            draws[:, light] = _from_lump(drawn[:, -1], rows, light.size, stream)
-        yield draws
-
-
-def _multinomial(counts: npt.NDArray[np.int64], number: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    # NumPy gives the last cell whatever the others leave, having tracked the probability that remains; with the largest
-    # cell last, that sum's rounding can neither put rows into an empty cell nor push a ratio above 1.
-    order = np.arange(counts.size)
-    largest = int(np.argmax(counts))
-    order[[largest, -1]] = order[[-1, largest]]
-    n = int(counts.sum())
-    # A Generator draws row by row: the numbers do not depend on where the chunks are cut.
-    draws = rng.multinomial(n, counts[order] / n, size=number)
-    draws[:, [largest, -1]] = draws[:, [-1, largest]]
-    return draws
-
-
-def _from_lump(
-    taken: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], cells: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Draw rows one by one from cells of few rows: cheaper than a binomial number for each cell, and the same draw."""
-    found = rows[rng.integers(0, rows.size, size=int(taken.sum()))]
-    found += np.repeat(np.arange(taken.size) * cells, taken)
-    return np.bincount(found, minlength=taken.size * cells).reshape(taken.size, cells)

@@ -519,9 +519,7 @@ def test_rows_not_kept(k: int) -> None:
     for label, row in class_rows(kept, plan(), ["roc_auc"])["roc_auc"].items():
         assert (by_class[label].pvalue or 0) >= (row.pvalue or 0)
     assert reading(scores) is None
-    other = whole_rows(swapped(scores), plan(), ["roc_auc"])[0][0]
-    assert (other.effect, other.champion, other.challenger) == (-area.effect, area.challenger, area.champion)
-    assert other.pvalue == pytest.approx(area.pvalue, rel=1e-9)
+    opposite(area, whole_rows(swapped(scores), plan(), ["roc_auc"])[0][0])
     _, (none,) = whole_rows(dataclasses.replace(scores, histograms=()), plan(), ["roc_auc"])
     assert (none.what, none.why) == ("roc_auc", "The rows' scores do not fit in memory.")
 

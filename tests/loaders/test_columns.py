@@ -9,11 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from abtest.coded import Coded
 from abtest.errors import InvalidInputError
 from abtest.loaders.columns import (
     as_array,
     as_labels,
     cast_column,
+    coded_text,
     is_same_kind,
     label_array,
     labelled,
@@ -119,3 +121,28 @@ def test_arrays_and_labels() -> None:
         as_array([[1], [1, 2]], "x")
     with pytest.raises(InvalidInputError, match="x hold tuple, which is no class label"):
         as_labels(np.array([(1, 2), None], dtype=object)[:1], "x")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["b", "a", "b", ""]),
+        np.array(["b", "a", "b", ""], dtype=object),
+        np.array([np.str_("b"), "a", "ü", "\0x"], dtype=object),
+        np.array(["b", 1, True], dtype=object),
+        np.array(["b", "\ud800"], dtype=object),
+        np.array([1, 2, 1], dtype=object),
+        np.array([1, 2.5, True], dtype=object),
+        np.array([], dtype=object),
+        np.array([1.5, 2.5]),
+        np.array([True, False]),
+    ],
+    ids=repr,
+)
+def test_coded_text_is_the_same_text(labels: Any) -> None:
+    """Coded or not, labels stay what they were, each with its type; those that are all text are coded."""
+    coded = coded_text(labels)
+    kinds = {*map(type, labels.tolist())} if len(labels) else set()
+    found = Coded.of(coded).decoded().tolist()
+    assert [(str(type(x)), x) for x in found] == [(str(type(x)), x) for x in Coded.of(labels).decoded().tolist()]
+    assert isinstance(coded, Coded) == (kinds <= {str, np.str_} and bool(kinds) and "\ud800" not in labels.tolist())

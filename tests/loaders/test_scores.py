@@ -11,23 +11,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
-from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from abtest.errors import InvalidInputError
 from abtest.loaders.models import Model, from_object, from_uri
-from abtest.loaders.scores import Scorer, Scores, Unavailable, agrees, scorer
+from abtest.loaders.scores import Scorer, Scores, Unavailable, scorer
 from abtest.metrics.probability import check_probabilities
 from tests import zoo
 
@@ -133,8 +131,7 @@ def test_logged_estimators(estimator: Any, y: npt.NDArray[Any], options: dict[st
     assert [(type(x), x) for x in scores.classes] == [(type(x), x) for x in fitted.classes_.tolist()]
     assert np.array_equal(check_probabilities(scores.matrix, "challenger"), scores.matrix)
     assert labels is not None
-    assert agrees(labels, scores.matrix, scores.classes)
-    assert scores.labels.tolist() == labels.tolist()
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 def test_columns_by_name(tmp_path: Path) -> None:
@@ -143,7 +140,8 @@ def test_columns_by_name(tmp_path: Path) -> None:
     inputs = zoo.signature(height="double", colour="string", width="double")
     _, scores, labels = scored(saved(fitted, tmp_path / "m", inputs, serialization_format="cloudpickle"))
     assert np.array_equal(scores.matrix, fitted.predict_proba(FRUIT))
-    assert agrees(labels, scores.matrix, scores.classes)  # type: ignore[arg-type] # None would not agree
+    assert labels is not None
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 def test_signatures_cast_and_order(tmp_path: Path) -> None:
@@ -155,7 +153,8 @@ def test_signatures_cast_and_order(tmp_path: Path) -> None:
     assert np.array_equal(scores.matrix, fitted.predict_proba(single.to_numpy()))
     assert not np.array_equal(scores.matrix, fitted.predict_proba(SIZES[["height", "width"]].to_numpy()))
     assert not np.allclose(scores.matrix, fitted.predict_proba(SIZES.to_numpy()))
-    assert agrees(labels, scores.matrix, scores.classes)  # type: ignore[arg-type] # see above
+    assert labels is not None
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -166,7 +165,8 @@ def test_tensor_signatures(dtype: str, tmp_path: Path) -> None:
     uri = saved(fitted, tmp_path / "m", zoo.tensors(dtype, -1, 2))
     _, scores, labels = scored(uri, FRUIT[["height", "width", "kind"]])
     assert np.array_equal(scores.matrix, fitted.predict_proba(array))
-    assert agrees(labels, scores.matrix, scores.classes)  # type: ignore[arg-type] # see above
+    assert labels is not None
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 def test_logged_to_return_probabilities(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_logged_to_return_probabilities(tmp_path: Path) -> None:
     assert not found.predicts_labels
     assert found.notice == "The challenger returns probabilities: its label is the class with the greatest."
     assert np.array_equal(scores.matrix, fitted.predict_proba(SIZES))
-    assert scores.labels.tolist() == fitted.predict(SIZES).tolist()
+    assert scores.labels.decoded().tolist() == fitted.predict(SIZES).tolist()
 
 
 def python_model(predicts: Callable[[Any], Any] = zoo.linear, predict_proba: Callable[..., Any] | None = None) -> Any:
@@ -219,8 +219,7 @@ def test_python_models(tmp_path: Path) -> None:
     found, scores, labels = scored(saved_python(model, tmp_path / "m", inputs))
     assert scores.classes == ("pear", "apple") == found.classes
     assert np.array_equal(scores.matrix, backwards(None, SIZES))
-    assert scores.labels.tolist() == labels.tolist() == zoo.linear(SIZES).tolist()  # type: ignore[union-attr] # None would fail
-    assert not agrees(labels, scores.matrix, scores.classes[::-1])  # type: ignore[arg-type] # see above
+    assert scores.labels.decoded().tolist() == labels.tolist() == zoo.linear(SIZES).tolist()  # type: ignore[union-attr] # None would fail
 
 
 def test_context_and_parameters(tmp_path: Path) -> None:
@@ -237,7 +236,8 @@ def test_context_and_parameters(tmp_path: Path) -> None:
     _, scores, labels = scored(saved_python(model, tmp_path / "m", inputs))
     raised = backwards(None, SIZES) ** 3
     assert scores.matrix == pytest.approx(raised / raised.sum(axis=1, keepdims=True), abs=1e-15)
-    assert agrees(labels, scores.matrix, scores.classes)  # type: ignore[arg-type] # see above
+    assert labels is not None
+    assert scores.labels.decoded().tolist() == labels.tolist()
 
 
 def table(features: pd.DataFrame) -> pd.DataFrame:
@@ -345,7 +345,7 @@ def test_decision_scores(tmp_path: Path) -> None:
     assert found.kind == "score"
     assert np.array_equal(scores.matrix, np.column_stack([-expected, expected]))
     assert scores.classes == ("apple", "pear")
-    assert scores.labels.tolist() == labels.tolist()  # type: ignore[union-attr] # None would fail
+    assert scores.labels.decoded().tolist() == labels.tolist()  # type: ignore[union-attr] # None would fail
     assert np.array_equal(of_object(fitted).matrix, scores.matrix)
     assert np.array_equal(of_object(LogisticRegression().fit(SIZES, KIND)).matrix.sum(axis=1), np.ones(120))
 
@@ -413,7 +413,11 @@ def test_takes_probabilities_however_they_come(answer: Any, classes: Any, named:
 def test_a_single_class() -> None:
     """A model that was fitted on one class has one column of ones."""
     scores = given_by(np.ones((3, 1)), ["a"])
-    assert (scores.matrix.tolist(), scores.classes, scores.labels.tolist()) == ([[1.0]] * 3, ("a",), ["a"] * 3)
+    assert (scores.matrix.tolist(), scores.classes, scores.labels.decoded().tolist()) == (
+        [[1.0]] * 3,
+        ("a",),
+        ["a"] * 3,
+    )
 
 
 @pytest.mark.parametrize(
@@ -469,47 +473,3 @@ def test_scores_that_are_not_finite() -> None:
     assert found.kind == "score"
     with pytest.raises(InvalidInputError, match=r"^The champion's scores must be finite, got -inf\.$"):
         found.score(THREE, ["x"], np.arange(11, 14))
-
-
-def test_models_that_do_not_predict_the_most_probable_class() -> None:
-    """A support vector machine calibrates apart from its labels, a threshold overrules the greatest probability.
-
-    So neither's probabilities can stand in for its labels, and `agrees` says so. At a threshold of one half they can.
-    """
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(60, 2))
-    y = np.where(x[:, 0] + rng.normal(0, 1.5, 60) > 0.7, "pear", "apple")
-    logistic = LogisticRegression().fit(x, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # scikit-learn 1.9 advises against it; logged models have it
-        machine = SVC(probability=True, random_state=0).fit(x, y)
-        for model, agreed in (
-            (machine, False),
-            (logistic, True),
-            (FixedThresholdClassifier(logistic, threshold=0.8, response_method="predict_proba").fit(x, y), False),
-            (FixedThresholdClassifier(logistic, threshold=0.5, response_method="predict_proba").fit(x, y), True),
-        ):
-            assert agrees(model.predict(x), model.predict_proba(x), model.classes_.tolist()) is agreed, model
-
-
-LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=20)
-
-
-@given(LABELS, st.integers(0, 2**32 - 1))
-def test_agreement_is_the_greatest(labels: list[int], seed: int) -> None:
-    """Labels agree where none has a greater rival, ties included, and under any order of the columns."""
-    rng = np.random.default_rng(seed)
-    p = rng.integers(0, 3, (len(labels), 4)) / 10  # few values: many ties
-    expected = all(p[row, label] == max(p[row]) for row, label in enumerate(labels))
-    assert agrees(labels, p, range(4)) is expected
-    order = rng.permutation(4)
-    assert agrees(labels, p[:, order], order.tolist()) is expected
-    assert agrees(p.argmax(axis=1), p, range(4))
-
-
-def test_no_agreement_with_other_classes() -> None:
-    """Labels of another type, of no class, or of another number of rows agree with nothing."""
-    assert not agrees(["0"], [[1.0, 0.0]], [0, 1])
-    assert not agrees([2], [[0.0, 1.0]], [0, 1])
-    assert not agrees([0, 0], [[1.0, 0.0]], [0, 1])
-    assert agrees(np.array([0.0]), [[1.0, 0.0]], [0, 1])

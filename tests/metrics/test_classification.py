@@ -21,8 +21,8 @@ from abtest.metrics.classification import (
     overall,
     positive_index,
     same_as_accuracy,
-    totals,
 )
+from abtest.metrics.totals import totals
 from abtest.outcomes import PairedOutcomes
 from tests.strategies import paired_outcomes
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from abtest.errors import InvalidInputError
 from abtest.evaluator import Evaluation, evaluate
 from abtest.labels import SIDES
-from abtest.metrics.classification import totals
+from abtest.metrics.classification import class_values, overall
 from abtest.metrics.costs import CostMatrix
+from abtest.metrics.totals import totals
 from abtest.outcomes import PairedOutcomes
 from abtest.policy import Policy
 from tests.decision import COSTS, random_table
@@ -249,14 +250,16 @@ def test_many_tables_at_once_are_each_of_them_alone(seed: int) -> None:
     """Costs of stacked counts, empty cells and classes without rows among them, equal those of each alone."""
     table = random_table(seed)
     counts = np.random.default_rng(seed).integers(0, 4, (5, len(table.cells)))
-    costs = CostMatrix(costs=COSTS)
+    metric = CostMatrix(costs=COSTS).metric()
     for side in SIDES:
         stacked = totals(table, side, counts)
         for i in range(5):
             alone = replace(stacked, weights=counts[i])
-            assert costs.per_row(stacked)[i] == pytest.approx(float(costs.per_row(alone)), abs=1e-12)
-            assert costs.per_row_of_class(stacked)[i] == pytest.approx(costs.per_row_of_class(alone), abs=1e-12)
-            assert not costs.per_row_of_class(alone)[alone.support == 0].any()
+            assert overall(metric, stacked, average="macro")[i] == pytest.approx(
+                float(overall(metric, alone, average="macro")), abs=1e-12
+            )
+            assert class_values(metric, stacked)[i] == pytest.approx(class_values(metric, alone), abs=1e-12)
+            assert not class_values(metric, alone)[alone.support == 0].any()
 
 
 def test_hundreds_of_labels_fit_in_memory() -> None:

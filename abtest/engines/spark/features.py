@@ -147,4 +147,4 @@ def _judge(cast: _Cast, missing: int, changed: int, first: str | None) -> None:
             hint="fill it, or log the model with the column as double, which can be missing.",
         )
     if changed:
-        cast.model.casts[cast.name] = f"{cast.given} → {cast.kind}{ROUNDED}"
+        cast.model.note({cast.name: f"{cast.given} → {cast.kind}{ROUNDED}"})
