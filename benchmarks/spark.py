@@ -1,10 +1,15 @@
-"""Spark on two cores against the local engine, a million rows; and what share of Spark's Python is not the models'."""
+"""What does Spark cost on one machine, and how much of it is Spark's own?
+
+The same Parquet file and the same two models are scored on a session of two cores and by the local engine in this
+process. Beside them stand two functions of Spark that answer nothing: to read the rows, bring them to Python twice and
+count the answers is what any model costs there. The session is warm: it and its Python workers take a while to start.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
-import time
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,64 +17,82 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
+from sklearn.naive_bayes import GaussianNB
 
 from abtest.engines import local
 from abtest.engines.spark import Engine
-from abtest.loaders.models import from_uri
+from abtest.loaders.models import Model, from_uri
+from benchmarks.agreeing import must_agree
+from benchmarks.spelling import rows_text
+from benchmarks.timing import compare, interleaved, library
 
 if TYPE_CHECKING:
-    from abtest.loaders.models import Model
+    from collections.abc import Callable
 
-ROWS, COLUMNS, ROUNDS = 1_000_000, 20, 3
+NAMES = [f"x{i}" for i in range(20)]
 
 
-def main() -> None:
-    """Measure both in turn, on the same file and models; a session is started once, and its start told apart."""
-    if importlib.util.find_spec("pyspark") is None:
+def main(*, quick: bool = False) -> None:
+    """Measure in turn; where there is no Spark, say so."""
+    if library("pyspark") is None:
         print("skipped: PySpark is not installed")
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        sides = _made(folder)
+    rows = 20_000 if quick else 1_000_000
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PySpark's on pandas 3, MLflow's on how a model is saved
+        champion, challenger = _made(Path(scratch), rows)
         engine = Engine("local[2]")
-        start = time.perf_counter()
-        data = engine.open_data(str(folder / "rows.parquet"))
-        engine.session.range(1).count()
-        print(f"a session on local[2] starts in {time.perf_counter() - start:.1f} s")
-        here, there = [], []
-        for _ in range(ROUNDS):
-            start = time.perf_counter()
-            one = local.score_several(sides[0], sides[1:], data, target="y").pairs[0].table
-            here.append(time.perf_counter() - start)
-            start = time.perf_counter()
-            other = engine.score_several(sides[0], sides[1:], data, target="y").pairs[0].table
-            there.append(time.perf_counter() - start)
-            assert one.to_dict() == other.to_dict()  # noqa: S101 - a speed of something else says nothing
+        data = engine.open_data(Path(scratch) / "rows.parquet")
+        ask = {
+            "abtest on Spark": partial(engine.score_several, champion, [challenger], data, target="y"),
+            "abtest, in this process": partial(local.score_several, champion, [challenger], data, target="y"),
+        }
+        tables = [call().pairs[0].table.cells for call in ask.values()]
+        must_agree(*tables)
+        calls: dict[str, Callable[[], object]] = {
+            **ask,
+            "Spark, two empty functions": _nothing(engine, scratch),
+        }
+        times = interleaved(calls, rounds=3 if quick else 5, budget=120)
         engine.end()
-    print(f"{ROWS:,} rows of {COLUMNS} columns: local {min(here):.1f} s, Spark on two cores {min(there):.1f} s")
-    print(f"ratio, round by round: {', '.join(f'{b / a:.2f}' for a, b in zip(here, there, strict=True))}")
+    compare(f"two models, {rows_text(rows)} of {len(NAMES)} columns, two cores", times)
 
 
-def _made(folder: Path) -> list[Model]:
-    """Write rows in row groups, and two models of them."""
-    import mlflow.sklearn  # noqa: PLC0415 - who lacks PySpark does not wait for it
-    from mlflow.models import infer_signature  # noqa: PLC0415 - see above
+def _nothing(engine: Engine, folder: str) -> Callable[[], object]:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - as everybody calls it; an extra
+
+    def answer(batches: Any) -> Any:  # noqa: ANN401 - series of pandas
+        import pandas  # noqa: ICN001, PLC0415 - on a worker
+
+        for batch in batches:
+            yield pandas.Series(0, index=range(len(batch)))
+
+    function = F.pandas_udf(answer, "long", F.PandasUDFType.SCALAR_ITER)
+    frame = engine.session.read.parquet(f"file://{folder}/rows.parquet")
+    fed = F.struct(*NAMES)
+    answers = [function(fed).alias("one"), function(F.struct(*NAMES[1:])).alias("other")]
+    # Made anew each time: a plan that ran once remembers its stages.
+    return lambda: frame.select("y", *answers).groupBy("y", "one", "other").count().toArrow()
+
+
+def _made(folder: Path, rows: int) -> list[Model]:
+    """Write rows, in row groups for two cores to share, and two models of them."""
+    import mlflow.sklearn  # noqa: PLC0415 - takes seconds
 
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(ROWS, COLUMNS))
+    values = rng.normal(size=(rows, len(NAMES)))
     y = (values[:, 0] + values[:, 1] ** 2 > 1).astype(np.int64)
-    names = [f"x{i}" for i in range(COLUMNS)]
-    table = pa.table({**{name: values[:, i] for i, name in enumerate(names)}, "y": y})
-    pq.write_table(table, folder / "rows.parquet", row_group_size=ROWS // 8)
+    table = pa.table({**{name: values[:, i] for i, name in enumerate(NAMES)}, "y": y})
+    pq.write_table(table, folder / "rows.parquet", row_group_size=rows // 8)
     few: Any = table.slice(0, 5000).to_pandas()
     found = []
-    for side, model in (("champion", LogisticRegression()), ("challenger", MLPClassifier((32,), max_iter=30))):
-        fitted = model.fit(few[names], few["y"])
-        path = folder / side
+    for side, model in (("champion", LogisticRegression()), ("challenger", GaussianNB())):
         mlflow.sklearn.save_model(
-            fitted, path, signature=infer_signature(few[names]), pip_requirements=["scikit-learn"],
+            model.fit(few[NAMES], few["y"]),
+            folder / side,
+            signature=mlflow.models.infer_signature(few[NAMES]),
+            pip_requirements=["mlflow"],
             serialization_format="cloudpickle",
-        )  # fmt: skip
-        found.append(from_uri(side, str(path), None))  # type: ignore[arg-type] # one of the two sides
+        )
+        found.append(from_uri(side, str(folder / side), None))  # type: ignore[arg-type] # one of the two sides
     return found
