@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from abtest.outcomes import PairedOutcomes
     from abtest.policy import Policy
     from abtest.registry import Reference
-    from abtest.workflow import compare, compare_predictions
+    from abtest.workflow import compare, compare_predictions, compare_sql
 
 __all__ = [
     "AbtestError",
@@ -67,6 +67,7 @@ __all__ = [
     "Verdict",
     "compare",
     "compare_predictions",
+    "compare_sql",
 ]
 
 _HOMES = {
@@ -78,7 +79,7 @@ _HOMES = {
     "policy": ("Policy",),
     "lifecycle": ("Registry",),
     "registry": ("Reference",),
-    "workflow": ("compare", "compare_predictions"),
+    "workflow": ("compare", "compare_predictions", "compare_sql"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

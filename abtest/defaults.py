@@ -5,10 +5,12 @@ The command line and the pytest plugin read them here, so that both mean the sam
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from abtest.cache.store import LIMIT_GIB, Store, default_folder
 from abtest.errors import InvalidInputError
 from abtest.policy import Policy
 from abtest.registry import Reference
@@ -92,6 +94,7 @@ def options(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         **{name: given.get(name) or settings.registry.get(name) for name in _REGISTRY},
         "segments": listed(chosen.get("segments")),
         "policy": policy(given, settings),
+        "cache": _store(chosen) if chosen.get("cache") is True else chosen.get("cache", False),
     }
 
 
@@ -114,3 +117,9 @@ def policy(given: Mapping[str, Any], settings: Settings) -> Policy:
     else:
         found = Policy.from_mapping(settings.policy, source=f"{settings.source} [policy]")
     return replace(found, **{name: levels[name] for name in ("confidence", "method") if name in levels})
+
+
+def _store(chosen: Mapping[str, Any]) -> Store:
+    """Where predictions are kept."""
+    folder = chosen.get("cache_dir")
+    return Store(Path(folder) if folder else default_folder(os.environ), chosen.get("cache_gib", LIMIT_GIB) * 2**30)

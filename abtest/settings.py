@@ -16,7 +16,7 @@ from abtest.errors import InvalidInputError, NotFoundError, near
 
 SETTINGS_FILE = "abtest.toml"
 _PREFIX = "ABTEST_"
-_SQLITE = "sqlite:///"
+_FILE_SCHEMES = ("sqlite:///", "duckdb:///")
 _REGISTRY_KEYS: dict[str, type] = {"tracking_uri": str, "registry_uri": str, "model_name": str}
 _REFERENCE_KEYS: dict[str, type] = {
     f"{side}_{kind}": str for side in ("champion", "challenger") for kind in ("stage", "version", "alias", "uri")
@@ -24,6 +24,7 @@ _REFERENCE_KEYS: dict[str, type] = {
 _COMPARE_KEYS: dict[str, type] = {
     **_REFERENCE_KEYS,
     "test_data": str,
+    "sql_url": str,
     "train_data": str,
     "confirm_data": str,
     "target": str,
@@ -49,9 +50,12 @@ _COMPARE_KEYS: dict[str, type] = {
     "drop_unlabelled": bool,
     "engine": str,
     "spark_master": str,
+    "cache": bool,
+    "cache_dir": str,
+    "cache_gib": float,
 }
 _TABLES = ("registry", "compare", "policy")
-_PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri")
+_PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri", "cache_dir")
 _KIND_NAMES = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
 
 
@@ -130,7 +134,11 @@ class Settings:
                 for key, value in registry.items()
             },
             compare={
-                key: _absolute(value, path.parent) if key in _PATH_KEYS or _is_train_file(key, value) else value
+                key: _absolute(value, path.parent)
+                if key in _PATH_KEYS or _is_train_file(key, value)
+                else _absolute_uri(value, path.parent)
+                if key == "sql_url"
+                else value
                 for key, value in compare.items()
             },
             policy=table.get("policy", {}),
@@ -232,7 +240,8 @@ def _absolute(path: str, folder: Path) -> str:
 
 
 def _absolute_uri(uri: str, folder: Path) -> str:
-    """Resolve a relative SQLite file or folder; ``sqlite:///x.db`` is relative, ``sqlite:////x.db`` is not."""
-    if uri.startswith(_SQLITE):
-        return _SQLITE + str(folder / uri.removeprefix(_SQLITE))
+    """Resolve a relative database file or folder; ``sqlite:///x.db`` is relative, ``sqlite:////x.db`` is not."""
+    for scheme in _FILE_SCHEMES:
+        if uri.startswith(scheme):
+            return scheme + str(folder / uri.removeprefix(scheme))
     return uri if ":" in uri or uri == "databricks" else str(folder / uri)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USUAL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "evaluator", "resampling", "segments", "growth",
-    "delong", "areas", "registry", "memory",
+    "delong", "areas", "registry", "sql", "memory", "caching",
 )  # fmt: skip
 ASKED = ("evidently", "spark")  # run where they are named: they need an environment of their own, or Java
 ALL = (*USUAL, *ASKED)

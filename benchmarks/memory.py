@@ -75,7 +75,8 @@ def _scored(folder: Path, sizes: list[int], rounds: int) -> None:
     shop.build(folder, rows=1000)
     for rows in sizes:
         _features(folder / f"{rows}.parquet", rows)
-    compare = [sys.executable, "-m", "abtest", "compare", "--no-save-plot", "--tracking-uri", "sqlite:///mlflow.db"]
+    compare = [sys.executable, "-m", "abtest", "compare", "--no-cache", "--no-save-plot"]
+    compare += ["--tracking-uri", "sqlite:///mlflow.db"]
     commands = {_named(rows): [*compare, "--test-data", f"{rows}.parquet"] for rows in sizes}
     for name, script in _SCRIPTS.items():
         commands[name] = [sys.executable, str(Path(__file__).parent / "rivals" / script), f"{sizes[-1]}.parquet"]

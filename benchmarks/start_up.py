@@ -101,7 +101,7 @@ def demo(run: Run, here: Path) -> None:
     by_hand = BY_HAND.format(model="digits", file="digits-test.csv", target="digit")
     (here / "abtest-demo" / "by_hand.py").write_text(by_hand, encoding="utf-8")
     for extra in ((), ("--no-log",)):
-        compare = partial(at, "-m", "abtest", "compare", "--no-save-plot", *extra)
+        compare = partial(at, "-m", "abtest", "compare", "--no-cache", "--no-save-plot", *extra)
         name = " ".join(("the demo: abtest compare --no-save-plot", *extra))
         report(
             f"{name} against a script by hand",
@@ -117,7 +117,7 @@ def made(run: Run, here: Path) -> None:
     (here / "by_hand.py").write_text(BY_HAND.format(model="made", file="rows.csv", target="y"), encoding="utf-8")
     (here / "mlflows_way.py").write_text(MLFLOWS_WAY, encoding="utf-8")
     compare = partial(
-        run, "-m", "abtest", "compare", "--tracking-uri", "sqlite:///mlflow.db",
+        run, "-m", "abtest", "compare", "--no-cache", "--tracking-uri", "sqlite:///mlflow.db",
         "--model-name", "made", "--test-data", "rows.csv", "--target", "y",
     )  # fmt: skip
     tables, figures = partial(compare, "--no-save-plot"), compare

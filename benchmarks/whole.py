@@ -33,7 +33,8 @@ _SCRIPTS = {
 
 
 _COMPARE = (
-    sys.executable, "-m", "abtest", "compare", "--tracking-uri", "sqlite:///mlflow.db", "--test-data", "test.parquet",
+    sys.executable, "-m", "abtest", "compare", "--no-cache", "--tracking-uri", "sqlite:///mlflow.db",
+    "--test-data", "test.parquet",
 )  # fmt: skip
 
 

@@ -16,9 +16,12 @@ import pytest
 from abtest.lifecycle import Registry
 from abtest.registry import RegistryClient
 from tests import zoo
+from tests.databases import duckdb, postgres, postgresql, sqlite, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+__all__ = ["duckdb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
 TOGETHER = ("tests/deployment/", "tests/engines/test_spark")
@@ -55,6 +58,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     return OneDeployment(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep predictions of what is made for several tests out of this machine's cache."""
+    os.environ["ABTEST_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Run each test in a folder of its own, without this machine's settings, and put MLflow's state back."""
@@ -62,6 +71,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         if variable.startswith(("ABTEST_", "GITHUB_")) or variable in {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}:
             monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ABTEST_CACHE_DIR", str(tmp_path / "cache"))
     yield
     if "mlflow" in sys.modules:
         import mlflow

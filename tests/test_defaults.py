@@ -29,6 +29,16 @@ def test_what_is_given_wins_over_the_settings() -> None:
     assert defaults.options({}, SETTINGS)["segments"] == ("region", "device")
 
 
+def test_predictions_are_kept_where_somebody_said_so() -> None:
+    """Nothing is kept unless the settings or an option say so; then where the settings say, or in the folder given."""
+    assert defaults.options({}, SETTINGS)["cache"] is False
+    kept = Settings(compare={"cache": True, "cache_dir": "/kept", "cache_gib": 1.0})
+    for given, settings in (({}, kept), ({"cache": True}, Settings(compare={"cache_dir": "/kept"}))):
+        assert defaults.options(given, settings)["cache"].folder == Path("/kept/predictions")
+    assert defaults.options({"cache": False}, kept)["cache"] is False
+    assert defaults.options({"cache": "here"}, kept)["cache"] == "here"
+
+
 def test_a_policy_that_is_given_is_not_relaxed_by_the_settings() -> None:
     """By name or as it is, a given policy keeps its confidence; one that is given beside it wins."""
     Path("strict.toml").write_text("[policy]\nconfidence = 0.999", encoding="utf-8")

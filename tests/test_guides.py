@@ -24,6 +24,11 @@ def test_the_four_workflows(tmp_path: Path) -> None:
     assert _typed("workflows.md", tmp_path) == 12
 
 
+def test_predictions_in_a_database(tmp_path: Path) -> None:
+    """A table and a query of a database that the guide makes are compared as it shows."""
+    assert _typed("sql.md", tmp_path) == 4
+
+
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from abtest.workflow import Progress
 
 
-def command_line() -> str:
-    """The command as it was typed, for the record."""
-    return shlex.join(["abtest", *sys.argv[1:]])
+def command_line(*, secret: str | None = None) -> str:
+    """The command as it was typed, for the record; a URL that may hold a password is left out."""
+    typed = sys.argv[1:] if secret is None else [word.replace(secret, "***") for word in sys.argv[1:]]
+    return shlex.join(["abtest", *typed])
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ def compare(
     batch_size: o.BatchSize = None,
     engine: o.EngineOption = None,
     spark_master: o.SparkMaster = None,
+    cache: o.Cache = None,
     average: o.AverageOption = None,
     pos_label: o.PosLabel = None,
     confidence: o.Confidence = None,
@@ -83,6 +84,7 @@ def compare(
     champion = champion or default_champion
     named: list[Reference | None] = [*(challengers or default_challengers)] or [None]
     _check_usage(given, chosen, [champion, *named])
+    asked = defaults.options({"cache": chosen.get("cache", True), **given}, settings)
     passes = common.accepted(accept, asked=gate or junit is not None)
     from abtest import workflow  # noqa: PLC0415 - see above
 
@@ -92,7 +94,7 @@ def compare(
         comparison = compared(
             champion,
             named[0] if len(named) == 1 else named,
-            **defaults.options(given, settings),
+            **asked,
             output=chosen["output"],
             command=common.command_line(),
             progress=progress,
@@ -103,6 +105,8 @@ def compare(
     finally:  # a server that fails must not hide the verdict
         common.show(comparison, form, quiet=quiet)
         pipeline.announce(comparison, gate=gate, accept=passes)
+    if asked["cache"] and asked["cache"].trouble:
+        common.tell(asked["cache"].trouble, quiet=quiet)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)

@@ -116,6 +116,29 @@ DropUnlabelled: TypeAlias = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+SqlUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Database that counts the predictions itself: SQLite, PostgreSQL, DuckDB. Better set as ABTEST_SQL_URL.",
+        rich_help_panel=_DATA,
+    ),
+]
+Table: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="TABLE", help="In that database: a table or view, or schema.table.", rich_help_panel=_DATA),
+]
+Query: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SELECT", help="In that database: one SELECT.", rich_help_panel=_DATA)
+]
+Cache: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Do not ask a version again about rows that it has predicted. Default: yes.",
+        rich_help_panel=_DATA,
+    ),
+]
 BatchSize: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
 ]

@@ -28,6 +28,7 @@ from abtest.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from abtest.cache.store import Store
     from abtest.labels import LabelType, Task
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
@@ -74,6 +75,7 @@ def score_several(
     scores: bool = False,
     marks: Sequence[int] = (),
     keep_rows: float = MOST_ROWS_KEPT,
+    store: Store | None = None,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> Several:
@@ -94,6 +96,7 @@ def score_several(
         scores: Ask for probabilities too.
         marks: Row counts at which earlier data ended that these may extend.
         keep_rows: Up to so many rows, each row's fingerprint is kept.
+        store: Where predictions are kept, and found again.
         seed: Of which rows of a large regression are resampled together.
         progress: Called with the number of rows done after each batch.
 
@@ -114,7 +117,13 @@ def score_several(
     segmentation = find_segments(data, segments, target=target, types=types)
     wanted = [*(name for names in columns for name in names), *segmentation.columns, *aside, target]
     predictions = Predictions(
-        champion, challengers, columns, segmentation.groups, classes=task == "classification", scores=scores
+        champion,
+        challengers,
+        columns,
+        segmentation.groups,
+        classes=task == "classification",
+        scores=scores,
+        store=store,
     )
     truth = look_of(data, target)
     pairs = [

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from abtest.coded import Coded
+from abtest.counting import Counts
 from abtest.engines.errors import ErrorTally, first_look
 from abtest.engines.units import UnitTallies
 from abtest.errors import InvalidInputError
@@ -90,14 +91,14 @@ class Rows:
         truth: Shape (rows,); text is coded.
         codes: By segmentation, the index of each row's value.
         units: What each belongs to, where they come in units.
-        counts: How many rows of the data each stands for, where others have counted before.
+        counts: How many rows each stands for, where others have counted before; 1 by default.
     """
 
     numbers: npt.NDArray[np.int64]
     truth: Labels
     codes: Mapping[str, npt.NDArray[np.int64]]
     units: Array | None
-    counts: npt.NDArray[np.int64] | None = None
+    counts: Counts | None = None
 
 
 class ClassPair:
@@ -117,7 +118,7 @@ class ClassPair:
         self._tally.add(rows.truth, champion, challenger, rows.codes, counts=rows.counts)
         if self._units is not None and rows.units is not None:
             sides = (plain(rows.truth), champion if champion is None else plain(champion), plain(challenger))
-            self._units.add(rows.units, *sides, rows.codes)
+            self._units.add(rows.units, *sides, rows.codes, counts=rows.counts)
         refuse_many_labels(self._tally, rows.truth)
 
     def scored(

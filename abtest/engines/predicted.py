@@ -56,7 +56,7 @@ def tally_file(
     for what, name in columns.items():
         if name not in data.columns:
             raise data.missing(name, f"{what} column")
-    _refuse_one_column(columns, unit)
+    refuse_one_column(columns, unit)
     segmentation = find_segments(data, segments, target=target)
     wanted = [*columns.values(), *segmentation.columns, *([unit] if unit else [])]
     types = dict.fromkeys(wanted, pa.string()) if data.is_text else {}
@@ -181,7 +181,7 @@ def _look_at(column: npt.NDArray[Any]) -> Truth:
     return first_look(open_data(pd.DataFrame({"y_true": column})), "y_true", {})
 
 
-def _refuse_one_column(columns: Mapping[str, str], unit: str | None) -> None:
+def refuse_one_column(columns: Mapping[str, str], unit: str | None) -> None:
     """Refuse a column that stands for two things: a model that is the truth itself makes no mistakes."""
     seen: dict[str, str] = {}
     for what, name in ({**columns, "unit": unit} if unit else columns).items():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from abtest.engines.asking import Asked
 from abtest.engines.latency import Latency
+from abtest.engines.recalling import Recalled
 from abtest.engines.scores import ScoreTally
 from abtest.loaders.feeding import Fed
 from abtest.loaders.scores import Scorer, Scores, Unavailable, scorer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from abtest.cache.store import Store
     from abtest.engines.asking import Source
     from abtest.engines.pairs import Labels
     from abtest.labels import Label, Side
@@ -37,6 +39,7 @@ class Predictions:
         groups: The values of each segmentation by its name.
         classes: Whether they predict classes; if not, numbers, and nobody is asked for scores.
         scores: Ask for scores too.
+        store: Where answers are kept, and found again.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Predictions:
         *,
         classes: bool = True,
         scores: bool = False,
+        store: Store | None = None,
     ) -> None:
         self._models = [*([champion] if champion else []), *challengers]
         self._champion = champion is not None
@@ -75,6 +79,11 @@ class Predictions:
             )
             for at, model in enumerate(self._models)
         ]
+        if store is not None:
+            self._sources = [
+                Recalled.of(source, model, columns[at], store, scores=at in scored)
+                for at, (source, model) in enumerate(zip(self._sources, self._models, strict=True))
+            ]
 
     def predict(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> tuple[Labels | None, list[Labels]]:
         """Let each model predict each row: the champion's, if there is one, and each challenger's."""

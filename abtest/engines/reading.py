@@ -84,10 +84,7 @@ class Reading:
 
     def dropped(self) -> tuple[str, ...]:
         """Say how many rows were dropped."""
-        if not self.unlabelled:
-            return ()
-        verb = "was" if self.unlabelled == 1 else "were"
-        return (f"{wording.plural(self.unlabelled, 'row')} without a label {verb} dropped.",)
+        return dropped(self.unlabelled)
 
     def refuse_nothing(self, data: Dataset) -> None:
         """Refuse data that had no row to compare on."""
@@ -95,6 +92,11 @@ class Reading:
             return
         why = f"all {wording.plural(self._read, 'row')} lack a label" if self._read else "it holds no rows"
         raise InvalidInputError(f"{data.name} has nothing to compare on: {why}.")
+
+
+def dropped(rows: int) -> tuple[str, ...]:
+    """Say how many rows were dropped for want of a label."""
+    return (f"{wording.plural(rows, 'row')} without a label {'was' if rows == 1 else 'were'} dropped.",) if rows else ()
 
 
 def agreed_types(models: Sequence[Model], columns: Sequence[Sequence[str]]) -> Mapping[str, pa.DataType]:

@@ -40,8 +40,10 @@ class UnitTallies:
         champion: npt.NDArray[Any] | None,
         challenger: npt.NDArray[Any],
         segments: Mapping[str, npt.NDArray[np.int64]],
+        *,
+        counts: npt.NDArray[np.int64] | None = None,
     ) -> None:
-        """Count one batch; arrays are of shape (rows,).
+        """Count one batch; arrays are of shape (rows,), each row for so many as ``counts`` says.
 
         Raises:
             InvalidInputError: A row has no unit, or there is no champion.
@@ -51,12 +53,13 @@ class UnitTallies:
                 "unit needs a champion that predicts, and the baseline is found only after the rows are read.",
                 hint="leave out --unit, or name a champion.",
             )
-        self._whole.add(units, y_true, champion, challenger)
+        self._whole.add(units, y_true, champion, challenger, counts=counts)
         for name, codes in segments.items():
             for code in np.unique(codes).tolist():
                 rows = codes == code
                 tally = self._segments[name, self._groups[name][code]]
-                tally.add(units[rows], y_true[rows], champion[rows], challenger[rows])
+                own = None if counts is None else counts[rows]
+                tally.add(units[rows], y_true[rows], champion[rows], challenger[rows], counts=own)
 
     def tables(self, outcomes: PairedOutcomes) -> UnitTables:
         """Lay the units out over the cells of the table of all rows, and of each segment's."""

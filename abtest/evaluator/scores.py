@@ -41,6 +41,7 @@ SCORE_METRICS: tuple[Metric, ...] = (
 )
 NAMES = tuple(metric.name for metric in SCORE_METRICS)
 EVERY_CLASS = "every class against the rest"
+BINNED, PULLED = "delong in bins", "infinitesimal jackknife"  # tests of areas and of average precision of many rows
 
 _BY_NAME = {metric.name: metric for metric in SCORE_METRICS}
 _MOST_RANKED = 20_000_000  # scores gone through by resamples: about a second
@@ -160,7 +161,7 @@ def _area_row(scores: PairedScores, plan: Plan, skipped: list[Skipped]) -> Metri
         test = _binned(scores, columns, plan)
         why = f"{_NOT_KEPT} Areas are counted in bins: the effect is within {test.error_bound:.2g} of the exact one."
         skipped.append(Skipped(what="exact roc_auc", why=f"{why} Its test and interval allow for that."))
-        return _tested_area(test, scores.n, by="delong in bins")
+        return _tested_area(test, scores.n, by=BINNED)
     if len(columns) == 1:
         return _tested_area(_delong(scores, columns[0], plan), scores.n)
     sides, level = (scores.side("champion"), scores.side("challenger")), plan.policy.confidence
@@ -170,7 +171,7 @@ def _area_row(scores: PairedScores, plan: Plan, skipped: list[Skipped]) -> Metri
 def _class_area(scores: PairedScores, plan: Plan, k: int, n: int) -> MetricRow | None:
     try:
         if not scores.are_kept:
-            return _tested_area(_binned(scores, [k], plan), n, by="delong in bins")
+            return _tested_area(_binned(scores, [k], plan), n, by=BINNED)
         return _tested_area(_delong(scores, k, plan), n)
     except NotApplicableError:
         return None
@@ -231,7 +232,7 @@ def _pulled_row(scores: PairedScores, plan: Plan, group: Sequence[int], n: int) 
     first, second = (sum(sides[i][0] for sides in found) / len(found) for i in (0, 1))
     apart = np.mean([challenger - champion for (_, champion), (_, challenger) in found], axis=0)
     test = pulled(second - first, apart, confidence_level=plan.policy.confidence)
-    metric, by = _BY_NAME["average_precision"], "infinitesimal jackknife"
+    metric, by = _BY_NAME["average_precision"], PULLED
     told = test.statistic, test.pvalue
     return _row(metric, (first, second), second - first, n, interval=test.interval, by=by, tested=told)
 

@@ -34,11 +34,23 @@ _FORMATS = {
 }
 
 
-class Dataset(ABC):
-    """Labelled rows that can be read in batches, any number of times."""
+class Named:
+    """What has a name and columns."""
 
     name: str
     columns: tuple[str, ...]
+
+    def missing(self, column: str, what: str = "column") -> InvalidInputError:
+        """Say that a column is not there, and what is."""
+        listed = ", ".join(self.columns[:8]) + (f" and {len(self.columns) - 8} more" if self.columns[8:] else "")
+        return InvalidInputError(
+            f"{self.name} has no {what} '{column}'.", hint=near(column, self.columns) or f"its columns are {listed}."
+        )
+
+
+class Dataset(Named, ABC):
+    """Labelled rows that can be read in batches, any number of times."""
+
     is_text: bool = False
 
     @abstractmethod
@@ -70,13 +82,6 @@ class Dataset(ABC):
             if column not in self.columns:
                 raise self.missing(column)
         return _cut(self.read(list(dict.fromkeys(columns)), types), rows)
-
-    def missing(self, column: str, what: str = "column") -> InvalidInputError:
-        """Say that a column is not there, and what is."""
-        listed = ", ".join(self.columns[:8]) + (f" and {len(self.columns) - 8} more" if self.columns[8:] else "")
-        return InvalidInputError(
-            f"{self.name} has no {what} '{column}'.", hint=near(column, self.columns) or f"its columns are {listed}."
-        )
 
 
 def open_data(source: str | Path | pd.DataFrame, what: str = "test-data") -> Dataset:

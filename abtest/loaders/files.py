@@ -58,17 +58,12 @@ class _Files(Dataset):
 
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         for path in self.paths:
-            self.check_columns(path, columns)
+            header = self.columns if path == self.paths[0] else self.header(path)
+            self._refuse_lacking(path, header, columns)
             with self.reading(path, columns, types):
                 yield from self.read_file(path, columns, types)
 
-    def check_columns(self, path: Path, columns: Sequence[str]) -> None:
-        """Refuse a file that lacks a column of the first.
-
-        Raises:
-            InvalidInputError: It does.
-        """
-        header = self.columns if path == self.paths[0] else self.header(path)
+    def _refuse_lacking(self, path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
         lacking = next((column for column in columns if column not in header), None)
         if lacking is not None:
             raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")
@@ -105,6 +100,34 @@ class _Parquet(_Files):
 
         with self.reading(path, (), {}):
             return [str(name) for name in pq.read_schema(path).names]
+
+    def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        self.check_types(columns)
+        yield from super().read(columns, types)
+
+    def check_types(self, columns: Sequence[str]) -> None:
+        """Find out that a file is damaged, or has other columns or types than the rest, before a row is read.
+
+        Raises:
+            InvalidInputError: It is, or has.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
+
+        seen: dict[str, tuple[Path, pa.DataType]] = {}
+        for path in self.paths:
+            with self.reading(path, (), {}):
+                schema = pq.read_schema(path)
+            self._refuse_lacking(path, schema.names, columns)
+            for name in columns:
+                kind = schema.field(name).type
+                if pa.types.is_null(kind):
+                    continue  # nothing in it is of another type
+                first, known = seen.setdefault(name, (path, kind))
+                if _family(kind) != _family(known):
+                    raise InvalidInputError(
+                        f"Column '{name}' of {path} is of type {kind}, and of type {known} in {first.name}.",
+                        hint="write all files with one schema.",
+                    )
 
     def read_file(
         self, path: Path, columns: Sequence[str], types: Mapping[str, pa.DataType]
@@ -295,6 +318,17 @@ class _Json(_Files):
                 hint="each line must be one JSON object.",
             )
         return row
+
+
+def _family(kind: pa.DataType) -> str:
+    """What types have in common between which nothing is lost: whole numbers, floats and decimals are numbers."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "text"
+    return "time" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else str(kind)
 
 
 def _json_column(path: Path, values: list[Any], name: str, first_row: int) -> pa.Array:

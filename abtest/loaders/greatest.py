@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 Follows: TypeAlias = Literal["always", "unless near"]
 
-# By the classes of scikit-learn that define ``predict`` and the scores, as they are in 1.5 and in 1.9. "always": predict takes
-# the greatest of these very numbers. "unless near": both come of the same sums by a monotone function, which may round
-# two of them to one number; a tie may then go either way.
+# By the classes of scikit-learn that define ``predict`` and the scores, as they are in 1.5 and in 1.9. "always":
+# predict takes the greatest of these very numbers. "unless near": both come of the same sums by a monotone function,
+# which may round two of them to one number; a tie may then go either way.
 _KNOWN: dict[tuple[str, str], Follows] = {
     ("ForestClassifier", "ForestClassifier"): "always",
     ("BaseDecisionTree", "DecisionTreeClassifier"): "always",

@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,7 +22,6 @@ from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.labels import Side
 from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kind, missing_labels
-from abtest.registry import RegistryClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
     from mlflow.models import ModelSignature
+
+    from abtest.registry import RegistryClient
 
 
 ROUNDED = ", rounded"
@@ -56,8 +58,7 @@ class Model:
         casts: Columns cast so far and how, to be said once.
         size: Bytes of its files, as MLflow counted them when it was logged.
         name: What messages call it where there are several challengers.
-        uri: Where it was loaded from; None of an object.
-        registry: What looked that up, if anything did.
+        folder: Where its files are on this machine; None for an object that somebody made.
     """
 
     side: Side
@@ -70,8 +71,7 @@ class Model:
     casts: dict[str, str] = field(default_factory=dict)
     size: int | None = None
     name: str = ""
-    uri: str | None = None
-    registry: RegistryClient | None = None
+    folder: Path | None = None
 
     @property
     def told(self) -> str:
@@ -277,15 +277,14 @@ def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
         InvalidInputError: It does not load, or its signature is none for rows of columns.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
-    import mlflow.pyfunc  # noqa: PLC0415 - a command that loads no model does not pay for MLflow
+    import mlflow.artifacts  # noqa: PLC0415 - a command that loads no model does not pay for MLflow
+    import mlflow.pyfunc  # noqa: PLC0415 - see above
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see above
 
     try:
-        if registry is None:
-            loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
-        else:
-            with registry.active():
-                loaded = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
+        with registry.active() if registry else contextlib.nullcontext():
+            folder = mlflow.artifacts.download_artifacts(uri)
+            loaded = mlflow.pyfunc.load_model(folder, suppress_warnings=True)
     except (Exception, SystemExit) as error:  # a model that exits must not pass for success
         shown, told = wording.redacted(uri), wording.redacted(wording.first_line(error))
         missing = isinstance(error, OSError | MlflowException) and (
@@ -300,7 +299,7 @@ def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
     flavors = [flavor for flavor in loaded.metadata.flavors if flavor != "python_function"]
     size = getattr(loaded.metadata, "model_size_bytes", None)  # older versions of MLflow did not count
     flavor = flavors[0] if flavors else "pyfunc"
-    model = Model(side=side, predictor=loaded, flavor=flavor, size=size, uri=uri, registry=registry)
+    model = Model(side=side, predictor=loaded, flavor=flavor, size=size, folder=Path(folder))
     signature = loaded.metadata.signature
     if signature is not None and signature.inputs is not None:
         _apply_signature(model, signature)

@@ -20,16 +20,16 @@ import pyarrow.compute as pc
 from abtest.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from abtest.loaders.datasets import Dataset
+    from abtest.loaders.datasets import Dataset, Named
 
 MISSING = "(missing)"
 _CROSS = "*"
-_QUARTILES = (0.25, 0.5, 0.75)
+_QUARTERS = (1, 2, 3)
 _NUMBERS_KEPT = 8  # a number of at most so many values (a year, a rating) is not cut
 _MOST_VALUES = 200
-_SAMPLE = 1 << 16  # of a longer column its quartiles are those of so many of its rows, within half a percent
+_SAMPLE = 1 << 16  # of more numbers than these the quartiles are those of so many rows, within half a percent
 Codes: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -103,7 +103,7 @@ def columns_of(names: Sequence[str], available: Sequence[str]) -> tuple[str, ...
     return tuple(dict.fromkeys(part for name in names for part in _parts(name, available)))
 
 
-def check_columns(data: Dataset, names: Sequence[str], target: str | None) -> tuple[str, ...]:
+def check_columns(data: Named, names: Sequence[str], target: str | None) -> tuple[str, ...]:
     """Give the columns that segmentations need, all of which the data have.
 
     Raises:
@@ -140,53 +140,63 @@ def find_segments(
     if types is None:
         types = dict.fromkeys(columns, pa.string())
     kinds = {column: types[column] for column in columns if column in types}
-    looks = {column: _Look(column) for column in columns}
-    for batch in data.batches(list(columns), kinds):
-        for column, look in looks.items():
-            look.add(batch.column(column))
-    return _crossed(names, looks)
+    return told_apart(names, columns, data.batches(list(columns), kinds))
 
 
-def segments_of(names: Sequence[str], columns: Mapping[str, tuple[pa.Array, npt.NDArray[np.int64]]]) -> Segmentation:
-    """Find the values of the segmentations where others have counted them.
+def told_apart(
+    names: Sequence[str],
+    columns: Sequence[str],
+    batches: Iterable[pa.RecordBatch],
+    *,
+    counts: npt.NDArray[np.int64] | None = None,
+) -> Segmentation:
+    """Find the values of segmentations in rows at hand.
 
     Args:
         names: Columns, or columns joined by ``*``.
-        columns: Each one's distinct values, and how many rows have each.
+        columns: The columns that they need.
+        batches: Rows with these columns.
+        counts: How many rows each row of the one batch stands for, where others have counted before.
 
     Raises:
         InvalidInputError: There are too many values for segments.
     """
-    looks = {name: _Look(name) for name in columns}
-    for name, (values, counts) in columns.items():
-        looks[name].add(values, counts)
-    return _crossed(names, looks)
+    looks = {column: _Look(column, sampled=counts is None) for column in columns}
+    for batch in batches:
+        for column, look in looks.items():
+            look.add(batch.column(column), counts)
+    return crossed(names, {column: look.column() for column, look in looks.items()})
 
 
-def _crossed(names: Sequence[str], looks: Mapping[str, _Look]) -> Segmentation:
-    found = {column: look.column() for column, look in looks.items()}
+def crossed(names: Sequence[str], found: Mapping[str, _Column]) -> Segmentation:
+    """Cross the columns of each segmentation.
+
+    Raises:
+        InvalidInputError: There are too many values for segments.
+    """
     groups = {}
     for name in names:
         parts = [found[part].values for part in _parts(name, found)]
         if math.prod(map(len, parts)) > _MOST_VALUES:
             raise _too_many(name)
-        groups[name] = tuple(" × ".join(crossed) for crossed in itertools.product(*parts))
+        groups[name] = tuple(" × ".join(values) for values in itertools.product(*parts))
     return Segmentation(groups=groups, columns=found)
 
 
 class _Look:
-    """One column's values, gathered batch by batch: all of them as text, or numbers of which a sample is kept."""
+    """One column's values, gathered batch by batch: all of them as text, or numbers, of which a sample is kept."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, sampled: bool) -> None:
         self.name = name
+        self._sampled = sampled
         self._texts: dict[str, None] = {}  # in the order of their coming
-        self._distinct: set[float] = set()
+        self._numbers = np.empty(0)  # distinct ones, ascending, and how many rows have each; up to ``_SAMPLE``
+        self._counts = np.empty(0, dtype=np.int64)
         self._numeric, self._missing = True, False
-        self._sample = np.empty((3, 0))  # random keys, the numbers that got them, and how many rows each stands for
+        self._sample = np.empty((2, 0))  # random keys, and the numbers that got them
         self._rng = np.random.default_rng(0)
 
-    def add(self, column: pa.Array, counts: npt.NDArray[np.int64] | None = None) -> None:
-        """Take in values, each of one row or of so many."""
+    def add(self, column: pa.Array, counts: npt.NDArray[np.int64] | None) -> None:
         column = _nullable(column)
         self._missing |= column.null_count > 0
         try:
@@ -200,28 +210,48 @@ class _Look:
             self._texts |= dict.fromkeys(_texts(distinct))
             self._missing |= MISSING in self._texts
         if self._numeric:
-            self._add_numbers(column, np.ones(len(column)) if counts is None else counts.astype(np.float64))
+            self._add_numbers(column, counts)
         if not self._numeric and len(self._texts) > _MOST_VALUES:
             raise _too_many(self.name)
 
-    def _add_numbers(self, column: pa.Array, weights: npt.NDArray[np.float64]) -> None:
+    def _add_numbers(self, column: pa.Array, counts: npt.NDArray[np.int64] | None) -> None:
         numbers = _numbers(column)
         if numbers is None:
             self._numeric = False
             return
-        weights, numbers = weights[~np.isnan(numbers)], numbers[~np.isnan(numbers)]
-        if len(self._distinct) <= _NUMBERS_KEPT:
-            self._distinct.update(np.unique(numbers).tolist())
-        keyed = np.concatenate([self._sample, [self._rng.random(len(numbers)), numbers, weights]], axis=1)
+        known = ~np.isnan(numbers)
+        numbers = numbers[known]
+        if len(self._numbers) <= _SAMPLE:
+            self._count(numbers, np.ones(len(numbers), dtype=np.int64) if counts is None else counts[known])
+        if not self._sampled:
+            if len(self._numbers) > _SAMPLE:
+                raise InvalidInputError(
+                    f"segments: '{self.name}' has more than {_SAMPLE:,} different numbers, of which a file's quartiles "
+                    "would be those of a sample.",
+                    hint="cut them into ranges in a query.",
+                )
+            return
+        keyed = np.concatenate([self._sample, [self._rng.random(len(numbers)), numbers]], axis=1)
         # The rows of the smallest random keys are a sample of all rows seen, wherever the batches were cut.
         if keyed.shape[1] > _SAMPLE:
             keyed = keyed[:, np.argpartition(keyed[0], _SAMPLE)[:_SAMPLE]]
         self._sample = keyed
 
+    def _count(self, numbers: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> None:
+        """Add rows to those that have the same number."""
+        both = np.concatenate([self._numbers, numbers])
+        self._numbers, at = np.unique(both, return_inverse=True)
+        total = np.zeros(len(self._numbers), dtype=np.int64)
+        np.add.at(total, at, np.concatenate([self._counts, counts]))
+        self._counts = total
+
     def column(self) -> _Column:
         missing = (MISSING,) if self._missing else ()
-        if self._numeric and len(self._distinct) > _NUMBERS_KEPT:
-            cuts = _quartiles(*self._sample[1:])
+        if self._numeric and len(self._numbers) > _NUMBERS_KEPT:
+            if len(self._numbers) > _SAMPLE:
+                cuts = _quartiles(*np.unique(self._sample[1], return_counts=True))
+            else:
+                cuts = _quartiles(self._numbers, self._counts)
             if len(cuts):
                 values = (*_ranges(cuts.tolist()), *missing)
                 return _Column(name=self.name, values=values, numeric=True, cuts=cuts)
@@ -296,14 +326,15 @@ def _number(text: str) -> str:
         return _text(float(text))
 
 
-def _quartiles(numbers: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Where to cut numbers; where three quarters are the least of them, above it; nowhere if all are."""
-    above = numbers[numbers > numbers.min()]
-    order = np.argsort(numbers, kind="stable")
-    below = np.cumsum(weights[order])  # rows up to each number
-    cuts = np.unique(numbers[order][np.searchsorted(below, np.array(_QUARTILES) * below[-1])])
-    cuts = cuts[cuts > numbers.min()]
-    return cuts if len(cuts) else np.unique(above)[:1]
+def _quartiles(numbers: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Where to cut distinct numbers, that so many rows have; above the least, where three quarters have it."""
+    rows = np.cumsum(counts)
+    wanted = [
+        -(-quarter * int(rows[-1]) // 4) for quarter in _QUARTERS
+    ]  # rounded up: the inverse of their distribution
+    cuts = np.unique(numbers[np.searchsorted(rows, wanted)])
+    cuts = cuts[cuts > numbers[0]]
+    return cuts if len(cuts) else numbers[1:2]
 
 
 def _ranges(cuts: Sequence[float]) -> Iterator[str]:

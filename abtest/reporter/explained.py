@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.engines.catalogue import LOCAL
 from abtest.evaluator import FEW_ROWS
-from abtest.evaluator.scores import EVERY_CLASS
+from abtest.evaluator.scores import BINNED, EVERY_CLASS, PULLED
 from abtest.metrics.catalogue import in_text, title, unit
 from abtest.reporter import summary, views
 from abtest.reporter.summary import shown
@@ -207,8 +207,9 @@ def _of_classes(record: ComparisonRecord) -> Iterator[Paragraph]:
             term="Probabilities",
             text=(
                 "The area under the ROC curve is how often a row of the class outscores one that is not of it; areas "
-                "of one side and the other are compared by DeLong's test on the same rows. Average precision is "
-                "resampled by rows. Log loss and the Brier score are means over rows, compared by the paired t test; "
+                f"of one side and the other are compared by DeLong's test on the same rows{_binned(record)}. Average "
+                f"precision is {_pulled(record)}. Log loss and the Brier score are means over rows, compared by the "
+                "paired t test; "
                 "less of them is better. The expected calibration error is shown and decides nothing: it is biased, "
                 "more so on few rows."
             ),
@@ -227,6 +228,21 @@ def _of_classes(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
         )
+
+
+def _binned(record: ComparisonRecord) -> str:
+    if not any(row.test == BINNED for row in record.metrics):
+        return ""
+    return (
+        ": here, as there are too many rows to sort, on counts in bins, at the worst that the rows may be within them, "
+        "so that p is at least as large, and the interval at least as wide"
+    )
+
+
+def _pulled(record: ComparisonRecord) -> str:
+    if any(row.test == PULLED for row in record.metrics):
+        return "tested by how far each row pulls it (the infinitesimal jackknife), as there are many rows"
+    return "resampled by rows"
 
 
 def _drawn(record: ComparisonRecord) -> str:

@@ -238,13 +238,16 @@ class UnitTally:
         y_true: npt.NDArray[Any],
         champion: npt.NDArray[Any],
         challenger: npt.NDArray[Any],
+        *,
+        counts: Counts | None = None,
     ) -> None:
-        """Count one batch: four arrays of shape (rows,).
+        """Count one batch: four arrays of shape (rows,), each row for so many as ``counts`` says, by default one.
 
         Raises:
             InvalidInputError: They have other shapes, or a row has no unit.
         """
         columns = (y_true, champion, challenger)
+        counts = np.ones(len(units), dtype=np.int64) if counts is None else counts
         if units.ndim != 1 or any(column.shape != units.shape for column in columns):
             shapes = ", ".join(str(column.shape) for column in (units, *columns))
             raise InvalidInputError(
@@ -254,8 +257,9 @@ class UnitTally:
         if units.dtype.kind == "O":
             missing |= np.array([unit is None for unit in units.tolist()], dtype=bool)
         if missing.any():
+            rows = wording.plural(int(counts[missing].sum()), "row")
             raise InvalidInputError(
-                f"unit must be there in every row, got {wording.plural(int(missing.sum()), 'row')} without one.",
+                f"unit must be there in every row, got {rows} without one.",
                 hint="fill the column, or leave such rows out.",
             )
         codes = [_numbered(known, column) for known, column in zip(self._labels, columns, strict=True)]
@@ -264,7 +268,7 @@ class UnitTally:
         triples = zip(*(part.tolist() for part in np.unravel_index(fused, sizes)), strict=True) if units.size else ()
         cells = np.array([self._cells.setdefault(triple, len(self._cells)) for triple in triples], dtype=np.int64)
         keys = (_numbered(self._units, units, typed=False) << _SHIFT) | cells[inverse]
-        self._take_in(keys, np.ones(len(keys), dtype=np.int64))
+        self._take_in(keys, counts)
 
     def __add__(self, other: UnitTally) -> UnitTally:
         merged = UnitTally()

@@ -19,7 +19,7 @@ from abtest.record import (
     ComparisonsRecord,
     best_of,
 )
-from abtest.workflow.preparing import asked_segments, delivered, locked, prepare, refuse_unrecognised
+from abtest.workflow.preparing import asked_segments, delivered, kept_in, locked, prepare, refuse_unrecognised
 from abtest.workflow.sides import find_target, gather
 from abtest.workflow.tasks import settle
 from abtest.workflow.trial import Trial, levels_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from abtest.cache.store import Store
     from abtest.labels import Label, LabelType, Task
     from abtest.metrics.classification import Average
     from abtest.workflow.judging import Progress
@@ -61,6 +62,7 @@ class Options(TypedDict, total=False):
     drop_unlabelled: bool
     engine: str
     spark_master: str | None
+    cache: bool | str | Path | Store
     output: str | Path | None
     save_plot: bool
     log: bool | Literal["later"]
@@ -102,6 +104,7 @@ def compare(
     drop_unlabelled: bool = False,
     engine: str = catalogue.LOCAL,
     spark_master: str | None = None,
+    cache: bool | str | Path | Store = False,
     output: str | Path | None = None,
     save_plot: bool = True,
     log: bool | Literal["later"] = False,
@@ -140,6 +143,8 @@ def compare(
         drop_unlabelled: Leave out rows without a label, and count them.
         engine: Where rows are scored: "local", in this process, or "spark".
         spark_master: Where Spark runs; an active session is used as it is.
+        cache: Keep on disk what models with a URI predict, and do not ask them again about the same rows: a folder, or
+            True for the user's own. A policy that guards the latency has all models asked: they are timed side by side.
         output: Write the report to a new folder in here.
         save_plot: Draw figures for it.
         log: Log the comparison to MLflow; "later" promises that the caller will.
@@ -216,6 +221,7 @@ def compare(
         command=command,
         progress=progress,
         notices=(*said, *why),
+        store=kept_in(cache, settings.policy),
     )
     sources = trial.checked(train_data)
     looks = honesty.earlier_looks(models.registry, models.pairs[0].model_name)

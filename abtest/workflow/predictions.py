@@ -99,7 +99,7 @@ def compare_predictions(
         policy=policy or Policy(),
         segments=asked_segments([*columns, *crossings], policy),
     )
-    settings, said = settle(settings, task, lambda: _inferred(_truth(y_true)))
+    settings, said = settle(settings, task, lambda: inferred(_truth(y_true)))
     prepare(output, settings.policy)
     crossed = [name for name in settings.segments if name not in columns]
     scored = tally_columns(
@@ -194,7 +194,7 @@ def compare_columns(
     dataset = open_data(file)
     if target not in dataset.columns:
         raise dataset.missing(target, "target column")
-    settings, said = settle(settings, task, lambda: _inferred(look_at_truth(dataset, target)))
+    settings, said = settle(settings, task, lambda: inferred(look_at_truth(dataset, target)))
     prepare(output, settings.policy)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody counted
     scored = predicted.tally_file(
@@ -228,7 +228,8 @@ def compare_columns(
     return delivered(Comparison(record), output, log=False, figures=save_plot)
 
 
-def _inferred(truth: Truths) -> tuple[Task, str | None]:
+def inferred(truth: Truths) -> tuple[Task, str | None]:
+    """Tell the task by the truth alone, and why."""
     if truth != "continuous":
         return "classification", taken_for_classes(truth)
     return "regression", said_of("the truth is continuous")

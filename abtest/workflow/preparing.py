@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest import honesty
+from abtest.cache.store import Store, default_folder
 from abtest.errors import InvalidInputError
+from abtest.guardrail import LATENCY
 from abtest.loaders.datasets import Dataset, open_data
 from abtest.loaders.segments import columns_of
 from abtest.metrics.catalogue import resolve
@@ -80,6 +83,15 @@ def refuse_unrecognised(engine: Engine, name: str, train: object) -> None:
             f"train-data cannot be joined with --engine {name}, which keeps no trace of single rows.",
             hint="--engine local finds rows that are in both.",
         )
+
+
+def kept_in(cache: bool | str | Path | Store, policy: Policy) -> Store | None:  # noqa: FBT001 - on, off, or where
+    """Where predictions are kept; nowhere under a guardrail on latency: for that models are timed side by side."""
+    if cache is False or any(guardrail.metric == LATENCY for guardrail in policy.guardrails):
+        return None
+    if isinstance(cache, Store):
+        return cache
+    return Store(default_folder(os.environ) if cache is True else Path(cache).expanduser())
 
 
 def locked(data: Dataset, digest: str) -> tuple[Dataset, str]:

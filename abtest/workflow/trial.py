@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from abtest import honesty, wording
+from abtest.cache.store import Store
 from abtest.decision import Verdict, decide
 from abtest.engines.catalogue import Engine
 from abtest.engines.pairs import Scored
@@ -69,6 +70,7 @@ class Trial:
     command: str | None
     progress: Progress | None
     notices: tuple[str, ...]
+    store: Store | None = None
 
     def use(self, pair: Pair, *digests: str, alone: bool = False) -> honesty.Use:
         """Count a challenger's use of a test set; unless it is alone there, those before it here are counted too."""
@@ -122,6 +124,7 @@ class Trial:
             drop_unlabelled=settings.drop_unlabelled,
             marks=[look.rows for look in looks],
             keep_rows=math.inf if keep else MOST_ROWS_KEPT,
+            store=self.store if data is self.dataset else None,  # a locked set leaves nothing on disk
             seed=settings.seed,
             progress=teller(self.progress, "Scoring", data.row_count() if self.progress else None),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests import zoo
@@ -297,6 +298,40 @@ def test_a_truncated_parquet_file(refused: Callable[..., str], cut: int) -> None
     said = refused("--test-data", "fruit.parquet")
     assert said.startswith("fruit.parquet cannot be read as Parquet: ")
     assert "was it written completely" in said
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _as_text(path: Path) -> None:
+    frame = pd.read_parquet(path)
+    frame.assign(width=frame["width"].astype(str)).to_parquet(path)
+
+
+def _less(path: Path) -> None:
+    pd.read_parquet(path).drop(columns="height").to_parquet(path)
+
+
+FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a truncated file": (_cut, "parts/2.parquet cannot be read as Parquet: "),
+    "another type": (
+        _as_text,
+        "Column 'width' of parts/2.parquet is of type large_string, and of type double in 1.parquet",
+    ),
+    "a column less": (_less, "parts/2.parquet has no column 'height', which 1.parquet has."),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_a_folder_with_one_bad_file(refused: Callable[..., str], case: str) -> None:
+    """One bad file in the middle of a folder is named, and nothing is reported, logged or moved on the others."""
+    Path("parts").mkdir()
+    for name in "123":
+        zoo.fruit().to_parquet(f"parts/{name}.parquet")
+    spoil, told = FOLDERS[case]
+    spoil(Path("parts/2.parquet"))
+    assert refused("--test-data", "parts", "--target", "kind").startswith(told)
 
 
 def test_a_database_that_is_not_there(refused: Callable[..., str]) -> None:

@@ -296,8 +296,8 @@ def test_a_decision_can_be_taken_again_from_the_file(bench: Bench, looked: str) 
 def test_a_locked_set_that_holds(bench: Bench) -> None:
     """A locked set that says PROMOTE too leaves the verdict, is on record and counted; all else is as without."""
     rows(100, 200).to_csv("locked.csv", index=False)
-    plain = bench.record("--no-log")
-    record = bench.record("--confirm-data", "locked.csv")
+    plain = bench.record("--no-log", "--no-cache")
+    record = bench.record("--confirm-data", "locked.csv", "--no-cache")
     assert record.confirmation is not None
     assert (record.confirmation.path, record.confirmation.use, record.confirmation.held) == ("locked.csv", 1, True)
     assert record.decision.verdict is Verdict.PROMOTE
@@ -342,7 +342,7 @@ def test_of_a_locked_set_no_number_is_told(bench: Bench) -> None:
     records = []
     for start, end in ((60, 397), (100, 200)):
         rows(start, end).to_csv("locked.csv", index=False)
-        told = bench.typed("--confirm-data", "locked.csv", "--format", "json")
+        told = bench.typed("--confirm-data", "locked.csv", "--format", "json", "--no-cache")
         records.append(ComparisonRecord.from_dict(json.loads(told.out)))
         run = bench.runs()[0]
         numbers = {**run.data.metrics, **run.data.params}

@@ -95,7 +95,7 @@ def test_one_challenger_is_one_comparison(typed: Typed) -> None:
 
 def test_json_is_the_file_to_the_letter(typed: Typed) -> None:
     """--format json prints comparison.json, --format markdown summary.md, --quiet the verdict; the folder is whole."""
-    several = ("--challenger-version", "2,10", "--no-log")
+    several = ("--challenger-version", "2,10", "--no-log", "--no-cache")
     told = typed(*several, "--format", "json")
     (report,) = Path("reports").iterdir()
     assert report.name.startswith("fruit-v1-vs-v2-and-1-more-")

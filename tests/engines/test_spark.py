@@ -201,9 +201,12 @@ def test_files_of_mixed_schemas(engine: Engine, save: Callable[..., str], tmp_pa
     whole = fruit(kind=truth, width=np.arange(120) % 9, unused="x")
     whole.to_parquet(folder / "a.parquet")
     whole.astype({"width": "int32", "height": "float32", "kind": "int8"}).to_parquet(folder / "b.parquet")
-    whole[["kind", "height", "width"]].astype({"kind": str}).to_parquet(folder / "c.parquet")
+    whole[["kind", "height", "width"]].to_parquet(folder / "c.parquet")
     found = same(engine, models(save(numbered("int64")), save(numbered("int64"))), str(folder))
     assert any("cast to the champion's signature" in notice for notice in found.pairs[0].notices)
+    whole.astype({"kind": str}).to_parquet(folder / "d.parquet")
+    with pytest.raises(InvalidInputError, match=r"Column 'kind' of .*d\.parquet is of type .*, and of type int64 in a"):
+        engine.score_several(*models(None, save(zoo.better)), engine.open_data(str(folder)), target="kind")
     whole.drop(columns="height").to_parquet(folder / "d.parquet")
     with pytest.raises(InvalidInputError, match=r"d\.parquet has no column 'height', which a\.parquet has"):
         engine.score_several(*models(None, save(zoo.better)), engine.open_data(str(folder)), target="kind")

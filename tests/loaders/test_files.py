@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,9 @@ import pytest
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import open_data
 from tests.loaders.rows import rows_of, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # ---- CSV
 
@@ -214,6 +218,58 @@ def test_a_file_that_lacks_a_column(ending: str) -> None:
             frame.to_json(f"d/{name}.{ending}", orient="records", lines=True)
     with pytest.raises(InvalidInputError, match=rf"d/2\.{ending} has no column 'b', which 1\.{ending} has\."):
         rows_of(f"d/*.{ending}")
+
+
+MIXED: dict[str, tuple[pa.Array, str]] = {
+    "text": (pa.array(["1", "2"]), "string"),
+    "truth values": (pa.array([True, False]), "bool"),
+    "dates": (pa.array([1, 2], pa.date32()), r"date32\[day\]"),
+}
+
+
+@pytest.mark.parametrize("other", MIXED)
+def test_files_that_differ_in_what_they_hold(other: str) -> None:
+    """Numbers in one file, and something else in another, are refused with the file, before the first row is read."""
+    values, kind = MIXED[other]
+    Path("d").mkdir()
+    for name, column in (("1", pa.array([1, 2])), ("2", pa.nulls(2)), ("3", pa.array([0.5, 1.0])), ("4", values)):
+        pq.write_table(pa.table({"a": column, "b": [1, 2]}), f"d/{name}.parquet")
+    told = rf"Column 'a' of d/4\.parquet is of type {kind}, and of type int64 in 1\.parquet\. Hint: write all"
+    with pytest.raises(InvalidInputError, match=told):
+        next(open_data("d").batches(["a"], {}, rows=1))
+    assert len(rows_of("d", "b")) == 8
+    Path("d/4.parquet").unlink()
+    assert [row["a"] for row in rows_of("d", "a")] == [1, 2, None, None, 0.5, 1.0]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "half of it": lambda whole: whole[: len(whole) // 2],
+    "but its end": lambda whole: whole[:-8],
+    "holes in its pages": lambda whole: whole[:40] + bytes(40) + whole[80:],
+    "another format": lambda whole: b"a,b\n" * len(whole),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_among_good_ones(damage: str) -> None:
+    """A damaged file in the middle of a folder is named, and so is one whose footer alone is whole."""
+    Path("d").mkdir()
+    for name in "123":
+        pq.write_table(pa.table({"a": list(range(1000))}), f"d/{name}.parquet")
+    Path("d/2.parquet").write_bytes(DAMAGES[damage](Path("d/2.parquet").read_bytes()))
+    with pytest.raises(
+        InvalidInputError, match=r"d/2\.parquet cannot be read as Parquet: .* Hint: was it written compl"
+    ):
+        rows_of("d", "a")
+
+
+def test_a_row_cut_off_in_the_middle_of_a_glob() -> None:
+    """A CSV file that ends within a row is named, with that row."""
+    for name in "123":
+        write(f"{name}.csv", "a,b\n1,2\n3,4\n")
+    write("2.csv", "a,b\n1,2\n3")
+    with pytest.raises(InvalidInputError, match=r"Row 2 of 2\.csv has 1 value where the header names 2 columns"):
+        rows_of("*.csv")
 
 
 def test_two_columns_of_a_name_in_parquet() -> None:

@@ -21,7 +21,7 @@ from abtest.engines.predicted import tally_columns, tally_file
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.models import Model, from_object
-from abtest.loaders.segments import MISSING, NO_SEGMENTS, check_columns, columns_of, find_segments
+from abtest.loaders.segments import MISSING, NO_SEGMENTS, check_columns, columns_of, find_segments, told_apart
 from tests import zoo
 from tests.known import known
 
@@ -229,7 +229,7 @@ def test_quartiles_cut_as_pandas_cuts(numbers: list[float | None]) -> None:
 @pytest.mark.parametrize("rows", [65_536, 65_537, 300_000])
 @pytest.mark.parametrize("draw", ["uniform", "lognormal", "integers"])
 def test_quartiles_of_many_rows_are_sampled(rows: int, draw: str) -> None:
-    """Beyond 65,536 rows cuts come from a sample, half a percent of the rows off at most; and the same one each time.
+    """Beyond 65,536 numbers cuts come from a sample, half a percent of the rows off at most, and always the same.
 
     The rows are in order, so that a sample of the first ones would be far off.
     """
@@ -248,6 +248,26 @@ def test_quartiles_of_many_rows_are_sampled(rows: int, draw: str) -> None:
     shares = np.searchsorted(values, cuts) / rows
     assert shares == pytest.approx([0.25, 0.5, 0.75], abs=QUARTER if rows > 65_536 else 2 / rows)
     assert set(cuts.tolist()) <= set(values.tolist())
+
+
+@pytest.mark.parametrize("values", [9, 5_000, 65_536])
+def test_quartiles_of_few_values_are_exact(values: int) -> None:
+    """Up to 65,536 different numbers in however many rows are cut where NumPy has their quartiles."""
+    numbers = np.random.default_rng(values).geometric(3 / values, 200_000).clip(max=values) / 8
+    cuts = find_segments(open_data(pd.DataFrame({"s": numbers})), ["s"], target="y").columns["s"].cuts
+    assert cuts is not None
+    quartiles = np.quantile(numbers, [0.25, 0.5, 0.75], method="inverted_cdf")
+    assert cuts.tolist() == sorted({float(cut) for cut in quartiles if cut > numbers.min()})
+
+
+@given(rows=st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 5)), min_size=1, max_size=60))
+def test_rows_that_were_counted_before(rows: list[tuple[int, int]]) -> None:
+    """A row that stands for several is told apart as so many rows."""
+    numbers, counts = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    batch = pa.RecordBatch.from_arrays([pa.array(numbers)], names=["s"])
+    found = told_apart(["s"], ["s"], [batch], counts=counts)
+    frame = pd.DataFrame({"s": np.repeat(numbers, counts)})
+    assert found.groups == find_segments(open_data(frame), ["s"], target="y").groups
 
 
 def test_the_sample_does_not_hang_on_how_rows_are_cut() -> None:

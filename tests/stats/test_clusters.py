@@ -67,6 +67,17 @@ def by_hand(rows: Rows) -> ClusterTest:
     return ClusterTest(n_units=k, effect=effect, statistic=z, pvalue=2 * stats.norm.sf(abs(z)), interval=interval)  # type: ignore[arg-type] # a pair will do
 
 
+@given(rows=ROWS, counts=st.lists(st.integers(1, 4), min_size=40, max_size=40))
+def test_rows_that_were_counted_before(rows: Rows, counts: list[int]) -> None:
+    """A row that stands for several counts as so many rows."""
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    tally = UnitTally()
+    tally.add(*columns, counts=np.array(counts[: len(rows)]))
+    assert spelled(tally.units()) == spelled(
+        tallied([row for row, n in zip(rows, counts, strict=False) for _ in range(n)]).units()
+    )
+
+
 @given(ROWS)
 def test_is_what_the_formulas_say(rows: Rows) -> None:
     """Statistic, p-value and interval are those found by hand; never NaN."""

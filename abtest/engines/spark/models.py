@@ -89,10 +89,9 @@ def as_function(model: Model, result: str, session: Session) -> Function:
     Raises:
         InvalidInputError: It cannot be sent to Spark's workers.
     """
-    if model.uri is None:
+    if model.folder is None:
         return sent(model, model.predictor.predict, result, session)
-    with model.registry.active() if model.registry else contextlib.nullcontext():
-        return _function(model, model.uri, result, session)
+    return _function(model, str(model.folder), result, session)
 
 
 def sent(model: Model, predict: Callable[[Any], Any], result: str, session: Session) -> Function:

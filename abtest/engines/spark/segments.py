@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from abtest import wording
 from abtest.engines.spark.session import told_as_ours
 from abtest.engines.spark.tables import Column, Table, column
 from abtest.errors import InvalidInputError
-from abtest.loaders.segments import Segmentation, check_columns, find_segments, segments_of
+from abtest.loaders.segments import Segmentation, check_columns, crossed, find_segments, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy.typing as npt
-    import pyarrow as pa
 
     from abtest.loaders.datasets import Dataset
 
@@ -31,12 +29,12 @@ def find(data: Dataset, names: Sequence[str], *, target: str) -> Segmentation:
     """
     if not isinstance(data, Table):
         return find_segments(data, names, target=target)
-    columns = check_columns(data, names, target)
-    return segments_of(names, {name: _values(data, name) for name in columns})
+    found = [_found(data, name) for name in check_columns(data, names, target)]
+    return crossed(names, {name: one for own in found for name, one in own.columns.items()})
 
 
-def _values(data: Table, name: str) -> tuple[pa.Array, npt.NDArray[np.int64]]:
-    """A column's distinct values, and how many rows have each."""
+def _found(data: Table, name: str) -> Segmentation:
+    """One column's values, from its distinct ones and how many rows have each."""
     counted = data.frame.groupBy(column(name)).count().limit(_MOST_VALUES + 1)
     with told_as_ours(f"Spark could not read column '{name}'"):
         table = counted.toArrow()
@@ -47,7 +45,8 @@ def _values(data: Table, name: str) -> tuple[pa.Array, npt.NDArray[np.int64]]:
             hint="name a column of fewer values, round its numbers, or group them in one.",
         )
     values, counts = (table.column(at).combine_chunks() for at in range(2))
-    return values, counts.to_numpy().astype(np.int64)
+    batch = pa.RecordBatch.from_arrays([values], names=[name])
+    return told_apart([name], [name], [batch], counts=counts.to_numpy().astype(np.int64))
 
 
 def grouped(segmentation: Segmentation) -> list[Column]:

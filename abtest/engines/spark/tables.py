@@ -99,8 +99,8 @@ def parts(data: Dataset, columns: Sequence[str], session: Session) -> list[Frame
     import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
     found: dict[tuple[str, ...], list[str]] = {}
-    for path in data.paths:  # type: ignore[attr-defined] # what is no table is files of Parquet
-        data.check_columns(path, columns)  # type: ignore[attr-defined] # see above
+    data.check_types(columns)  # type: ignore[attr-defined] # what is no table is files of Parquet
+    for path in data.paths:  # type: ignore[attr-defined] # see above
         schema = pq.read_schema(path)
         types = tuple(str(schema.field(name).type) for name in columns)
         found.setdefault(types, []).append("file://" + _GLOB.sub(r"\\\1", str(path.absolute())))
