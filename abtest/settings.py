@@ -236,6 +236,11 @@ def _parsed(text: str, kind: type, variable: str) -> Any:  # noqa: ANN401 - one 
 
 
 def _absolute(path: str, folder: Path) -> str:
+    """Resolve a relative path; ``table:rows`` is the name of a table, and ``delta:rows`` a folder."""
+    if path.startswith("delta:"):
+        return "delta:" + _absolute(path.removeprefix("delta:"), folder)
+    if path.startswith("table:"):
+        return path
     return path if "://" in path or path.split("/", 1)[0].endswith(":") else str(folder / Path(path).expanduser())
 
 

@@ -64,7 +64,9 @@ RegistryUri: TypeAlias = Annotated[
 TestData: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH", help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.", rich_help_panel=_DATA
+        metavar="PATH",
+        help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob. On Spark also Delta, or a table.",
+        rich_help_panel=_DATA,
     ),
 ]
 TrainData: TypeAlias = Annotated[

@@ -167,7 +167,7 @@ def test_tables(engine: Engine, save: Callable[..., str]) -> None:
     sides = models(save(zoo.linear), save(zoo.better))
     options: dict[str, Any] = {"target": "kind", "segments": ["region", "price"]}
     here = local.score_several(*sides, open_data("rows.parquet"), **options).pairs[0].table
-    for source in ("fruit_rows", rows):
+    for source in ("fruit_rows", "table:fruit_rows", rows, f"file://{os.path.abspath('rows.parquet')}"):  # noqa: PTH100 - see above
         data = engine.open_data(source)
         assert engine.score_several(*sides, data, **options).pairs[0].table.to_dict() == here.to_dict()
     digest = engine.open_data("fruit_rows").digest()

@@ -21,7 +21,7 @@ Frame: TypeAlias = Any  # pyspark.sql.DataFrame
 Column: TypeAlias = Any  # pyspark.sql.Column
 
 HEAD_ROWS = 10_000  # of a table may be looked at here; all others stay where they are
-_DELTA = "delta:"
+_DELTA, _NAMED = "delta:", "table:"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _TABLE = re.compile(r"[\w-]+(\.[\w-]+){0,2}")
 _GLOB = re.compile(r"([\\*?{}\[\]])")
@@ -84,6 +84,8 @@ def opened(source: Any, what: str, spark: Spark) -> Dataset:  # noqa: ANN401 - w
     if _SCHEME.match(text):
         with told_as_ours(f"Spark could not read {what} {text}"):
             return Table(text, spark.session.read.parquet(text))
+    if text.startswith(_NAMED):
+        return Table(text.removeprefix(_NAMED), _table(text.removeprefix(_NAMED), what, spark.session))
     if not path.exists() and path.suffix not in _ENDINGS and _TABLE.fullmatch(text):
         return Table(text, _table(text, what, spark.session))
     data = open_data(source, what)
