@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from abtest.engines.predicted import tally_columns
 from abtest.labels import SIDES
 from abtest.loaders.columns import label_column
 from abtest.metrics.classification import CATALOGUE, class_values, overall
@@ -153,7 +154,7 @@ def _text(rows: int, classes: int) -> None:
         f"{rows_text(rows)}, {classes:,} classes, text of Python's",
         interleaved(
             {
-                "abtest": partial(PairedOutcomes.from_predictions, *given),
+                "abtest": partial(tally_columns, *given),
                 "pyarrow": lambda: _grouped_by_arrow(pa.table(dict(zip("yab", given, strict=True)))),
                 "pandas": lambda: frame.groupby(["y", "a", "b"], sort=False).size(),
             }
