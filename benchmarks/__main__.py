@@ -21,7 +21,7 @@ USUAL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "evaluator", "resampling", "segments", "growth",
     "delong", "areas", "registry", "sql", "memory", "caching",
 )  # fmt: skip
-ASKED = ("evidently",)  # run where they are named: they need an environment of their own
+ASKED = ("evidently", "spark")  # run where they are named: they need an environment of their own, or Java
 ALL = (*USUAL, *ASKED)
 
 
