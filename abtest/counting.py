@@ -135,7 +135,8 @@ def _summed(keys: npt.NDArray[Any], counts: Counts) -> tuple[npt.NDArray[Any], C
 def _fused(columns: Sequence[Codes], sizes: Sequence[int]) -> Codes:
     """One number a row for its combination, in the narrowest type that holds them: least memory is fastest."""
     cells = math.prod(sizes)
-    kind = np.uint16 if cells <= 1 << 16 else np.uint32 if cells <= 1 << 32 else np.int64
+    # Less than 2^16 for 16 bits: a size, which may be all of the cells, has to fit too.
+    kind = np.uint16 if cells < 1 << 16 else np.uint32 if cells <= 1 << 32 else np.int64
     fused: npt.NDArray[Any] = columns[0].astype(kind)
     for column, size in zip(columns[1:], sizes[1:], strict=True):
         np.multiply(fused, fused.dtype.type(size), out=fused)

@@ -182,6 +182,8 @@ def _engine(text: str) -> sa.Engine:
             "sql-url must be a database's URL.",
             hint="sqlite:///file.db, duckdb:///file.db or postgresql://user@host/name.",
         ) from None
+    if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host
+        raise InvalidInputError("sql-url must name one host.", hint="an @ in a user or a password is written %40.")
     backend, _, driver = url.drivername.partition("+")
     backend = "postgresql" if backend == "postgres" else backend  # as some hosts write it
     if backend not in _DIALECTS:

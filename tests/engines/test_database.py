@@ -100,6 +100,7 @@ def test_urls_that_are_none() -> None:
     cases = {
         "predictions.db": "sql-url must be a database's URL. Hint: sqlite:///file.db, duckdb:///file.db or postgresql:",
         "postgresql://me:hunter2:3@host:x/db": "sql-url must be a database's URL.",
+        "postgresql://me:x@hunter2@host/db": "sql-url must name one host. Hint: an @ in a user or a password",
         "mysql://me:hunter2@host/db": "sql-url must name SQLite, PostgreSQL or DuckDB, got mysql. Hint: of others",
         "sqlite:///nowhere.db": "sql-url sqlite:///nowhere.db does not exist.",
         "postgresql+nodriver://me:hunter2@host/db": "sql-url cannot be used: the driver postgresql+nodriver is not "
