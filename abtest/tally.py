@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 
-MOST_LABELS = 1 << 16  # of a column, and of a segmentation: beyond, keys of four codes would not fit 64 bits
+MOST_LABELS = 1 << 16  # of a column: with those of the other two, 18 bits hold them
+_MOST_CODES = 1 << 18  # of a column: batches bring codes of labels that do not occur, too
 _ROWS_TO_REFUSE_DISJOINT = 10  # fewer rows may all be wrong by chance; more, and the labels are spelled differently
 
 
@@ -104,6 +105,9 @@ class Tally:
         for name, values in self._values.items():
             self._by_segment[name].add([(segments or {})[name], *codes], [len(values), *sizes], counts)
         self._n += len(codes[0]) if counts is None else int(counts.sum())
+        for at, column in enumerate(self._columns):
+            if len(column) > MOST_LABELS and len(_occurring(self._whole.cells(3)[:, at])) > MOST_LABELS:
+                raise column.too_many()
 
     @property
     def n(self) -> int:
@@ -181,16 +185,20 @@ class _Vocabulary:
     def __len__(self) -> int:
         return len(self.values)
 
+    def too_many(self) -> InvalidInputError:
+        """What to say of more labels than there can be."""
+        what = "The target has" if self._name == "target" else f"The {self._name} predicts"
+        return InvalidInputError(
+            f"{what} more than {MOST_LABELS:,} distinct values, too many for classes.",
+            hint="--task regression compares predicted numbers.",
+        )
+
     def _lookup(self, values: Sequence[Label]) -> npt.NDArray[np.unsignedinteger[Any]] | None:
         """Our code by another's; None where both are the same."""
         codes = [self._codes.setdefault((type(x), x), len(self._codes)) for x in values]
         self.values.extend(label for _, label in list(self._codes)[len(self.values) :])
-        if len(self.values) > MOST_LABELS:
-            what = "The target has" if self._name == "target" else f"The {self._name} predicts"
-            raise InvalidInputError(
-                f"{what} more than {MOST_LABELS:,} distinct values, too many for classes.",
-                hint="--task regression compares predicted numbers.",
-            )
+        if len(self.values) > _MOST_CODES:
+            raise self.too_many()
         same = codes == list(range(len(codes)))
         return None if same else narrowed(np.array(codes, dtype=np.int64), len(self.values))
 
