@@ -243,7 +243,7 @@ def connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
             connection.exec_driver_sql("BEGIN TRANSACTION READ ONLY")
         yield connection
     except exc.SQLAlchemyError as error:
-        raise _refusal(error, shown) from error
+        raise _refusal(error, f"the database {shown}") from error
     finally:
         with contextlib.suppress(exc.SQLAlchemyError):  # what went wrong has been told
             connection.rollback()
@@ -297,6 +297,8 @@ def _refusal(error: exc.SQLAlchemyError, name: str) -> AbtestError:
     said = f"{name[:1].upper()}{name[1:]} cannot be read: {wording.first_line(cause)}."
     if getattr(cause, "sqlstate", getattr(cause, "pgcode", None)) == "42501":
         return NotPermittedError(said, hint="ask for GRANT SELECT on it.")
+    if "Could not decode to UTF-8" in said:  # SQLite keeps any bytes as text
+        return InvalidInputError(said, hint="store the column's text as UTF-8.")
     code = getattr(cause, "sqlite_errorcode", None)
     if code not in (None, *_SQLITE_OURS) or (code is None and isinstance(error, exc.OperationalError)):
         return BackendError(said, hint="try again later.")

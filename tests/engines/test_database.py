@@ -138,6 +138,14 @@ def test_files_that_are_no_database() -> None:
         compare_sql("sqlite:///t.db", table="t", **NAMES)
 
 
+def test_text_that_is_no_text(sqlite: Store) -> None:
+    """Text in another encoding than UTF-8, which SQLite keeps as it is, is told as that: trying later mends nothing."""
+    sqlite.fill(ROWS)
+    sqlite.run("UPDATE t SET y = CAST(x'e9' AS TEXT)")
+    with pytest.raises(InvalidInputError, match=r"^The database sqlite://.* cannot be read: Could not decode to UTF-8"):
+        compare_sql(sqlite.url, table="t", **NAMES)
+
+
 def test_a_duckdb_that_is_none(duckdb: Store) -> None:
     """A file that is no DuckDB database is told as that."""
     Path("no.db").write_text("y,a,b\n" * 2000, encoding="utf-8")
