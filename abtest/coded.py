@@ -16,6 +16,7 @@ Codes: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 _FEW = 32  # so many codes may stand for labels that do not occur: tables of them are small all the same
 _BYTE, _WORD = 1 << 8, 1 << 16
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,9 +63,9 @@ class Coded:
         if len(values) <= _FEW:
             return cls(codes=narrowed(codes, len(values)), values=values)
         occurs = np.bincount(codes, minlength=len(values)) > 0
-        kept = np.flatnonzero(occurs).tolist()
-        if 2 * len(kept) >= len(values):
+        if 2 * np.count_nonzero(occurs) >= len(values):
             return cls(codes=narrowed(codes, len(values)), values=values)
+        kept = np.flatnonzero(occurs).tolist()
         renumbered = narrowed(np.cumsum(occurs) - 1, len(kept))  # of those that do not occur, nobody asks
         return cls(codes=renumbered[codes], values=tuple(values[i] for i in kept))
 
@@ -76,17 +77,19 @@ class Coded:
         """As an array's."""
         return self.codes.shape
 
-    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Coded:
+    def __getitem__(self, rows: npt.NDArray[np.bool_] | slice) -> Coded:
         return Coded(codes=self.codes[rows], values=self.values)
 
     def decoded(self) -> Array:
         """The labels as an array, text as objects; shape (rows,)."""
-        kinds = {type(value) for value in self.values}
+        kinds = set(map(type, self.values))
         plain = len(kinds) == 1 and str not in kinds
+        if kinds == {int}:  # of small and of huge ones NumPy would make doubles
+            plain = all(_LEAST <= value <= _MOST for value in self.values)  # type: ignore[operator] # they are integers
         return np.array([*self.values], dtype=None if plain else object)[self.codes]
 
 
-def narrowed(codes: npt.NDArray[np.integer[Any]], distinct: int) -> Codes:
+def narrowed(codes: npt.NDArray[np.number[Any]], distinct: int) -> Codes:
     """Store codes in the narrowest type that holds so many."""
     kind = np.uint8 if distinct <= _BYTE else np.uint16 if distinct <= _WORD else np.uint32
     return codes.astype(kind, copy=False)
@@ -104,7 +107,7 @@ def _by_range(numbers: Array) -> Coded | None:
     if distinct > min(_WORD, max(_BYTE, numbers.size)):
         return None
     # Where a difference overflows its type it wraps around, to the same narrow code.
-    codes = narrowed((numbers - least).astype(np.int64), distinct)
+    codes = narrowed(numbers - least if least else numbers, distinct)
     if not is_float:
         return Coded.compact(codes, range(int(least), int(most) + 1))
     if not np.array_equal(codes + least, numbers):

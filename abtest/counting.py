@@ -15,7 +15,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 
 _BITS = 18  # of a code in a key: three of them, and a fourth of 9 bits before
-_MOST_CELLS = 1 << 20  # of a block: 8 MB
+_MOST_CELLS = 1 << 17  # of a block: 8 MB
 _CELLS_A_ROW = 1  # clearing a block and adding it up costs as much as counting, at so many cells a row
 _WAITING = 1 << 20  # rows, or keys: sorted together, they are read from memory once
 
@@ -84,7 +84,7 @@ class CountTable:
 
     def _add_block(self, fused: Codes, counts: Counts | None) -> None:
         if counts is None:
-            block = np.bincount(fused, minlength=math.prod(self._sizes))
+            block = _bincount(fused, math.prod(self._sizes))
         else:
             block = np.zeros(math.prod(self._sizes), dtype=np.int64)
             np.add.at(block, fused, counts)  # weights in bincount are doubles, exact only up to 2^53
@@ -118,6 +118,18 @@ def merged(cells: Counts) -> Counts:
     return found
 
 
+def _bincount(fused: Codes, cells: int) -> Counts:
+    """Count the rows of each cell, shape (cells,)."""
+    if fused.dtype != np.uint8:
+        return np.bincount(fused, minlength=cells)
+    # Two rows at a time: half the steps, and seldom two in a row to the same counter, which would have to wait.
+    pairs = np.bincount(fused[: len(fused) // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    found = pairs.sum(axis=0)[:cells] + pairs.sum(axis=1)[:cells]
+    if len(fused) % 2:
+        found[fused[-1]] += 1
+    return np.asarray(found)
+
+
 def _starts(keys: Codes) -> Counts:
     """Where each run of equal keys starts."""
     return np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
@@ -135,11 +147,10 @@ def _summed(keys: npt.NDArray[Any], counts: Counts) -> tuple[npt.NDArray[Any], C
 def _fused(columns: Sequence[Codes], sizes: Sequence[int]) -> Codes:
     """One number a row for its combination, in the narrowest type that holds them: least memory is fastest."""
     cells = math.prod(sizes)
-    # Less than 2^16 for 16 bits: a size, which may be all of the cells, has to fit too.
-    kind = np.uint16 if cells < 1 << 16 else np.uint32 if cells <= 1 << 32 else np.int64
+    kind = next(kind for kind in (np.uint8, np.uint16, np.uint32, np.int64) if cells <= np.iinfo(kind).max + 1)
     fused: npt.NDArray[Any] = columns[0].astype(kind)
     for column, size in zip(columns[1:], sizes[1:], strict=True):
-        np.multiply(fused, fused.dtype.type(size), out=fused)
+        np.multiply(fused, np.array(size).astype(fused.dtype), out=fused)
         np.add(fused, column, out=fused, casting="unsafe")  # codes are below their size
     return fused
 

@@ -26,7 +26,7 @@ KINDS = ("stage", "version", "alias", "uri")
 _REGISTRY = ("model_name", "tracking_uri", "registry_uri")
 _PASSED = (
     "train_data", "confirm_data", "target", "task", "unit", "label_type", "average", "pos_label", "resamples", "seed",
-    "batch_size", "drop_unlabelled", "save_plot", "experiment",
+    "batch_size", "drop_unlabelled", "engine", "spark_master", "save_plot", "experiment",
 )  # fmt: skip
 
 

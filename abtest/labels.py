@@ -170,6 +170,9 @@ _CASTS: dict[LabelType, Callable[[Label], Label]] = {
 }
 
 
+_UNCHANGED: dict[LabelType, type] = {"int": int, "str": str, "bool": bool}  # of floats some are refused
+
+
 def _common_kind(columns: dict[str, tuple[Label, ...]], kinds: dict[str, LabelType]) -> LabelType:
     """Find the type on which all three columns can meet: that of the predictions, if the labels can follow."""
     present = {kinds[name] for name, values in columns.items() if values}
@@ -204,6 +207,8 @@ def _castable(value: Label, target: LabelType) -> bool:
 
 
 def _cast(values: tuple[Label, ...], target: LabelType, name: str) -> tuple[Label, ...]:
+    if set(map(type, values)) == {_UNCHANGED.get(target)}:
+        return values
     try:
         return tuple(cast_label(value, target) for value in values)
     except ValueError:
@@ -232,6 +237,8 @@ def _mismatch(
 
 def _refuse_no_labels(columns: Mapping[str, Sequence[object]]) -> None:
     for name, values in columns.items():
+        if set(map(type, values)) <= set(_UNCHANGED.values()):
+            continue
         for value in values:
             if value is None or (isinstance(value, float) and math.isnan(value)):
                 raise InvalidInputError(f"{name.capitalize()} hold a missing value ({value!r}).", hint=_MISSING_HINT)

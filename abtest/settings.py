@@ -48,6 +48,8 @@ _COMPARE_KEYS: dict[str, type] = {
     "promote_on": str,
     "require_approval": bool,
     "drop_unlabelled": bool,
+    "engine": str,
+    "spark_master": str,
     "cache": bool,
     "cache_dir": str,
     "cache_gib": float,
@@ -234,6 +236,11 @@ def _parsed(text: str, kind: type, variable: str) -> Any:  # noqa: ANN401 - one 
 
 
 def _absolute(path: str, folder: Path) -> str:
+    """Resolve a relative path; ``table:rows`` is the name of a table, and ``delta:rows`` a folder."""
+    if path.startswith("delta:"):
+        return "delta:" + _absolute(path.removeprefix("delta:"), folder)
+    if path.startswith("table:"):
+        return path
     return path if "://" in path or path.split("/", 1)[0].endswith(":") else str(folder / Path(path).expanduser())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +24,7 @@ Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 
 MOST_LABELS = 1 << 16  # of a column: with those of the other two, 18 bits hold them
 _MOST_CODES = 1 << 18  # of a column: batches bring codes of labels that do not occur, too
+_BLOCK = 1 << 16  # rows: their codes stay in a core's cache
 _ROWS_TO_REFUSE_DISJOINT = 10  # fewer rows may all be wrong by chance; more, and the labels are spelled differently
 
 
@@ -98,13 +100,18 @@ class Tally:
         for name in self._values:
             if (segments or {})[name].shape != shapes[0]:
                 raise InvalidInputError(f"segments: '{name}' must have the shape of the truth, {shapes[0]}.")
-        coded = [Coded.of(values) for values in (y_true, champion, challenger)]
-        codes = [column.encode(values) for column, values in zip(self._columns, coded, strict=True)]
-        sizes = [len(column) for column in self._columns]
-        self._whole.add(codes, sizes, counts)
-        for name, values in self._values.items():
-            self._by_segment[name].add([(segments or {})[name], *codes], [len(values), *sizes], counts)
-        self._n += len(codes[0]) if counts is None else int(counts.sum())
+        for start in range(0, shapes[0][0], _BLOCK):
+            part = slice(start, start + _BLOCK)
+            codes = [
+                column.encode(Coded.of(values[part]))
+                for column, values in zip(self._columns, (y_true, champion, challenger), strict=True)
+            ]
+            own = None if counts is None else counts[part]
+            sizes = [len(column) for column in self._columns]
+            self._whole.add(codes, sizes, own)
+            for name, values in self._values.items():
+                self._by_segment[name].add([(segments or {})[name][part], *codes], [len(values), *sizes], own)
+        self._n += shapes[0][0] if counts is None else int(counts.sum())
         for at, column in enumerate(self._columns):
             if len(column) > MOST_LABELS and len(_occurring(self._whole.cells(3)[:, at])) > MOST_LABELS:
                 raise column.too_many()
@@ -146,7 +153,7 @@ class Tally:
         if absent:
             agreed = replace(agreed, champion=agreed.truth)
         spelled = (agreed.truth, agreed.champion, agreed.challenger)
-        labels = tuple(sorted({label for column in spelled for label in column}, key=label_order))
+        labels = tuple(sorted({label for column in spelled for label in column}))  # of one type
         index = {label: i for i, label in enumerate(labels)}
         lookups = []
         for column, codes, own in zip(self._columns, occurring, spelled, strict=True):
@@ -173,14 +180,19 @@ class _Vocabulary:
         self._name = name
         self._codes: dict[tuple[type, Label], int] = {}
         self.values: list[Label] = []
-        self._last: tuple[Sequence[Label], npt.NDArray[np.unsignedinteger[Any]] | None] = ((), None)
+        self._last: tuple[Sequence[Label], Codes] = (), np.zeros(0, dtype=np.uint8)
 
-    def encode(self, column: Coded) -> npt.NDArray[np.unsignedinteger[Any]]:
+    def encode(self, column: Coded) -> Codes:
         """Our codes of the rows."""
-        if not _same(column.values, self._last[0]):
-            self._last = column.values, self._lookup(column.values)
-        lookup = self._last[1]
-        return column.codes if lookup is None else lookup[column.codes]
+        values, start, last = column.values, 0, self._last[0]
+        if isinstance(values, range) and isinstance(last, range):
+            wide = _widened(last, values)
+            values, start = wide, values.start - wide.start
+        if not _same(values, self._last[0]):
+            self._last = values, self._lookup(values)
+        lookup = self._last[1][start:]
+        same = not lookup.size or (lookup[0] == 0 and lookup[-1] == lookup.size - 1 and (np.diff(lookup) == 1).all())
+        return column.codes if same else lookup[column.codes]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -193,14 +205,21 @@ class _Vocabulary:
             hint="--task regression compares predicted numbers.",
         )
 
-    def _lookup(self, values: Sequence[Label]) -> npt.NDArray[np.unsignedinteger[Any]] | None:
-        """Our code by another's; None where both are the same."""
+    def _lookup(self, values: Sequence[Label]) -> Codes:
+        """Our code by another's."""
         codes = [self._codes.setdefault((type(x), x), len(self._codes)) for x in values]
-        self.values.extend(label for _, label in list(self._codes)[len(self.values) :])
+        self.values.extend(label for _, label in itertools.islice(self._codes, len(self.values), None))
         if len(self.values) > _MOST_CODES:
             raise self.too_many()
-        same = codes == list(range(len(codes)))
-        return None if same else narrowed(np.array(codes, dtype=np.int64), len(self.values))
+        return narrowed(np.array(codes, dtype=np.int64), len(self.values))
+
+
+def _widened(known: range, other: range) -> range:
+    """Both ranges in one, if it is about as long as both: from batch to batch the extremes vary."""
+    if not (known and other):
+        return other
+    whole = range(min(known[0], other[0]), max(known[-1], other[-1]) + 1)
+    return whole if len(whole) <= len(known) + len(other) else other
 
 
 def _occurring(codes: Counts) -> Counts:

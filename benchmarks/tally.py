@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from abtest.engines.predicted import tally_columns
 from abtest.labels import SIDES
 from abtest.loaders.columns import label_column
 from abtest.metrics.classification import CATALOGUE, class_values, overall
@@ -50,7 +51,7 @@ def main(*, quick: bool = False) -> None:
     usual = 2_000 if quick else 1_000_000
     for classes in (2, 100, 10_000):
         _grouped(columns(usual, classes), usual, classes, growth=False, aimed=True)
-    for classes in (CLASSES, 10_000):
+    for classes in (CLASSES, 100 if quick else 10_000):
         _text(usual, classes)
     for rows in (usual,) if quick else (usual, 10 * usual):
         _metrics(rows)
@@ -153,7 +154,7 @@ def _text(rows: int, classes: int) -> None:
         f"{rows_text(rows)}, {classes:,} classes, text of Python's",
         interleaved(
             {
-                "abtest": partial(PairedOutcomes.from_predictions, *given),
+                "abtest": partial(tally_columns, *given),
                 "pyarrow": lambda: _grouped_by_arrow(pa.table(dict(zip("yab", given, strict=True)))),
                 "pandas": lambda: frame.groupby(["y", "a", "b"], sort=False).size(),
             }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["duckdb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
-DEPLOYMENT = "tests/deployment/"
+TOGETHER = ("tests/deployment/", "tests/engines/test_spark")
 hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
 hypothesis.settings.load_profile("untimed")
 
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)  # it is there where pytest-xdist is
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Under ``pytest -n``, send all tests of a real deployment to one worker: their servers start once."""
+    """Under ``pytest -n``, send all tests of a real deployment to one worker, and all of Spark: they start once."""
     if config.getvalue("dist") != "load":  # somebody asked for another way
         return None
     from xdist.scheduler import LoadScopeScheduling
@@ -53,7 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     # Not --dist=loadgroup: under pytest 9.2, pytest-xdist 3.8 forgets the groups.
     class OneDeployment(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
         def _split_scope(self, nodeid: str) -> str:
-            return DEPLOYMENT if nodeid.startswith(DEPLOYMENT) else nodeid
+            return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
 
     return OneDeployment(config, log)
 

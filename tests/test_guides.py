@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from abtest.cli import app
+from tests.engines import clusters
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
@@ -26,6 +27,14 @@ def test_the_four_workflows(tmp_path: Path) -> None:
 def test_predictions_in_a_database(tmp_path: Path) -> None:
     """A table and a query of a database that the guide makes are compared as it shows."""
     assert _typed("sql.md", tmp_path) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS)
+def test_scoring_on_spark(tmp_path: Path) -> None:
+    """Models and rows that the guide makes are compared on Spark as here."""
+    assert _typed("spark.md", tmp_path) == 3
 
 
 def _typed(guide: str, tmp_path: Path) -> int:

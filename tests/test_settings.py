@@ -58,6 +58,13 @@ def test_reads_every_table(tmp_path: Path) -> None:
     assert settings.policy == {"promote_share": 0.9}
 
 
+def test_tables_of_spark_are_no_files(tmp_path: Path) -> None:
+    """A table stays a name, wherever it is read; a Delta folder is as relative as any other."""
+    settings = load('[compare]\nengine = "spark"\ntest_data = "table:shop.rows"\nconfirm_data = "delta:rows"', tmp_path)
+    assert settings.compare["test_data"] == "table:shop.rows"
+    assert settings.compare["confirm_data"] == f"delta:{tmp_path / 'rows'}"
+
+
 def test_means_the_same_from_every_folder_below(tmp_path: Path) -> None:
     """A command run in a folder below finds the same file, and the same paths."""
     load(ALL, tmp_path)

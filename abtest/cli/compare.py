@@ -41,6 +41,8 @@ def compare(
     label_type: o.LabelTypeOption = None,
     drop_unlabelled: o.DropUnlabelled = None,
     batch_size: o.BatchSize = None,
+    engine: o.EngineOption = None,
+    spark_master: o.SparkMaster = None,
     cache: o.Cache = None,
     average: o.AverageOption = None,
     pos_label: o.PosLabel = None,
@@ -135,6 +137,8 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[
     """Refuse, before any work, what could not be carried out after it."""
     if "test_data" not in chosen:
         raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
+    if given.get("spark_master") and chosen.get("engine") != "spark":
+        raise typer.BadParameter("means nothing without --engine spark.", param_hint="--spark-master")
     if not chosen.get("auto_promote"):
         idle = [option for option in ("dry_run", "promote_on", "require_approval") if given.get(option)]
         if idle:

@@ -6,8 +6,17 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from abtest.engines.catalogue import ENGINES
+
 _MODELS, _DATA, _STATISTICS = "Which models", "Which rows", "How it is judged"
 _OUTPUT, _ACTION = "What comes out", "What follows"
+
+
+def _known_engine(name: str | None) -> str | None:
+    if name is not None and name not in ENGINES:
+        raise typer.BadParameter(f"must be one of {', '.join(ENGINES)}, got {name!r}.")
+    return name
+
 
 ModelName: TypeAlias = Annotated[
     str | None,
@@ -55,7 +64,9 @@ RegistryUri: TypeAlias = Annotated[
 TestData: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH", help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.", rich_help_panel=_DATA
+        metavar="PATH",
+        help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob. On Spark also Delta, or a table.",
+        rich_help_panel=_DATA,
     ),
 ]
 TrainData: TypeAlias = Annotated[
@@ -132,6 +143,23 @@ Cache: TypeAlias = Annotated[
 ]
 BatchSize: TypeAlias = Annotated[
     int | None, typer.Option(metavar="N", help="Rows in memory at a time. Default: 50000.", rich_help_panel=_DATA)
+]
+EngineOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(ENGINES),
+        help="Where rows are scored. Default: local.",
+        callback=_known_engine,
+        rich_help_panel=_DATA,
+    ),
+]
+SparkMaster: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where Spark runs: local[N], spark://HOST:PORT, yarn. Default: $SPARK_MASTER, else local[*].",
+        rich_help_panel=_DATA,
+    ),
 ]
 AverageOption: TypeAlias = Annotated[
     Literal["macro", "weighted", "binary"] | None,

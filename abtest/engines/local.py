@@ -18,7 +18,7 @@ from abtest.engines.predicting import Predictions
 from abtest.engines.reading import Reading, agreed_types
 from abtest.errors import InvalidInputError
 from abtest.loaders.columns import CODED_TEXT
-from abtest.loaders.datasets import BATCH_ROWS
+from abtest.loaders.datasets import BATCH_ROWS, open_data
 from abtest.loaders.fingerprints import MOST_ROWS_KEPT, Fingerprinter
 from abtest.loaders.rowhash import Hasher
 from abtest.loaders.segments import columns_of, find_segments
@@ -143,7 +143,7 @@ def score_several(
         ours, theirs = predictions.predict(batch, numbers)
         rows = read.rows(batch, numbers)
         for model, pair, predicted in zip(challengers, pairs, theirs, strict=True):
-            with _called(model):
+            with called(model):
                 pair.add(rows, ours, predicted)
         for (one, other), tally in between.items():
             tally.add(rows.truth, theirs[one], theirs[other])
@@ -155,7 +155,7 @@ def score_several(
         if isinstance(pair, ErrorPair):
             found = pair.scored(unlabelled=read.unlabelled)
         else:
-            with _called(challengers[at]):
+            with called(challengers[at]):
                 found = pair.scored(
                     unlabelled=read.unlabelled,
                     label_type=label_type,
@@ -202,7 +202,7 @@ def _distinct(hashers: Sequence[Hasher]) -> list[Hasher]:
 
 
 @contextlib.contextmanager
-def _called(model: Model) -> Iterator[None]:
+def called(model: Model) -> Iterator[None]:
     """Let what is wrong with a challenger's predictions be told with its name, where there are several."""
     try:
         yield
@@ -211,3 +211,14 @@ def _called(model: Model) -> Iterator[None]:
             raise
         named = _OF_CHALLENGER.sub(lambda found: found[0] + model.told.removeprefix(model.side), error.message, count=1)
         raise type(error)(named, hint=error.hint) from error
+
+
+class Engine:
+    """This process."""
+
+    recognises_rows = True
+    open_data = staticmethod(open_data)
+    score_several = staticmethod(score_several)
+
+    def end(self) -> None:
+        """Nothing was started."""

@@ -91,7 +91,7 @@ class Rows:
         truth: Shape (rows,); text is coded.
         codes: By segmentation, the index of each row's value.
         units: What each belongs to, where they come in units.
-        counts: How many rows each stands for, where a database has counted; 1 by default.
+        counts: How many rows each stands for, where others have counted before; 1 by default.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -119,7 +119,7 @@ class ClassPair:
         if self._units is not None and rows.units is not None:
             sides = (plain(rows.truth), champion if champion is None else plain(champion), plain(challenger))
             self._units.add(rows.units, *sides, rows.codes, counts=rows.counts)
-        _refuse_many_labels(self._tally, rows.truth)
+        refuse_many_labels(self._tally, rows.truth)
 
     def scored(
         self,
@@ -175,7 +175,7 @@ def plain(labels: Labels) -> Array:
     return labels.decoded() if isinstance(labels, Coded) else labels
 
 
-def _refuse_many_labels(tally: Tally, truth: Labels) -> None:
+def refuse_many_labels(tally: Tally, truth: Labels) -> None:
     """Stop early on a continuous target: its every row would be a label of its own."""
     if tally.has_more_truths(max(_MOST_TRUTHS, tally.n / 2)):
         raise InvalidInputError(

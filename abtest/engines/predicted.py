@@ -14,10 +14,19 @@ import pyarrow as pa
 
 from abtest import wording
 from abtest.engines.errors import first_look
-from abtest.engines.pairs import ErrorPair, Rows, Scored, look_of, new_pair
+from abtest.engines.pairs import ErrorPair, Labels, Rows, Scored, look_of, new_pair, plain
 from abtest.engines.reading import Reading
 from abtest.errors import InvalidInputError
-from abtest.loaders.columns import CODED_TEXT, as_array, as_labels, label_array, label_column, labelled, missing_labels
+from abtest.loaders.columns import (
+    CODED_TEXT,
+    as_array,
+    as_labels,
+    label_array,
+    label_column,
+    labelled,
+    missing_labels,
+    text_of,
+)
 from abtest.loaders.datasets import BATCH_ROWS, open_data
 from abtest.loaders.segments import NO_SEGMENTS, Segmentation, find_segments
 
@@ -121,32 +130,37 @@ def tally_columns(
     Raises:
         InvalidInputError: They differ in length, are empty, or hold missing values.
     """
-    columns = {
-        name: as_array(column, name)
-        for name, column in (("y_true", y_true), ("champion", champion), ("challenger", challenger))
-    }
+    given = {"y_true": y_true, "champion": champion, "challenger": challenger}
+    columns = {name: _labels_of(raw, name, numbers=task == "regression") for name, raw in given.items()}
+    y, a, b = columns.values()
     for name, values in columns.items():
-        if values.ndim != 1:
-            raise InvalidInputError(f"{name} must be one-dimensional, got shape {values.shape}.")
-        if len(values) != len(columns["y_true"]):
-            raise InvalidInputError(f"{name} has {len(values):,} rows but y_true has {len(columns['y_true']):,}.")
-        missing = missing_labels(values)
-        if missing.any():
-            at = int(np.flatnonzero(missing)[0])
-            raise InvalidInputError(
-                f"{name} is missing in {wording.plural(int(missing.sum()), 'row')} (first: row {at + 1:,})."
-            )
-    if not len(columns["y_true"]):
+        if len(values) != len(y):
+            raise InvalidInputError(f"{name} has {len(values):,} rows but y_true has {len(y):,}.")
+    if not len(y):
         raise InvalidInputError("y_true holds no rows.")
-    y, a, b = (as_labels(values, name) for name, values in columns.items())
     segmentation, codes = _segmented(segments or {}, crossings, len(y))
     rows = Rows(
         numbers=np.arange(1, len(y) + 1), truth=y, codes=codes, units=None if unit is None else as_array(unit, "unit")
     )
-    truth = cache(lambda: _look_at(y))
+    truth = cache(lambda: _look_at(plain(y)))
     pair = new_pair(task, truth, segmentation, unit=unit, losses=losses, seed=seed, with_champion=True)
     pair.add(rows, a, b)
     return pair.scored() if isinstance(pair, ErrorPair) else pair.scored(label_type=label_type)
+
+
+def _labels_of(raw: npt.ArrayLike, name: str, *, numbers: bool) -> Labels:
+    """Take one label a row out of whatever holds them."""
+    text = None if numbers else text_of(raw)
+    values = as_array(raw, name) if text is None else np.zeros(len(text))
+    if values.ndim != 1:
+        raise InvalidInputError(f"{name} must be one-dimensional, got shape {values.shape}.")
+    missing = missing_labels(values) if text is None else text.is_null().to_numpy(zero_copy_only=False)
+    if missing.any():
+        at = int(np.flatnonzero(missing)[0])
+        raise InvalidInputError(
+            f"{name} is missing in {wording.plural(int(missing.sum()), 'row')} (first: row {at + 1:,})."
+        )
+    return as_labels(values, name) if text is None else label_column(text, name)
 
 
 def _segmented(

@@ -32,6 +32,22 @@ def label_column(column: pa.Array, name: str) -> Coded | npt.NDArray[Any]:
     return Coded.compact(encoded.indices.to_numpy(), encoded.dictionary.to_pylist())
 
 
+def text_of(raw: Any) -> pa.Array | None:  # noqa: ANN401 - whatever holds labels
+    """Take text out of what holds it, with nulls where it is missing, at no Python object a row; None if it is no text.
+
+    Example:
+        >>> text_of(["cat", None]).null_count, text_of([1, 2]) is None, text_of(["cat", 1]) is None
+        (1, True, True)
+    """
+    try:
+        column = pa.array(raw, from_pandas=True)
+    except (ValueError, TypeError, OverflowError):  # of several types or dimensions, no Unicode, or no column at all
+        return None
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column if _is_text(values) else None
+
+
 def coded_text(labels: npt.NDArray[Any]) -> Coded | npt.NDArray[Any]:
     """Code labels that are text, at no Python object a row; others stay as they are."""
     if labels.dtype.kind not in "OU":

@@ -102,11 +102,15 @@ class _Parquet(_Files):
             return [str(name) for name in pq.read_schema(path).names]
 
     def read(self, columns: Sequence[str], types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-        self._refuse_mixed(columns)
+        self.check_types(columns)
         yield from super().read(columns, types)
 
-    def _refuse_mixed(self, columns: Sequence[str]) -> None:
-        """Find out that a file is damaged, or has other types than the rest, before the first row is read."""
+    def check_types(self, columns: Sequence[str]) -> None:
+        """Find out that a file is damaged, or has other columns or types than the rest, before a row is read.
+
+        Raises:
+            InvalidInputError: It is, or has.
+        """
         import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
         seen: dict[str, tuple[Path, pa.DataType]] = {}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 
-_ROUNDED = ", rounded"
+ROUNDED = ", rounded"
 
 
 class Predictor(Protocol):
@@ -186,7 +186,7 @@ class Model:
     def note(self, casts: Mapping[str, str]) -> None:
         """Remember how columns of a batch were cast, and rather that they lost digits than that they did not."""
         for name, how in casts.items():
-            if _ROUNDED in how or name not in self.casts:
+            if ROUNDED in how or name not in self.casts:
                 self.casts[name] = how
 
     def cast_notice(self) -> str | None:
@@ -196,7 +196,7 @@ class Model:
         name, how = next(iter(self.casts.items()))
         many = f"{len(self.casts)} columns were" if len(self.casts) > 1 else f"Column '{name}' was"
         first = f" (first: '{name}' {how})" if len(self.casts) > 1 else f" ({how})"
-        rounded = sum(_ROUNDED in how for how in self.casts.values())
+        rounded = sum(ROUNDED in how for how in self.casts.values())
         effect = f"{wording.plural(rounded, 'column')} lost digits" if rounded else "no value was changed"
         return f"{many} cast to the {self.told}'s signature{first}; {effect}."
 
@@ -210,7 +210,7 @@ class Model:
             return column
         given, column = column, cast_column(column, kind, name, rows)
         if not is_same_kind(given.type, kind):
-            casts[name] = f"{given.type} → {kind}" + (_ROUNDED if _is_rounded(given, column) else "")
+            casts[name] = f"{given.type} → {kind}" + (ROUNDED if _is_rounded(given, column) else "")
         if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
             raise InvalidInputError(

@@ -84,6 +84,10 @@ class Segmentation:
         own = {name: column.codes(batch.column(name)) for name, column in self.columns.items()}
         return {name: self._crossed([*_parts(name, own)], own) for name in self.groups}
 
+    def cuts(self) -> dict[str, list[float] | None]:
+        """Between which numbers each column is cut; None where it is told apart by its values."""
+        return {name: None if it.cuts is None else it.cuts.tolist() for name, it in self.columns.items()}
+
     def _crossed(self, parts: Sequence[str], own: Mapping[str, Codes]) -> Codes:
         codes = own[parts[0]]
         for part in parts[1:]:
@@ -161,13 +165,21 @@ def told_apart(
     for batch in batches:
         for column, look in looks.items():
             look.add(batch.column(column), counts)
-    found = {column: look.column() for column, look in looks.items()}
+    return crossed(names, {column: look.column() for column, look in looks.items()})
+
+
+def crossed(names: Sequence[str], found: Mapping[str, _Column]) -> Segmentation:
+    """Cross the columns of each segmentation.
+
+    Raises:
+        InvalidInputError: There are too many values for segments.
+    """
     groups = {}
     for name in names:
-        parts = [found[part].values for part in _parts(name, columns)]
+        parts = [found[part].values for part in _parts(name, found)]
         if math.prod(map(len, parts)) > _MOST_VALUES:
             raise _too_many(name)
-        groups[name] = tuple(" × ".join(crossed) for crossed in itertools.product(*parts))
+        groups[name] = tuple(" × ".join(values) for values in itertools.product(*parts))
     return Segmentation(groups=groups, columns=found)
 
 

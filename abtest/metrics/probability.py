@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6  # single precision sums to one within this
 _ROUNDING = 5e-9  # and within this more for each class
 _FEW_COLUMNS = 6
-_LEAST = float(np.finfo(np.float64).eps)
+LEAST = float(np.finfo(np.float64).eps)  # a probability counts as, and as much from 1 at most
 
 
 def check_probabilities(matrix: npt.ArrayLike, side: Side, rows: npt.NDArray[np.int64] | None = None) -> Floats:
@@ -56,13 +56,18 @@ def check_probabilities(matrix: npt.ArrayLike, side: Side, rows: npt.NDArray[np.
             hint="are these scores? A probability comes from predict_proba.",
         )
     sums = _row_sums(read)
-    wrong = np.flatnonzero(np.abs(sums - 1) > TOLERANCE + _ROUNDING * read.shape[1])
+    wrong = np.flatnonzero(np.abs(sums - 1) > tolerance(read.shape[1]))
     if wrong.size:
         raise InvalidInputError(
             f"{side} probabilities must sum to 1 in every row, got {sums[wrong[0]]:.7g} {_where(wrong, rows)}.",
             hint="is a class missing, or is each class predicted on its own?",
         )
     return read
+
+
+def tolerance(classes: int) -> float:
+    """How far from 1 a row's probabilities of so many classes may sum."""
+    return TOLERANCE + _ROUNDING * classes
 
 
 def all_classes(truth: Sequence[Label], *models: Sequence[Label]) -> tuple[Label, ...]:
@@ -139,7 +144,7 @@ def log_loss_rows(y_index: npt.ArrayLike, probabilities: Floats) -> Floats:
         [0.693, 1.609]
     """
     given = np.take_along_axis(probabilities, _columns(y_index, probabilities)[:, None], axis=1)[:, 0]
-    return np.asarray(-np.log(np.clip(given, _LEAST, 1 - _LEAST)))
+    return np.asarray(-np.log(np.clip(given, LEAST, 1 - LEAST)))
 
 
 def brier_rows(y_index: npt.ArrayLike, probabilities: Floats) -> Floats:

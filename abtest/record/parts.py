@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import NonNegativeInt
 
+from abtest.engines.catalogue import LOCAL, check_engine
 from abtest.errors import InvalidInputError
 from abtest.evaluator import check_options
 from abtest.labels import LABEL_TYPES, Label, LabelType
@@ -138,6 +139,7 @@ class ComparisonSettings:
     drop_unlabelled: bool
     policy: Policy
     segments: tuple[str, ...] = ()
+    engine: str = LOCAL
 
     def __post_init__(self) -> None:
         for name in ("resamples", "seed", "batch_size"):
@@ -154,6 +156,7 @@ class ComparisonSettings:
         check_options(average=self.average, pos_label=self.pos_label, resamples=self.resamples, seed=self.seed)
         if self.label_type is not None and self.label_type not in LABEL_TYPES:
             raise InvalidInputError(f"label_type must be one of {', '.join(LABEL_TYPES)}, got {self.label_type!r}.")
+        check_engine(self.engine)
         if self.batch_size is not None and self.batch_size < 1:
             raise InvalidInputError(f"batch_size must be at least 1, got {self.batch_size}.")
 

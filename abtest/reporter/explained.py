@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
+from abtest.engines.catalogue import LOCAL
 from abtest.evaluator import FEW_ROWS
 from abtest.evaluator.scores import BINNED, EVERY_CLASS, PULLED
 from abtest.metrics.catalogue import in_text, title, unit
@@ -391,7 +392,8 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
         yield Fact(term="Digest over all rows", text=data.digest, code=True)
     if data.target:
         yield Fact(term="Target", text=data.target)
-    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit)):
+    engine = "" if settings.engine == LOCAL else settings.engine
+    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit), ("Engine", engine)):
         if told:
             yield Fact(term=term, text=told)
     yield from _test_set(record)

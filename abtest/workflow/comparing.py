@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal, Required, TypedDict, TypeVar, Unpack,
 from abtest import honesty
 from abtest.comparison import Comparison, Comparisons
 from abtest.decision import Verdict
+from abtest.engines import catalogue
 from abtest.errors import InvalidInputError
 from abtest.evaluator import RESAMPLES
-from abtest.loaders.datasets import BATCH_ROWS, open_data
+from abtest.loaders.datasets import BATCH_ROWS
 from abtest.loaders.segments import check_columns
 from abtest.loaders.tasks import find_task
 from abtest.policy import Policy
@@ -18,7 +19,7 @@ from abtest.record import (
     ComparisonsRecord,
     best_of,
 )
-from abtest.workflow.preparing import asked_segments, delivered, kept_in, locked, prepare
+from abtest.workflow.preparing import asked_segments, delivered, kept_in, locked, prepare, refuse_unrecognised
 from abtest.workflow.sides import find_target, gather
 from abtest.workflow.tasks import settle
 from abtest.workflow.trial import Trial, levels_of
@@ -59,6 +60,8 @@ class Options(TypedDict, total=False):
     seed: int
     batch_size: int
     drop_unlabelled: bool
+    engine: str
+    spark_master: str | None
     cache: bool | str | Path | Store
     output: str | Path | None
     save_plot: bool
@@ -76,6 +79,7 @@ def compare(champion: Given = ..., challenger: Given = ..., **options: Unpack[Op
 def compare(champion: Given, challenger: list[One] | tuple[One, ...], **options: Unpack[Options]) -> Comparisons: ...
 
 
+@catalogue.ended()
 def compare(
     champion: Given = None,
     challenger: Given | list[One] | tuple[One, ...] = None,
@@ -98,6 +102,8 @@ def compare(
     seed: int = 0,
     batch_size: int = BATCH_ROWS,
     drop_unlabelled: bool = False,
+    engine: str = catalogue.LOCAL,
+    spark_master: str | None = None,
     cache: bool | str | Path | Store = False,
     output: str | Path | None = None,
     save_plot: bool = True,
@@ -115,7 +121,8 @@ def compare(
         challenger: The other one, likewise; by default what is in Staging or has the alias ``challenger``. A list of
             several: each is compared with the champion, at a level that allows for the others, and the best of those
             that may serve is recommended.
-        data: Labelled rows: CSV, Parquet or JSON Lines; a file, a folder of Parquet, a glob, or a data frame.
+        data: Labelled rows: CSV, Parquet or JSON Lines; a file, a folder of Parquet, a glob, or a data frame. With
+            ``engine="spark"``: Parquet, a Delta table, a table by its name, or a Spark data frame.
         train_data: What the models were trained on, to find rows that are in both; "run" is what the challenger's run
             logged.
         confirm_data: A locked test set, opened only after PROMOTE: it tells whether it confirms that, and nothing else.
@@ -134,6 +141,8 @@ def compare(
         seed: Of the draws.
         batch_size: Rows in memory at a time.
         drop_unlabelled: Leave out rows without a label, and count them.
+        engine: Where rows are scored: "local", in this process, or "spark".
+        spark_master: Where Spark runs; an active session is used as it is.
         cache: Keep on disk what models with a URI predict, and do not ask them again about the same rows: a folder, or
             True for the user's own. A policy that guards the latency has all models asked: they are timed side by side.
         output: Write the report to a new folder in here.
@@ -169,6 +178,7 @@ def compare(
         drop_unlabelled=drop_unlabelled,
         policy=policy or Policy(),
         segments=asked_segments(segments, policy),
+        engine=engine,
     )
     challengers = list(challenger) if isinstance(challenger, list | tuple) else [challenger]
     lacking = [i for i, one in enumerate(challengers) if one is None]
@@ -177,7 +187,9 @@ def compare(
     if not challengers:
         raise InvalidInputError("challenger must name at least one model, got an empty list.")
     prepare(output, settings.policy)
-    dataset = open_data(data)
+    scoring = catalogue.start(engine, spark_master=spark_master)
+    refuse_unrecognised(scoring, engine, train_data)
+    dataset = scoring.open_data(data)
     if target is not None and target not in dataset.columns:
         raise dataset.missing(target, "target column")
     check_columns(dataset, settings.segments, target)
@@ -197,13 +209,14 @@ def compare(
     prepare(output, settings.policy)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody scored
     trial = Trial(
+        engine=scoring,
         models=models,
         dataset=dataset,
         digest=digest,
         target=target,
         unit=unit,
         settings=settings,
-        locked=None if confirm_data is None else locked(confirm_data, digest),
+        locked=None if confirm_data is None else locked(scoring.open_data(confirm_data, "confirm-data"), digest),
         logged=bool(log),
         command=command,
         progress=progress,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from abtest.comparison import Comparison, Comparisons
+    from abtest.engines.catalogue import Engine
     from abtest.loaders.models import Model
     from abtest.registry import RegistryClient
 
@@ -71,6 +72,19 @@ def check_columns_of(
         model.columns(data.columns, target, aside)
 
 
+def refuse_unrecognised(engine: Engine, name: str, train: object) -> None:
+    """Refuse to look for rows that the engine does not recognise again.
+
+    Raises:
+        InvalidInputError: There are training data in which they would be looked for.
+    """
+    if train is not None and not engine.recognises_rows:
+        raise InvalidInputError(
+            f"train-data cannot be joined with --engine {name}, which keeps no trace of single rows.",
+            hint="--engine local finds rows that are in both.",
+        )
+
+
 def kept_in(cache: bool | str | Path | Store, policy: Policy) -> Store | None:  # noqa: FBT001 - on, off, or where
     """Where predictions are kept; nowhere under a guardrail on latency: for that models are timed side by side."""
     if cache is False or any(guardrail.metric == LATENCY for guardrail in policy.guardrails):
@@ -80,9 +94,8 @@ def kept_in(cache: bool | str | Path | Store, policy: Policy) -> Store | None:  
     return Store(default_folder(os.environ) if cache is True else Path(cache).expanduser())
 
 
-def locked(source: str | Path | pd.DataFrame, digest: str) -> tuple[Dataset, str]:
-    """Find the locked test set and take its digest; its rows stay unread."""
-    data = open_data(source, "confirm-data")
+def locked(data: Dataset, digest: str) -> tuple[Dataset, str]:
+    """Take the digest of the locked test set; its rows stay unread."""
     found = data.digest()
     if found == digest:
         raise InvalidInputError("confirm-data is the test data again.", hint="keep a set apart that nobody looks at.")

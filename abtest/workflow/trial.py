@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from abtest import honesty, wording
 from abtest.cache.store import Store
 from abtest.decision import Verdict, decide
+from abtest.engines.catalogue import Engine
 from abtest.engines.pairs import Scored
 from abtest.evaluator import Confirmation, Growth, decisive_pvalue
 from abtest.labels import Side
@@ -57,6 +58,7 @@ class Beginning:
 class Trial:
     """What all challengers of a comparison share: the rows, and how they are judged."""
 
+    engine: Engine
     models: Models
     dataset: Dataset
     digest: str
@@ -105,11 +107,9 @@ class Trial:
         self, data: Dataset, looks: Sequence[Look] = (), *, pairs: Sequence[Pair] | None = None, keep: bool = False
     ) -> Several:
         """Let all models predict the rows of some data."""
-        from abtest.engines import local  # noqa: PLC0415 - Arrow is not needed to import this module
-
         settings, policy = self.settings, self.settings.policy
         asked = [pair.challenger.model for pair in pairs or self.models.pairs]
-        return local.score_several(
+        return self.engine.score_several(
             self.models.champion,
             [model for model in asked if model is not None],
             data,
