@@ -218,8 +218,9 @@ def _widened(known: range, other: range) -> range:
     """Both ranges in one, if it is about as long as both: from batch to batch the extremes vary."""
     if not (known and other):
         return other
-    whole = range(min(known[0], other[0]), max(known[-1], other[-1]) + 1)
-    return whole if len(whole) <= len(known) + len(other) else other
+    least, most = min(known[0], other[0]), max(known[-1], other[-1])
+    # Python's len() takes no range of more than 63 bits.
+    return range(least, most + 1) if most - least < len(known) + len(other) else other
 
 
 def _occurring(codes: Counts) -> Counts:

@@ -179,6 +179,14 @@ def test_labels_between_those_that_occur_are_none() -> None:
         tally.add(at_once[:1], at_once[:1], one)
 
 
+def test_batches_at_both_ends_of_64_bits() -> None:
+    """Batches of labels that lie as far apart as 64 bits allow are counted as any others."""
+    tally = Tally()
+    for label in (-(2**63), 2**63 - 1):
+        tally.add(np.array([label]), np.array([label]), np.array([label]))
+    assert tally.counted().labels == (-(2**63), 2**63 - 1)
+
+
 def test_labels_meet_on_one_type_in_segments() -> None:
     """'1' and 1 are one label in a segment as in all rows: rows that spell it differently are counted together."""
     tally = Tally({"s": ("x",)})

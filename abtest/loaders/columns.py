@@ -38,10 +38,13 @@ def text_of(raw: Any) -> pa.Array | None:  # noqa: ANN401 - whatever holds label
     Example:
         >>> text_of(["cat", None]).null_count, text_of([1, 2]) is None, text_of(["cat", 1]) is None
         (1, True, True)
+        >>> text_of(np.array(["cat"], dtype=np.dtypes.StringDType())) is None
+        True
     """
     try:
         column = pa.array(raw, from_pandas=True)
-    except (ValueError, TypeError, OverflowError):  # of several types or dimensions, no Unicode, or no column at all
+    except (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError):  # of several types or dimensions, no
+        # Unicode, no column at all, or NumPy's own text
         return None
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
