@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 
-MOST_LABELS = 1 << 16  # of a column, and of a segmentation: beyond, keys of four codes would not fit 64 bits
+MOST_LABELS = 1 << 16  # of a column: with those of the other two, 18 bits hold them
+_MOST_CODES = 1 << 18  # of a column: batches bring codes of labels that do not occur, too
 _BLOCK = 1 << 16  # rows: their codes stay in a core's cache
 _ROWS_TO_REFUSE_DISJOINT = 10  # fewer rows may all be wrong by chance; more, and the labels are spelled differently
 
@@ -111,6 +112,9 @@ class Tally:
             for name, values in self._values.items():
                 self._by_segment[name].add([(segments or {})[name][part], *codes], [len(values), *sizes], own)
         self._n += shapes[0][0] if counts is None else int(counts.sum())
+        for at, column in enumerate(self._columns):
+            if len(column) > MOST_LABELS and len(_occurring(self._whole.cells(3)[:, at])) > MOST_LABELS:
+                raise column.too_many()
 
     @property
     def n(self) -> int:
@@ -193,16 +197,20 @@ class _Vocabulary:
     def __len__(self) -> int:
         return len(self.values)
 
+    def too_many(self) -> InvalidInputError:
+        """What to say of more labels than there can be."""
+        what = "The target has" if self._name == "target" else f"The {self._name} predicts"
+        return InvalidInputError(
+            f"{what} more than {MOST_LABELS:,} distinct values, too many for classes.",
+            hint="--task regression compares predicted numbers.",
+        )
+
     def _lookup(self, values: Sequence[Label]) -> Codes:
         """Our code by another's."""
         codes = [self._codes.setdefault((type(x), x), len(self._codes)) for x in values]
         self.values.extend(label for _, label in itertools.islice(self._codes, len(self.values), None))
-        if len(self.values) > MOST_LABELS:
-            what = "The target has" if self._name == "target" else f"The {self._name} predicts"
-            raise InvalidInputError(
-                f"{what} more than {MOST_LABELS:,} distinct values, too many for classes.",
-                hint="--task regression compares predicted numbers.",
-            )
+        if len(self.values) > _MOST_CODES:
+            raise self.too_many()
         return narrowed(np.array(codes, dtype=np.int64), len(self.values))
 
 
@@ -210,8 +218,9 @@ def _widened(known: range, other: range) -> range:
     """Both ranges in one, if it is about as long as both: from batch to batch the extremes vary."""
     if not (known and other):
         return other
-    whole = range(min(known[0], other[0]), max(known[-1], other[-1]) + 1)
-    return whole if len(whole) <= len(known) + len(other) else other
+    least, most = min(known[0], other[0]), max(known[-1], other[-1])
+    # Python's len() takes no range of more than 63 bits.
+    return range(least, most + 1) if most - least < len(known) + len(other) else other
 
 
 def _occurring(codes: Counts) -> Counts:

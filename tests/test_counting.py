@@ -15,14 +15,21 @@ from abtest.counting import CountTable, merged
 
 Batch = tuple[list[tuple[int, ...]], list[int] | None]
 
-SIZES = ([2, 3, 3], [40, 41, 39], [3, 300, 300, 300], [200, 65_536, 65_536, 65_536])
+SIZES = (
+    [2, 3, 3],
+    [40, 41, 39],
+    [1, 1, 65_536],
+    [1, 65_536, 65_536],
+    [3, 300, 300, 300],
+    [200, 65_536, 65_536, 65_536],
+)
 
 
 @st.composite
 def batches(draw: st.DrawFn) -> tuple[list[int], list[Batch]]:
     """Draw how many codes each column may have, and batches of rows, some of which stand for many."""
     sizes = draw(st.sampled_from(SIZES))
-    row = st.tuples(*(st.one_of(st.integers(0, 1), st.integers(0, size - 1)) for size in sizes))
+    row = st.tuples(*(st.one_of(st.integers(0, min(1, size - 1)), st.integers(0, size - 1)) for size in sizes))
     rows = draw(st.lists(st.lists(row, max_size=20), min_size=1, max_size=4))
     counts = st.integers(1, 2**40)
     return sizes, [

@@ -168,6 +168,25 @@ def test_a_label_may_come_first_in_a_later_batch() -> None:
     }
 
 
+def test_labels_between_those_that_occur_are_none() -> None:
+    """Up to 65,536 distinct labels are classes, however far apart they lie; one more is refused."""
+    tally, at_once = Tally(), 2 * np.arange(16_384)
+    for start in (0, 40_000, 80_000, 120_000):
+        tally.add(start + at_once, start + at_once, start + at_once)
+    assert len(tally.counted().labels) == 65_536
+    one = np.array([1])
+    with pytest.raises(InvalidInputError, match=r"The challenger predicts more than 65,536 distinct values"):
+        tally.add(at_once[:1], at_once[:1], one)
+
+
+def test_batches_at_both_ends_of_64_bits() -> None:
+    """Batches of labels that lie as far apart as 64 bits allow are counted as any others."""
+    tally = Tally()
+    for label in (-(2**63), 2**63 - 1):
+        tally.add(np.array([label]), np.array([label]), np.array([label]))
+    assert tally.counted().labels == (-(2**63), 2**63 - 1)
+
+
 def test_labels_meet_on_one_type_in_segments() -> None:
     """'1' and 1 are one label in a segment as in all rows: rows that spell it differently are counted together."""
     tally = Tally({"s": ("x",)})

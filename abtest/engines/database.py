@@ -182,6 +182,8 @@ def _engine(text: str) -> sa.Engine:
             "sql-url must be a database's URL.",
             hint="sqlite:///file.db, duckdb:///file.db or postgresql://user@host/name.",
         ) from None
+    if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host
+        raise InvalidInputError("sql-url must name one host.", hint="an @ in a user or a password is written %40.")
     backend, _, driver = url.drivername.partition("+")
     backend = "postgresql" if backend == "postgres" else backend  # as some hosts write it
     if backend not in _DIALECTS:
@@ -241,7 +243,7 @@ def connected(engine: sa.Engine, shown: str) -> Iterator[sa.Connection]:
             connection.exec_driver_sql("BEGIN TRANSACTION READ ONLY")
         yield connection
     except exc.SQLAlchemyError as error:
-        raise _refusal(error, shown) from error
+        raise _refusal(error, f"the database {shown}") from error
     finally:
         with contextlib.suppress(exc.SQLAlchemyError):  # what went wrong has been told
             connection.rollback()
@@ -295,6 +297,8 @@ def _refusal(error: exc.SQLAlchemyError, name: str) -> AbtestError:
     said = f"{name[:1].upper()}{name[1:]} cannot be read: {wording.first_line(cause)}."
     if getattr(cause, "sqlstate", getattr(cause, "pgcode", None)) == "42501":
         return NotPermittedError(said, hint="ask for GRANT SELECT on it.")
+    if "Could not decode to UTF-8" in said:  # SQLite keeps any bytes as text
+        return InvalidInputError(said, hint="store the column's text as UTF-8.")
     code = getattr(cause, "sqlite_errorcode", None)
     if code not in (None, *_SQLITE_OURS) or (code is None and isinstance(error, exc.OperationalError)):
         return BackendError(said, hint="try again later.")

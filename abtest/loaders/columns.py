@@ -41,7 +41,8 @@ def text_of(raw: Any) -> pa.Array | None:  # noqa: ANN401 - whatever holds label
     """
     try:
         column = pa.array(raw, from_pandas=True)
-    except (ValueError, TypeError, OverflowError):  # of several types or dimensions, no Unicode, or no column at all
+    except (ValueError, TypeError, OverflowError, pa.ArrowNotImplementedError):  # of several types or dimensions, no
+        # Unicode, no column at all, or NumPy's own text
         return None
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type

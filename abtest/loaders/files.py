@@ -136,7 +136,9 @@ class _Parquet(_Files):
         import pyarrow.parquet as pq  # noqa: PLC0415 - only Parquet files need it
 
         # The file has types of its own; but text that is wanted by code need not be spelled out first.
-        coded = [name for name in columns if name in types and pa.types.is_dictionary(types[name])]
+        wanted = [name for name in columns if name in types and pa.types.is_dictionary(types[name])]
+        schema = pq.read_schema(path)
+        coded = [name for name in wanted if _family(schema.field(name).type) == "text"]  # Arrow knows no list by name
         # Without pre_buffer=False the whole compressed file stays in memory; without buffers, a whole row group.
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=coded) as file:
             yield from file.iter_batches(columns=list(columns), batch_size=BATCH_ROWS)

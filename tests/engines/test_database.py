@@ -100,6 +100,7 @@ def test_urls_that_are_none() -> None:
     cases = {
         "predictions.db": "sql-url must be a database's URL. Hint: sqlite:///file.db, duckdb:///file.db or postgresql:",
         "postgresql://me:hunter2:3@host:x/db": "sql-url must be a database's URL.",
+        "postgresql://me:x@hunter2@host/db": "sql-url must name one host. Hint: an @ in a user or a password",
         "mysql://me:hunter2@host/db": "sql-url must name SQLite, PostgreSQL or DuckDB, got mysql. Hint: of others",
         "sqlite:///nowhere.db": "sql-url sqlite:///nowhere.db does not exist.",
         "postgresql+nodriver://me:hunter2@host/db": "sql-url cannot be used: the driver postgresql+nodriver is not "
@@ -135,6 +136,14 @@ def test_files_that_are_no_database() -> None:
         (InvalidInputError, BackendError), match=r"Table t cannot be read: (database disk image is mal|disk I/O)"
     ):
         compare_sql("sqlite:///t.db", table="t", **NAMES)
+
+
+def test_text_that_is_no_text(sqlite: Store) -> None:
+    """Text in another encoding than UTF-8, which SQLite keeps as it is, is told as that: trying later mends nothing."""
+    sqlite.fill(ROWS)
+    sqlite.run("UPDATE t SET y = CAST(x'e9' AS TEXT)")
+    with pytest.raises(InvalidInputError, match=r"^The database sqlite://.* cannot be read: Could not decode to UTF-8"):
+        compare_sql(sqlite.url, table="t", **NAMES)
 
 
 def test_a_duckdb_that_is_none(duckdb: Store) -> None:

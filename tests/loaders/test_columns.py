@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from abtest.coded import Coded
+from abtest.engines.predicted import tally_columns
 from abtest.errors import InvalidInputError
 from abtest.loaders.columns import (
     as_array,
@@ -97,6 +98,13 @@ def test_labels_of_every_type() -> None:
     for column in (pa.array([b"x"]), pa.array([pd.Timestamp("2024-01-01")]), pa.array([[1]])):
         with pytest.raises(InvalidInputError, match=r"Target 'y' is of type .*, which holds no class labels"):
             label_array(column, "y")
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 2 has text of its own")
+def test_text_of_numpys_own() -> None:
+    """NumPy's own text, which Arrow does not take, counts as any other text."""
+    own = np.array(["x", "y"]).astype(np.dtypes.StringDType())
+    assert tally_columns(own, own, own).table.labels == ("x", "y")
 
 
 def test_labelled_rows() -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from abtest.errors import InvalidInputError
+from abtest.loaders.columns import CODED_TEXT
 from abtest.loaders.datasets import open_data
 from tests.loaders.rows import rows_of, write
 
@@ -177,6 +178,15 @@ def test_parquet_keeps_its_types() -> None:
     pq.write_table(table, "t.parquet")
     assert rows_of("t.parquet", types={"b": pa.int64()}) == table.to_pylist()
     assert open_data("t.parquet").row_count() == 2
+
+
+def test_parquet_codes_text_alone() -> None:
+    """Text of a Parquet file that is wanted by code is coded as it is read; lists and numbers stay what they are."""
+    pq.write_table(pa.table({"text": ["x", "y", "x"], "list": [[1], [2, 3], []], "number": [1, 2, 3]}), "t.parquet")
+    types = dict.fromkeys(("text", "list", "number"), CODED_TEXT)
+    [batch] = open_data("t.parquet").batches([*types], types)
+    assert batch.to_pydict() == pq.read_table("t.parquet").to_pydict()
+    assert [pa.types.is_dictionary(column.type) for column in batch.columns] == [True, False, False]
 
 
 def test_a_folder_is_read_in_the_order_of_its_names() -> None:
