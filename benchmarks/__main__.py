@@ -17,12 +17,10 @@ from benchmarks.timing import recorded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-USUAL = (
-    "whole", "start_up", "scoring", "tally", "columns", "intervals", "evaluator", "resampling", "segments", "growth",
-    "delong", "areas", "registry", "sql", "memory", "caching",
+ALL = (
+    "whole", "start_up", "scoring", "tally", "columns", "intervals", "resampling", "segments", "growth", "delong",
+    "areas", "registry", "sql", "memory", "caching", "spark", "evidently",
 )  # fmt: skip
-ASKED = ("evidently", "spark")  # run where they are named: they need an environment of their own, or Java
-ALL = (*USUAL, *ASKED)
 
 
 def measure(name: str, *, quick: bool = False) -> Found:
@@ -59,7 +57,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         if name not in ALL:
             parser.error(f"there is no benchmark {name!r}, only {', '.join(ALL)}")
     into = options.into or (None if options.quick else RESULTS.parent)  # a trial does not replace what was measured
-    for name in () if options.write else options.names or USUAL:
+    for name in () if options.write else options.names or ALL:
         print(f"\n== {name}", flush=True)
         found = measure(name, quick=options.quick)
         if into:

@@ -58,7 +58,7 @@ def main(*, quick: bool = False) -> None:
 
 def _measure(name: str, model: Model, estimator: Any, rows: int, *, rounds: int) -> None:  # noqa: ANN401 - scikit-learn ships no types
     fed = Fed(pa.RecordBatch.from_pandas(_frame(rows, seed=1)), np.arange(1, rows + 1))
-    features = fed.features(model, NAMES).data
+    features = fed.features(model, NAMES).give()
     found, bare, wrapped = scorer(model), unwrapped(model), model.predictor
     asked = {
         "labels and scores": Asked(model, NAMES, found if isinstance(found, Scorer) else None, unwrapped=bare),

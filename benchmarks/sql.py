@@ -1,7 +1,8 @@
-"""Predictions in a database: counts by its own GROUP BY, or rows fetched and counted here.
+"""What does it save to let a database count?
 
-Ten classes of whole numbers, with a segment and without. The rival reads the columns by ``pandas.read_sql``, which
-reads any database, and counts them as we count arrays; both find the same table.
+Its own GROUP BY, or its rows fetched and counted here: ten classes of whole numbers, with a segment and without. The
+rival reads the columns by `pandas.read_sql`, which reads any database, and counts them as we count arrays; both find
+the same table.
 """
 
 from __future__ import annotations

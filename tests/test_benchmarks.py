@@ -49,7 +49,10 @@ def faster(times: float, **said: object) -> Measurement:
     "name",
     [
         *("scoring", "tally", "columns", "intervals", "resampling", "growth", "delong", "areas"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("whole", "registry", "memory", "caching")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("start_up", "whole", "segments", "registry", "sql", "memory", "caching")
+        ),
     ],
 )
 def test_each_benchmark_runs_and_its_page_is_written_from_what_it_kept(name: str, tmp_path: Path) -> None:

@@ -71,17 +71,19 @@ class _Way:
     scorer: Scorer | None
     in_one: Follows | None
 
-    def ask(self, features: Any, rows: npt.NDArray[np.int64], clock: Callable[[], float]) -> Answer:  # noqa: ANN401 - a data frame or an array
-        start = clock()
-        scores = self.scorer.scores(features, rows) if self.scorer is not None and self.in_one else None
-        if scores is not None:
+    def ask(self, features: Callable[[], Any], rows: npt.NDArray[np.int64], clock: Callable[[], float]) -> Answer:
+        scores = None
+        if self.scorer is not None and self.in_one:
+            given, start = features(), clock()
+            scores = self.scorer.scores(given, rows)
             greatest, near = scores.greatest()
             if self.in_one == "always" or not near:
                 return Answer(labels=greatest, scores=scores, seconds=clock() - start)
-        labels = coded_text(self.model.labels(features, rows))
+        given, start = features(), clock()
+        labels = coded_text(self.model.labels(given, rows))
         seconds = clock() - start
         if self.scorer is not None and scores is None:
-            scores = self.scorer.scores(features, rows)
+            scores = self.scorer.scores(features(), rows)
         return Answer(labels=labels, scores=scores, seconds=seconds)
 
 
@@ -117,9 +119,9 @@ class Asked:
         """Ask the model; one that was logged to return probabilities labels by the greatest."""
         own = fed.features(self._model, self._columns)
         if self._chosen is None:
-            self._chosen = own.kinds, self._cheapest(own.data[:_FIRST], fed.rows[:_FIRST])
+            self._chosen = own.kinds, self._cheapest(lambda: own.give()[:_FIRST], fed.rows[:_FIRST])
         way = self._chosen[1] if self._chosen[0] == own.kinds else self._plain
-        return replace(way.ask(own.data, fed.rows, self._clock), casts=own.casts)
+        return replace(way.ask(own.give, fed.rows, self._clock), casts=own.casts)
 
     def notices(self) -> tuple[str, ...]:
         """Where labels or classes come from, where that is not plain; and what costs time."""
@@ -132,7 +134,7 @@ class Asked:
             *([_TWICE.format(self._model.told)] if twice else []),
         )
 
-    def _cheapest(self, features: Any, rows: npt.NDArray[np.int64]) -> _Way:  # noqa: ANN401 - a data frame or an array
+    def _cheapest(self, features: Callable[[], Any], rows: npt.NDArray[np.int64]) -> _Way:
         way = self._plain
         if self._unwrapped is not None:
             found = scorer(self._unwrapped) if way.scorer is not None else None
@@ -143,7 +145,7 @@ class Asked:
         in_one = replace(way, in_one=way.scorer.follows)
         return in_one if self._agree(way, in_one, features, rows) else way
 
-    def _agree(self, one: _Way, other: _Way, features: Any, rows: npt.NDArray[np.int64]) -> bool:  # noqa: ANN401 - see above
+    def _agree(self, one: _Way, other: _Way, features: Callable[[], Any], rows: npt.NDArray[np.int64]) -> bool:
         try:
             answers = [way.ask(features, rows, self._clock) for way in (one, other)]
         except InvalidInputError:
@@ -151,4 +153,5 @@ class Asked:
         labels = [plain(answer.labels).tolist() for answer in answers]
         kinds = [[type(label) for label in own] for own in labels]
         matrices = [(a.scores.classes, a.scores.matrix.tobytes()) if a.scores is not None else None for a in answers]
-        return labels[0] == labels[1] and kinds[0] == kinds[1] and matrices[0] == matrices[1]
+        alike = one.scorer is other.scorer or matrices[0] == matrices[1]  # a forest adds up its trees in any order
+        return labels[0] == labels[1] and kinds[0] == kinds[1] and alike

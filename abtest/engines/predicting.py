@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abtest.cache.keys import code_digest
 from abtest.engines.asking import Asked
 from abtest.engines.latency import Latency
 from abtest.engines.recalling import Recalled
@@ -80,8 +81,9 @@ class Predictions:
             for at, model in enumerate(self._models)
         ]
         if store is not None:
+            code = code_digest([model.folder for model in self._models if model.folder])
             self._sources = [
-                Recalled.of(source, model, columns[at], store, scores=at in scored)
+                Recalled.of(source, model, columns[at], store, scores=at in scored, code=code)
                 for at, (source, model) in enumerate(zip(self._sources, self._models, strict=True))
             ]
 

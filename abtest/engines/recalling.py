@@ -40,15 +40,17 @@ class Recalled:
         self._recalled: list[datetime] = []
 
     @classmethod
-    def of(cls, source: Source, model: Model, columns: Sequence[str], store: Store, *, scores: bool) -> Source:
+    def of(
+        cls, source: Source, model: Model, columns: Sequence[str], store: Store, *, scores: bool, code: str
+    ) -> Source:
         """Stand before a model whose files are known; an object that somebody made is always asked itself."""
         if model.folder is None:
             return source
         try:
             digest = files_digest(model.folder)
-        except OSError:  # a file that cannot be read, or is gone: nobody knows what the model is
+        except OSError:  # a file that cannot be read, is gone, or lies elsewhere: nobody knows what the model is
             return source
-        return cls(source, model.told, store, [digest, scores], columns)
+        return cls(source, model.told, store, [digest, code, scores], columns)
 
     def answer(self, fed: Fed) -> Answer:
         """Recall the answer about a batch, or ask and keep it."""

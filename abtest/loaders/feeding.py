@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    import pandas as pd
     import pyarrow as pa
 
     from abtest.loaders.models import Model
@@ -21,12 +22,12 @@ class Features:
     """What a model is fed.
 
     Attributes:
-        data: A frame, or an array.
+        give: Gives a frame, or an array: each time another, so that who is asked again is asked about the same.
         kinds: The types of the frame's columns.
         casts: Columns that were cast for it, and how.
     """
 
-    data: Any
+    give: Callable[[], Any]
     kinds: tuple[object, ...]
     casts: Mapping[str, str]
 
@@ -46,10 +47,10 @@ class Fed:
     def __init__(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> None:
         self.batch = batch
         self.rows = rows
-        self._decoded: dict[Hashable, Features] = {}
+        self._decoded: dict[Hashable, tuple[pd.DataFrame, dict[str, str]]] = {}
 
     def features(self, model: Model, columns: Sequence[str]) -> Features:
-        """What a model is fed; whatever it writes into it, no other model sees.
+        """What a model is fed; whatever it writes into it, nobody sees who is asked later.
 
         Args:
             model: The model.
@@ -60,10 +61,13 @@ class Fed:
         """
         key = tuple((name, model.type_of(name)) for name in columns)
         if key not in self._decoded:
-            frame, casts = model.decoded(self.batch, columns, self.rows)
-            self._decoded[key] = Features(data=frame, kinds=tuple(frame.dtypes), casts=casts)
-        shared = self._decoded[key]
-        return replace(shared, data=model.shaped(shared.data.copy(deep=not _copies_on_write())))
+            self._decoded[key] = model.decoded(self.batch, columns, self.rows)
+        frame, casts = self._decoded[key]
+
+        def give() -> Any:  # noqa: ANN401 - a data frame or an array
+            return model.shaped(frame.copy(deep=not _copies_on_write()))
+
+        return Features(give=give, kinds=tuple(frame.dtypes), casts=casts)
 
 
 def _copies_on_write() -> bool:

@@ -64,6 +64,7 @@ class _Files(Dataset):
                 yield from self.read_file(path, columns, types)
 
     def _refuse_lacking(self, path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+        unique(header, str(path))
         lacking = next((column for column in columns if column not in header), None)
         if lacking is not None:
             raise InvalidInputError(f"{path} has no column '{lacking}', which {self.paths[0].name} has.")

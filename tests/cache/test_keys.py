@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from abtest.cache import keys
-from abtest.cache.keys import content, files_digest, key_of
+from abtest.cache.keys import code_digest, content, files_digest, key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 VALUES: Any = st.one_of(
     *(
@@ -114,3 +114,36 @@ def test_another_package_is_another_key(tmp_path: Path, monkeypatch: pytest.Monk
     found.append(key_of("model"))
     keys._environment.cache_clear()  # noqa: SLF001 - see above
     assert len(set(found)) == 3
+
+
+def test_a_folder_elsewhere_has_no_digest(tmp_path: Path) -> None:
+    """What a linked file holds counts; a link to a folder, which may lead anywhere, leaves a model without a digest."""
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/w").write_text("1")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/w").symlink_to(tmp_path / "weights/w")
+    before = files_digest(tmp_path / "model")
+    (tmp_path / "weights/w").write_text("2")
+    assert files_digest(tmp_path / "model") != before
+    (tmp_path / "model/weights").symlink_to(tmp_path / "weights", target_is_directory=True)
+    with pytest.raises(OSError, match="elsewhere"):
+        files_digest(tmp_path / "model")
+
+
+def test_loaded_code_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's code that is loaded changes the digest; not that of a package, of a model's own, or not loaded."""
+    found = []
+    for where in ("project", "site-packages", "model"):
+        (tmp_path / where).mkdir()
+        file = tmp_path / where / f"of_{where.replace('-', '_')}.py"
+        file.write_text("x = 1")
+        monkeypatch.syspath_prepend(file.parent)
+        unloaded = code_digest([tmp_path / "model"])
+        file.write_text("x = 1  # not loaded")
+        assert code_digest([tmp_path / "model"]) == unloaded
+        importlib.import_module(file.stem)
+        before = code_digest([tmp_path / "model"])
+        file.write_text("x = 2")
+        found.append(code_digest([tmp_path / "model"]) != before)
+        monkeypatch.delitem(sys.modules, file.stem)
+    assert found == [True, False, False]

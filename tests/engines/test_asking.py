@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,6 +209,63 @@ def test_no_model_spoils_anothers_rows(rule: Callable[[Any], Any]) -> None:
     assert right(zoo.better, rule) == right(zoo.better, always)
 
 
+def test_a_model_that_spoils_its_own_rows() -> None:
+    """Whatever a model writes into what it was fed, asked again about the same rows it sees them as read."""
+    own = fitted(LogisticRegression())
+
+    class Spoils:
+        classes_ = own.classes_
+
+        def predict(self, features: Any) -> Any:
+            features["width"] *= 2
+            features["one more"] = 0.0
+            return own.predict(features[SIZES].assign(width=features["width"] / 2))
+
+        def predict_proba(self, features: Any) -> Any:
+            features["width"] *= 2
+            return own.predict_proba(features.assign(width=features["width"] / 2))
+
+    model = from_object("champion", Spoils())
+    expected = own.predict(FRUIT[SIZES]).tolist(), own.predict_proba(FRUIT[SIZES]).tobytes()
+    for source in (asked(model), asked(model, model)):
+        labels, _, matrix = said(source.answer(fed()))
+        assert (labels, matrix) == expected
+
+
+def test_time_for_scores_is_not_that_of_labels() -> None:
+    """Where two scores are nearly equal and labels are asked for too, what these take alone counts."""
+    now = [0.0]
+
+    class Slow(LogisticRegression):  # type: ignore[misc] # scikit-learn ships no types
+        def predict_proba(self, features: Any) -> Any:
+            now[0] += 100.0
+            return np.full((len(features), 2), 0.5)
+
+        def predict(self, features: Any) -> Any:
+            now[0] += 1.0
+            return np.full(len(features), "pear")
+
+    own = Slow()
+    own.classes_ = np.array(["apple", "pear"])
+    found = scorer(from_object("champion", own))
+    assert isinstance(found, Scorer)
+    known = replace(found, follows="unless near")
+    answer = Asked(from_object("champion", own), SIZES, known, clock=lambda: now[0]).answer(fed())
+    assert answer.seconds == 1.0
+
+
+def test_a_forest_that_adds_up_in_any_order_is_asked_once() -> None:
+    """Where the last bits of scores differ from call to call, labels follow all the same, and nothing else is said."""
+    own = fitted(RandomForestClassifier(7, random_state=0))
+    found = scorer(from_object("champion", own))
+    assert isinstance(found, Scorer)
+    bits = iter(range(1, 100))
+    wavering = replace(found, source=lambda features: own.predict_proba(features) * (1 - next(bits) * 2**-53))
+    source = Asked(from_object("champion", own), SIZES, wavering)
+    assert said(source.answer(fed()))[0] == own.predict(FRUIT[SIZES]).tolist()
+    assert source.notices() == ()
+
+
 def test_models_fed_alike_share_what_was_decoded() -> None:
     """Models that take the same columns in the same types are fed the same memory, others their own."""
     sides = [Model(side="champion", predictor=Otherwise(zoo.linear), features=zoo.FEATURES) for _ in range(2)]
@@ -218,11 +276,11 @@ def test_models_fed_alike_share_what_was_decoded() -> None:
         types=dict.fromkeys(zoo.FEATURES, pa.float32()),
     )
     batch = fed()
-    one, other = (batch.features(model, SIZES).data for model in sides)
+    one, other = (batch.features(model, SIZES).give() for model in sides)
     rounded = batch.features(single, SIZES)
     assert one is not other
     assert np.shares_memory(one["width"], other["width"])
-    assert not np.shares_memory(one["width"], rounded.data["width"])
+    assert not np.shares_memory(one["width"], rounded.give()["width"])
     assert [*rounded.casts] == SIZES
 
 

@@ -277,3 +277,14 @@ def test_two_columns_of_a_name_in_parquet() -> None:
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), "t.parquet")
     with pytest.raises(InvalidInputError, match=r"t\.parquet has two columns named 'a'\. Hint: rename one\."):
         open_data("t.parquet")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_two_columns_of_a_name_in_a_later_file(ending: str) -> None:
+    """Whichever file names two columns alike is refused by its name."""
+    for name, columns in (("1", ["a", "b"]), ("2", ["a", "a", "b"])):
+        table = pa.Table.from_arrays([pa.array([1, 2])] * len(columns), names=columns)
+        pq.write_table(table, f"{name}.parquet")
+        Path(f"{name}.csv").write_text("\n".join([",".join(columns)] + [",".join("1" * len(columns))] * 2))
+    with pytest.raises(InvalidInputError, match=rf"^2\.{ending} has two columns named 'a'\. Hint: rename one\."):
+        list(open_data(f"?.{ending}").batches(["a", "b"], {}))

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -353,18 +352,21 @@ def test_a_cache_that_cannot_be_written(
 def test_two_processes_at_once(counted: RegistryClient) -> None:
     """Two commands that score the same rows at once both end with the right numbers, and a third asks nobody."""
     command = [sys.executable, "-m", "abtest", *typed(counted, "--format", "json", "--batch-size", "7", "--output")]
-    working = [
-        subprocess.Popen([*command, f"out{n}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - the program under test
-        for n in range(2)
-    ]
-    ended = [process.communicate(timeout=120) for process in working]
-    assert [process.returncode for process in working] == [0, 0], ended
-    tables = [json.loads(out)["outcomes"] for out, _ in ended]
+
+    def tables(*outputs: str) -> list[Any]:
+        working = [
+            subprocess.Popen([*command, output], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - the program under test
+            for output in outputs
+        ]
+        ended = [process.communicate(timeout=120) for process in working]
+        assert {process.returncode for process in working} == {0}, ended
+        return [json.loads(out)["outcomes"] for out, _ in ended]
+
+    at_once = tables("out0", "out1")
     both_asked()
-    with warnings.catch_warnings():
-        third = compared(counted, data="fruit.csv", batch_size=7)
+    assert at_once == tables("out2") * 2
     assert both_asked() == (0, 0)
-    assert tables == [third.to_dict()["outcomes"]] * 2
+    assert at_once == [compared(counted, data="fruit.csv", batch_size=7).to_dict()["outcomes"]] * 2
 
 
 def test_versions_are_told_apart(counted: RegistryClient) -> None:
@@ -376,3 +378,34 @@ def test_versions_are_told_apart(counted: RegistryClient) -> None:
                     tracking_uri=counted.tracking_uri, **QUICK)  # fmt: skip
     assert both_asked() == (0, 0)
     assert found.contingency.champion_only == compared(counted).contingency.challenger_only
+
+
+@pytest.mark.usefixtures("registry")
+def test_code_that_a_model_is_unpickled_with() -> None:
+    """A model whose class lies in a project that is worked on is asked again when that has changed."""
+    code = "class Rule:\n    def predict(self, features):\n        return ['{}'] * len(features)\n"
+    saving = """
+import mlflow, of_ours, of_theirs
+for module in (of_ours, of_theirs):
+    mlflow.sklearn.save_model(
+        module.Rule(), f"rule_{module.__name__}", pip_requirements=["mlflow"], serialization_format="cloudpickle"
+    )
+"""
+    for module in ("of_ours", "of_theirs"):
+        Path(f"{module}.py").write_text(code.format("apple"))
+    zoo.fruit().to_csv("fruit.csv", index=False)
+    there = {**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])}
+
+    def run(*command: str) -> bytes:
+        return subprocess.run([sys.executable, *command], check=True, capture_output=True, env=there).stdout  # noqa: S603 - the program under test
+
+    def outcomes() -> Any:
+        return json.loads(
+            run("-m", "abtest", "compare", "--champion-uri", "rule_of_ours", "--challenger-uri", "rule_of_theirs",
+                "--test-data", "fruit.csv", "--target", "kind", "--format", "json")
+        )["outcomes"]  # fmt: skip
+
+    run("-c", saving)
+    before = outcomes()
+    Path("of_theirs.py").write_text(code.format("pear"))
+    assert outcomes() != before
