@@ -121,15 +121,15 @@ def confidence(level: float) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Write a number with its sign; zero has none.
+    """Write a number with its sign, its thousands separated; zero has no sign.
 
     Example:
-        >>> signed(1.25, 2), signed(0.0), signed(-0.04, 1)
-        ('+1.25', '0.0', '0.0')
+        >>> signed(1.25, 2), signed(0.0), signed(-0.04, 1), signed(-1675, 0)
+        ('+1.25', '0.0', '0.0', '−1,675')
     """
     rounded = _round(value, digits)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else ""
-    return f"{sign}{abs(rounded):.{digits}f}"
+    return f"{sign}{abs(rounded):,.{digits}f}"
 
 
 def pvalue(p: float | None, *, name: str = "p") -> str:

@@ -139,6 +139,8 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[
         raise typer.BadParameter("name the labelled rows, here or in abtest.toml.", param_hint="--test-data")
     if given.get("spark_master") and chosen.get("engine") != "spark":
         raise typer.BadParameter("means nothing without --engine spark.", param_hint="--spark-master")
+    if given.get("cache") and chosen.get("engine") == "spark":
+        raise typer.BadParameter("means nothing with --engine spark.", param_hint="--cache")
     if not chosen.get("auto_promote"):
         idle = [option for option in ("dry_run", "promote_on", "require_approval") if given.get(option)]
         if idle:

@@ -65,7 +65,7 @@ TestData: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="PATH",
-        help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob. On Spark also Delta, or a table.",
+        help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob. On Spark: Parquet, Delta, or a table.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -86,6 +86,9 @@ Target: TypeAlias = Annotated[
     typer.Option(
         metavar="COLUMN", help="Column with the truth. Default: what neither model takes.", rich_help_panel=_DATA
     ),
+]
+TruthColumn: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column with the truth.", rich_help_panel=_DATA)
 ]
 TaskOption: TypeAlias = Annotated[
     Literal["classification", "regression"] | None,
@@ -137,7 +140,7 @@ Cache: TypeAlias = Annotated[
     bool | None,
     typer.Option(
         "--cache/--no-cache",
-        help="Do not ask a version again about rows that it has predicted. Default: yes.",
+        help="Do not ask a version again about rows that it has predicted. Default: yes; never on Spark.",
         rich_help_panel=_DATA,
     ),
 ]

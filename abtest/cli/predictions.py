@@ -22,7 +22,7 @@ def compare_predictions(
     sql_url: o.SqlUrl = None,
     table: o.Table = None,
     query: o.Query = None,
-    target: o.Target = None,
+    target: o.TruthColumn = None,
     task: o.TaskOption = None,
     segments: o.Segments = None,
     unit: o.Unit = None,
@@ -91,7 +91,9 @@ def _refuse_other_source(file: str | None, url: str | None, given: Mapping[str, 
             raise typer.BadParameter("name the database, here or as ABTEST_SQL_URL.", param_hint="--sql-url")
         raise typer.BadParameter("name a file, or a database by --sql-url.", param_hint="FILE")
     elif (given["table"] is None) == (given["query"] is None):
-        raise typer.BadParameter("name one of both: what of the database is read.", param_hint="--table, --query")
+        raise typer.BadParameter(
+            "name one of the two, and no more: it says what the database counts.", param_hint="--table, --query"
+        )
 
 
 _PASSED = (

@@ -113,13 +113,21 @@ def opened(source: Source, *, table: str | None = None, query: str | None = None
         query: One SELECT.
 
     Raises:
-        InvalidInputError: The URL, the table's name or the query is none.
+        InvalidInputError: The source, the table's name or the query is none.
         NotFoundError: There is no such file or table.
         NotPermittedError: The database lets nobody in who is called so, or does not let them read.
         BackendError: The database does not answer.
     """
+    if not isinstance(source, str | sa.Engine):
+        raise InvalidInputError(
+            f"database must be a URL or an engine of SQLAlchemy, got {type(source).__name__}.",
+            hint="create_engine(url) makes one.",
+        )
     if (table is None) == (query is None):
-        raise InvalidInputError("Either table or query must say what to read.", hint="--table predictions")
+        got = "neither" if table is None else "both"
+        raise InvalidInputError(
+            f"Either table or query must say what to read, got {got}.", hint="a table has a name, a query is a SELECT."
+        )
     names = _parts(table) if table is not None else ()
     rows: sa.FromClause | sa.TextClause = (
         sa.table(names[-1], schema=names[0] if names[1:] else None) if query is None else _subquery(query)

@@ -99,7 +99,7 @@ def compare_sql(
     )
     with databases.opened(database, table=table, query=query) as relation:
         settings, said = settle(settings, task, lambda: inferred(sql.look_at_truth(relation, target)))
-        _refuse_numbers(settings.policy.task, target)
+        _refuse_numbers(settings.policy.task, target, asked=task)
         prepare(output, settings.policy)
         scored = sql.tally_relation(
             relation,
@@ -127,9 +127,10 @@ def compare_sql(
     return delivered(Comparison(record), output, log=False, figures=save_plot)
 
 
-def _refuse_numbers(task: Task, target: str) -> None:
+def _refuse_numbers(task: Task, target: str, *, asked: Task | None) -> None:
     if task == "regression":
+        what = f"The target '{target}' holds" if asked is None else "A regression has"
         raise InvalidInputError(
-            f"The target '{target}' holds numbers to compare (regression), and a database's sums are not exact.",
+            f"{what} numbers to compare, and a database's sums are not exact.",
             hint="export the three columns to Parquet, and compare the file.",
         )

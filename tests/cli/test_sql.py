@@ -68,8 +68,11 @@ def test_the_url_may_be_set(cli: Cli, sqlite: Store, monkeypatch: pytest.MonkeyP
 USAGE = {
     "nothing": ((), "name a file, or a database by --sql-url"),
     "no database": (("--table", "t"), "name the database, here or as ABTEST_SQL_URL"),
-    "nothing of it": (("--sql-url", "sqlite:///x.db"), "name one of both"),
-    "a table and a query": (("--sql-url", "sqlite:///x.db", "--table", "t", "--query", "SELECT 1"), "name one of both"),
+    "nothing of it": (("--sql-url", "sqlite:///x.db"), "name one of the two"),
+    "a table and a query": (
+        ("--sql-url", "sqlite:///x.db", "--table", "t", "--query", "SELECT 1"),
+        "name one of the two",
+    ),
     "a file and a database": (("rows.csv", "--sql-url", "sqlite:///x.db", "--table", "t"), "nothing beside a FILE"),
     "rows at a time": (("--sql-url", "sqlite:///x.db", "--table", "t", "--batch-size", "9"), "no rows are read"),
     "a file and a table": (("rows.csv", "--table", "t"), "nothing beside a FILE"),

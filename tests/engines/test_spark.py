@@ -397,6 +397,8 @@ def test_the_command_line(save: Callable[..., str], tmp_path: Path) -> None:
     assert (wrong.returncode, "one of local, spark, got 'dusk'" in wrong.stderr) == (2, True)
     idle = shell.run("compare", *sides, "--test-data", "rows.parquet", "--spark-master", "local")
     assert (idle.returncode, "--engine spark" in idle.stderr) == (2, True)
+    kept = shell.run("compare", *sides, "--test-data", "rows.parquet", "--engine", "spark", "--cache")
+    assert (kept.returncode, "--engine spark" in kept.stderr) == (2, True)
 
 
 def logged(folder: Path, estimator: Any, frame: pd.DataFrame, method: str = "predict") -> str:

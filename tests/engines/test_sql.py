@@ -313,17 +313,28 @@ def test_queries_that_are_none(store: Store, query: str) -> None:
 
 def test_a_table_or_a_query(sqlite: Store) -> None:
     """A table and a query, or neither, is one too many or too few."""
-    for table, query in ((None, None), ("t", "SELECT 1")):
-        with pytest.raises(InvalidInputError, match="Either table or query must say what to read"):
+    for table, query, got in ((None, None, "neither"), ("t", "SELECT 1", "both")):
+        with pytest.raises(InvalidInputError, match=f"Either table or query must say what to read, got {got}"):
             compare_sql(sqlite.url, table=table, query=query, **FAST)
+
+
+def test_neither_a_url_nor_an_engine(sqlite: Store) -> None:
+    """What is no database, such as an open connection, is refused by its name."""
+    sqlite.fill(ROWS)
+    engine = create_engine(sqlite.url)
+    with engine.connect() as connection:
+        for source, name in ((connection, "Connection"), (7, "int"), (None, "NoneType")):
+            with pytest.raises(InvalidInputError, match=f"must be a URL or an engine of SQLAlchemy, got {name}"):
+                compare_sql(source, table="t", **FAST)  # type: ignore[arg-type] # that is the point
+    engine.dispose()
 
 
 def test_numbers(store: Store) -> None:
     """A continuous truth, and a regression asked for, are refused, with what would do."""
     store.fill({**ROWS, "y": [0.5, 1.5, 2.0, 3.0, 4.0, 5.0]})
-    wanted = "The target 'y' holds numbers to compare (regression), and a database's sums are not exact. Hint: export"
-    assert refusal(store).startswith(wanted)
-    assert refusal(store, task="regression").startswith(wanted)
+    wanted = "numbers to compare, and a database's sums are not exact. Hint: export"
+    assert refusal(store).startswith(f"The target 'y' holds {wanted}")
+    assert refusal(store, task="regression").startswith(f"A regression has {wanted}")
     assert "is continuous" in refusal(store, task="classification")
     assert "task must be one of" in refusal(store, task="regresion")
 
