@@ -106,7 +106,7 @@ def compare(
         common.show(comparison, form, quiet=quiet)
         pipeline.announce(comparison, gate=gate, accept=passes)
     if asked["cache"] and asked["cache"].trouble:
-        common.tell(asked["cache"].trouble, quiet=quiet)
+        common.tell(f"Warning: {asked['cache'].trouble}", quiet=quiet)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
         _promote(comparison, chosen, quiet=quiet)

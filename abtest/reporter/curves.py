@@ -295,7 +295,7 @@ FIGURES = (
         topic="scores",
         title="How well does each side rank the rows?",
         caption=(
-            "The champion's line is dashed with squares, the challenger's whole with diamonds. The nearer to the upper "
+            "The champion's line is dashed with squares, the challenger's solid with diamonds. The nearer to the upper "
             "left corner (ROC) or to the upper right one (precision and recall), the better; the dotted line is what "
             "guessing reaches."
         ),

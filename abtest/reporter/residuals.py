@@ -376,7 +376,7 @@ FIGURES = (
         topic="errors",
         title="How large are the errors, and which way?",
         caption=(
-            "Rows by their error: the champion's outline is dashed, the challenger's whole. The higher and narrower "
+            "Rows by their error: the champion's outline is dashed, the challenger's solid. The higher and narrower "
             "around the line at zero, the better. Square and diamond below it are the biases, the mean errors."
         ),
         alt=_alt_errors,

@@ -480,3 +480,18 @@ def test_no_probabilities(engine: Engine, save: Callable[..., str], tmp_path: Pa
     bad = from_object("challenger", Doubtful().fit(frame[[*zoo.FEATURES]], frame["kind"]))
     with pytest.raises(InvalidInputError, match=r"must be in \[0, 1\], and are not in \d+ rows"):
         engine.score_several(from_uri("champion", good, None), [bad], data, target="kind", scores=True)
+
+
+def test_nothing_of_sparks_is_left_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for a table that is not there leaves no empty warehouse behind; one that was there stays."""
+    for kept in (False, True):
+        folder = tmp_path / str(kept)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        if kept:
+            (folder / "spark-warehouse").mkdir()
+        engine = Engine("local[1]")
+        with pytest.raises(NotFoundError):
+            engine.open_data("nosuchtable")
+        engine.end()
+        assert [path.name for path in folder.iterdir()] == (["spark-warehouse"] if kept else [])

@@ -42,6 +42,7 @@ class Spark:
         self._patience = patience
         self._session: Session | None = None
         self._is_ours = False
+        self._warehouse: Path | None = None
 
     @property
     def session(self) -> Session:
@@ -60,6 +61,9 @@ class Spark:
         if self._session is not None and self._is_ours:
             self._session.stop()
         self._session = None
+        if self._warehouse is not None:
+            with contextlib.suppress(OSError):  # it is not there, or holds somebody's tables
+                self._warehouse.rmdir()
 
     @property
     def is_ours(self) -> bool:
@@ -90,6 +94,8 @@ class Spark:
         addresses = check_master(master)
         near = not addresses and master.startswith("local")
         is_near = near or (bool(addresses) and all(_is_loopback(host) for host, _ in addresses))
+        warehouse = Path("spark-warehouse").absolute()  # which Spark makes in the current folder when asked for a table
+        self._warehouse = None if warehouse.exists() else warehouse
         session = _start(master, is_near=is_near)
         self._is_ours = True
         if addresses:
