@@ -28,9 +28,9 @@ class Coded:
         values: What they mean, by code, as they came; some may not occur.
 
     Example:
-        >>> column = Coded.of(np.array([5, 7, 5]))
+        >>> column = Coded.of(np.array([50, 70, 50]))
         >>> column.codes, column.values, column.decoded()
-        (array([0, 2, 0], dtype=uint8), range(5, 8), array([5, 7, 5]))
+        (array([ 0, 20,  0], dtype=uint8), range(50, 71), array([50, 70, 50]))
     """
 
     codes: Codes
@@ -46,7 +46,7 @@ class Coded:
             return cls.by_value(labels.tolist())
         if kind == "b":
             return cls(codes=labels.astype(np.uint8), values=(False, True))
-        return _by_range(labels) or _sorted(labels)
+        return _by_bits(labels) or _by_range(labels) or _sorted(labels)
 
     @classmethod
     def by_value(cls, labels: Sequence[Label]) -> Coded:
@@ -93,6 +93,14 @@ def narrowed(codes: npt.NDArray[np.number[Any]], distinct: int) -> Codes:
     """Store codes in the narrowest type that holds so many."""
     kind = np.uint8 if distinct <= _BYTE else np.uint16 if distinct <= _WORD else np.uint32
     return codes.astype(kind, copy=False)
+
+
+def _by_bits(numbers: Array) -> Coded | None:
+    """Take small whole numbers for their own codes: one look at their bits where least and most would take two."""
+    if numbers.dtype.kind == "f" or not numbers.size:
+        return None
+    bits = int(np.bitwise_or.reduce(numbers))
+    return Coded(codes=numbers.astype(np.uint8), values=range(bits + 1)) if 0 <= bits < _FEW else None
 
 
 def _by_range(numbers: Array) -> Coded | None:

@@ -181,6 +181,7 @@ class _Vocabulary:
         self._codes: dict[tuple[type, Label], int] = {}
         self.values: list[Label] = []
         self._last: tuple[Sequence[Label], Codes] = (), np.zeros(0, dtype=np.uint8)
+        self._same = True
 
     def encode(self, column: Coded) -> Codes:
         """Our codes of the rows."""
@@ -190,9 +191,8 @@ class _Vocabulary:
             values, start = wide, values.start - wide.start
         if not _same(values, self._last[0]):
             self._last = values, self._lookup(values)
-        lookup = self._last[1][start:]
-        same = not lookup.size or (lookup[0] == 0 and lookup[-1] == lookup.size - 1 and (np.diff(lookup) == 1).all())
-        return column.codes if same else lookup[column.codes]
+            self._same = np.array_equal(self._last[1], np.arange(len(values)))
+        return column.codes if self._same and not start else self._last[1][start:][column.codes]
 
     def __len__(self) -> int:
         return len(self.values)
