@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from abtest.engines.errors import Truth
     from abtest.labels import LabelType, Task
     from abtest.loaders.datasets import Dataset
-
-_OF_CHALLENGER = re.compile(r"\b[Cc]hallenger(?= predict| never | must )")
 
 
 def tally_file(

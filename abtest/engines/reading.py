@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
     from abtest.loaders.segments import Segmentation
-
-_OF_CHALLENGER = re.compile(r"\b[Cc]hallenger(?= predict| never | must )")
 
 
 class Reading:
