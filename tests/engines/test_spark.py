@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -482,16 +483,24 @@ def test_no_probabilities(engine: Engine, save: Callable[..., str], tmp_path: Pa
         engine.score_several(from_uri("champion", good, None), [bad], data, target="kind", scores=True)
 
 
-def test_nothing_of_sparks_is_left_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+_ASK = """
+from abtest.engines.spark import Engine
+engine = Engine("local[1]")
+try:
+    engine.open_data("nosuchtable")
+finally:
+    engine.end()
+"""
+
+
+def test_nothing_of_sparks_is_left_in_the_folder(tmp_path: Path) -> None:
     """Asking for a table that is not there leaves no empty warehouse behind; one that was there stays."""
     for kept in (False, True):
         folder = tmp_path / str(kept)
         folder.mkdir()
-        monkeypatch.chdir(folder)
         if kept:
             (folder / "spark-warehouse").mkdir()
-        engine = Engine("local[1]")
-        with pytest.raises(NotFoundError):
-            engine.open_data("nosuchtable")
-        engine.end()
+        # In a process of its own: this one has a session.
+        found = subprocess.run([sys.executable, "-c", _ASK], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        assert "NotFoundError" in found.stderr
         assert [path.name for path in folder.iterdir()] == (["spark-warehouse"] if kept else [])
