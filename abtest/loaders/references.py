@@ -90,6 +90,11 @@ def pin_sides(
     return ours.name if ours else None, pinned["champion"], pinned["challenger"]
 
 
+def pin(registry: RegistryClient, name: str, side: Side, reference: Reference | None) -> Pinned:
+    """Pin one side alone, as it stands now; arguments and errors as of ``pin_sides``."""
+    return _pin(registry, registry.versions, name, side, reference)
+
+
 def _split(reference: Reference | None) -> tuple[str | None, Reference | None]:
     return Reference.from_uri(reference.value) if reference and reference.kind == "uri" else (None, reference)
 
