@@ -92,12 +92,14 @@ class Assignment:
         experiment: The experiment it takes part in; None where it takes no part.
         epoch: The experiment's epoch; None likewise.
         shadowed: Whether the challenger predicts too, off the request's path.
+        sticky: Whether the request named its unit, which then has the same arm next time.
     """
 
     arm: Side = "champion"
     experiment: str | None = None
     epoch: int | None = None
     shadowed: bool = False
+    sticky: bool = True
 
 
 def _place(hasher: hashlib._Hash, name: bytes) -> float:
