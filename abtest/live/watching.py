@@ -72,6 +72,18 @@ class Serving:
     challenger: Loaded | None = None
     trouble: str | None = None
 
+    def version_in(self, experiment: Experiment | None) -> int | None:
+        """The version that serves, for an experiment to be held against; None where it cannot be carried out here.
+
+        That is until its challenger is loaded: without both sides nobody takes part.
+        """
+        if self.champion is None:
+            return None
+        if experiment is not None and experiment.mode == "split":
+            there = self.challenger.version if self.challenger else None
+            return self.champion.version if there == experiment.challenger_version else None
+        return self.champion.version
+
 
 class Watcher:
     """Keeps what serves as the registry says, from a thread of its own.
