@@ -1,72 +1,60 @@
-"""A request answered: by whom it is to be, by whom it can be, and written down.
-
-Quick models are asked on the event loop, slow ones and batches in a thread, so that a server says that it is well while
-they think. A challenger is always asked in a thread: if it hangs, the champion answers for it.
-"""
+"""A request answered: by whom each row is to be, by whom it can be, and written down."""
 
 from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from abtest.errors import AbtestError, BackendError
-from abtest.live.aside import Aside, BusyError
+from abtest.live.asking import Asker
 from abtest.live.log import Logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.labels import Label, Side
+    from abtest.live.asking import Outcome
     from abtest.live.assignment import Assignment
+    from abtest.live.fields import Row
     from abtest.live.logbook import Logbook
-    from abtest.live.serving import ServedModel
     from abtest.live.watching import Loaded, Serving, Watcher
 
-_SLOW = 0.005  # seconds that a request may keep the event loop
-_MANY = 100  # rows that are not read there either
-_THREADS, _MOST = 4, 64  # of a side: calls under way, and with those that wait
 
-
-class NotReadyError(BackendError):
-    """No model is loaded yet."""
-
-
-class OverloadedError(BackendError):
-    """So many requests wait that another one is not taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer:
-    """What is told of the rows of one request.
+    """What is told of one row.
 
     Attributes:
-        labels: What was predicted, one a row.
-        ids: The predictions' ids.
+        label: What was predicted.
+        prediction_id: What a label is to name it by.
         model_version: The version that predicted; None of a model outside the registry.
         arm: Which side predicted.
-        epoch: Of the experiment that the request takes part in; None where it takes part in none.
-        sticky: Whether the request named its unit, which then has the same arm next time.
+        epoch: Of the experiment that the row takes part in; None where it takes part in none.
+        sticky: Whether the request named the unit, which then has the same arm next time.
     """
 
-    labels: Sequence[Label]
-    ids: Sequence[str]
+    label: Label
+    prediction_id: str
     model_version: int | None
     arm: Side
     epoch: int | None
     sticky: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What became of asking a model: labels, or why there are none."""
+@dataclass(slots=True, kw_only=True)
+class _Done:
+    """What one side did about one row."""
 
-    labels: Sequence[Label] | None
-    seconds: float  # a row
-    error: str | None = None
-    cause: AbtestError | None = None
+    arm: Side
+    version: int | None
+    outcome: Outcome
+    place: int = 0  # of its label
+
+    @property
+    def label(self) -> Label | None:
+        return None if self.outcome.labels is None else self.outcome.labels[self.place]
 
 
 class Answerer:
@@ -85,143 +73,112 @@ class Answerer:
     ) -> None:
         self._watcher = watcher
         self._logbook = logbook
-        self._deadline = deadline
+        self._asker = Asker(deadline=deadline)
         self._durable = durable
         self._log_features = log_features
-        self._champions = Aside("abtest-champion", threads=_THREADS, most=_MOST)
-        self._challengers = Aside("abtest-challenger", threads=_THREADS, most=_MOST)
 
-    async def answer(self, rows: Sequence[Any], unit: str | None) -> Answer:
-        """Answer the rows of one request; they share an arm.
+    async def answer(self, rows: Sequence[Row], units: Sequence[str | None]) -> list[Answer]:
+        """Answer the rows of one request.
 
         Args:
             rows: Of JSON, at least one.
-            unit: What the request is about; None makes it a unit of its own.
+            units: What each is about; None makes a row a unit of its own.
 
         Raises:
             InvalidInputError: A row does not fit the model, or the champion fails.
             NotReadyError: No model is loaded yet.
             OverloadedError: Too many requests wait.
-            BackendError: The log does not take a prediction that is to be durable.
+            BackendError: The log does not take predictions that are to be durable.
         """
-        serving = self._watcher.now
-        champion = serving.champion
-        if champion is None:
-            raise NotReadyError("No model is loaded yet.", hint="try again in a moment.")
-        features = await self._parsed(champion, rows)
-        numbers = self._logbook.sequence.next(len(rows))
+        serving = self._watcher.now  # held on to: what is swapped in meanwhile answers the next request
+        champion = serving.ready()
+        features = await self._asker.parse(champion, rows)
+        routing, numbers = self._logbook.routing, self._logbook.sequence.next(len(rows))
+        version = serving.version_in(routing.experiment)
         ids = [f"{self._logbook.server}-{number}" for number in numbers]
-        routing = self._logbook.routing
-        assignment = routing.assign(unit, ids[0], serving.version_in(routing.experiment))
-        asked: tuple[Side, Loaded] = ("champion", champion)
+        assigned = [routing.assign(unit, own, version) for unit, own in zip(units, ids, strict=True)]
+        done, failed = await self._ask(serving, champion, rows, features, assigned)
+        by_arm = [
+            failed if failed is not None and assignment.arm == "challenger" else did
+            for assignment, did in zip(assigned, done, strict=True)
+        ]
+        broken = next((did.outcome for did in done if did.outcome.cause is not None), None)
+        await self._write(rows, units, numbers, assigned, by_arm, served=broken is None)
+        if broken is not None and broken.cause is not None:
+            raise broken.cause
+        return [
+            Answer(
+                label=did.outcome.labels[did.place],  # type: ignore[index] # nothing is broken: there are labels
+                prediction_id=own,
+                model_version=did.version,
+                arm=did.arm,
+                epoch=assignment.epoch,
+                sticky=assignment.sticky,
+            )
+            for did, own, assignment in zip(done, ids, assigned, strict=True)
+        ]
+
+    async def _ask(
+        self,
+        serving: Serving,
+        champion: Loaded,
+        rows: Sequence[Row],
+        features: Any,  # noqa: ANN401 - what the champion's parse gave
+        assigned: Sequence[Assignment],
+    ) -> tuple[list[_Done], _Done | None]:
+        """Ask each side about its rows, and the champion about all that the challenger failed."""
+        done: dict[int, _Done] = {}
         failed = None
-        if assignment.arm == "challenger" and serving.challenger is not None:
-            outcome = await self._ask_challenger(serving.challenger.model, rows)
+        tried = [index for index, assignment in enumerate(assigned) if assignment.arm == "challenger"]
+        if tried and serving.challenger is not None:
+            outcome = await self._asker.challenger(serving.challenger, [rows[index] for index in tried])
+            side = _Done(arm="challenger", version=serving.challenger.version, outcome=outcome)
             if outcome.labels is None:
-                failed, outcome = outcome, await self._ask_champion(champion, features, len(rows))
+                failed = side
             else:
-                asked = ("challenger", serving.challenger)
-        else:
-            outcome = await self._ask_champion(champion, features, len(rows))
-        await self._write(rows, unit, numbers, assignment, serving, failed or outcome)
-        if outcome.labels is None:
-            raise outcome.cause or RuntimeError(outcome.error)
-        return Answer(
-            labels=outcome.labels,
-            ids=ids,
-            model_version=asked[1].version,
-            arm=asked[0],
-            epoch=assignment.epoch,
-            sticky=assignment.sticky,
-        )
-
-    async def _parsed(self, champion: Loaded, rows: Sequence[Any]) -> Any:  # noqa: ANN401 - what its predict takes
-        if len(rows) <= _MANY:
-            return champion.model.parse(rows)
-        return await self._aside(champion.model.parse, rows)
-
-    async def _ask_champion(self, champion: Loaded, features: Any, n: int) -> _Outcome:  # noqa: ANN401 - what parse gave
-        usual = champion.pace.seconds
-        if usual is not None and usual * n < _SLOW:
-            outcome = _asked(champion.model, features, n)
-        else:
-            outcome = await self._aside(_asked, champion.model, features, n)
-        if n == 1:
-            champion.pace.note(outcome.seconds)
-        return outcome
-
-    async def _aside(self, function: Any, *arguments: object) -> Any:  # noqa: ANN401 - whatever that gives
-        try:
-            return await self._champions.call(function, *arguments)
-        except BusyError:
-            raise OverloadedError(
-                f"{_MOST} requests wait for the model already.", hint="try again in a moment."
-            ) from None
-
-    async def _ask_challenger(self, model: ServedModel, rows: Sequence[Any]) -> _Outcome:
-        began = time.perf_counter()
-        try:
-            return await self._challengers.call(_parsed_and_asked, model, rows, deadline=self._deadline)
-        except TimeoutError:
-            error = "deadline"
-        except BusyError:
-            error = "dropped"
-        except Exception:  # noqa: BLE001 - whatever a challenger does, the champion answers
-            error = "raised"
-        return _Outcome(labels=None, seconds=(time.perf_counter() - began) / len(rows), error=error)
+                done = {index: replace(side, place=place) for place, index in enumerate(tried)}
+        left = [index for index in range(len(rows)) if index not in done]
+        if left:
+            if done:
+                features = await self._asker.parse(champion, [rows[index] for index in left])
+            outcome = await self._asker.champion(champion, features, len(left))
+            for place, index in enumerate(left):
+                done[index] = _Done(arm="champion", version=champion.version, outcome=outcome, place=place)
+        return [done[index] for index in range(len(rows))], failed
 
     async def _write(
         self,
-        rows: Sequence[Any],
-        unit: str | None,
-        numbers: range,
-        assignment: Assignment,
-        serving: Serving,
-        outcome: _Outcome,
+        rows: Sequence[Row],
+        units: Sequence[str | None],
+        numbers: Sequence[int],
+        assigned: Sequence[Assignment],
+        by_arm: Sequence[_Done],
+        *,
+        served: bool,
     ) -> None:
-        """Write down what the arm did that the request was assigned to."""
+        """Write down what the arms did that rows were assigned to."""
         logbook, at = self._logbook, time.time()
-        loaded = serving.challenger if assignment.arm == "challenger" else serving.champion
-        if len(numbers) > 1 and unit is None:
-            unit = f"{logbook.server}-{numbers[0]}"  # its rows are one unit, not as many
-        hashed = logbook.hashed(unit)
         logged = [
             Logged(
                 server=logbook.server,
                 sequence=number,
                 at=at,
-                arm=assignment.arm,
-                served=outcome.labels is not None,
-                model_version=loaded.version if loaded else None,
-                prediction=outcome.labels[index] if outcome.labels is not None else None,
-                seconds=outcome.seconds,
-                error=outcome.error,
+                arm=did.arm,
+                served=served and did.outcome.labels is not None,
+                model_version=did.version,
+                prediction=did.label,
+                seconds=did.outcome.seconds,
+                error=did.outcome.error,
                 experiment=assignment.experiment,
                 epoch=assignment.epoch,
-                unit=hashed,
-                features=self._kept(rows[index]),
+                unit=logbook.hashed(unit),
+                features=self._kept(row),
             )
-            for index, number in enumerate(numbers)
+            for row, unit, number, assignment, did in zip(rows, units, numbers, assigned, by_arm, strict=True)
         ]
         await logbook.write(logged, durable=self._durable)
 
-    def _kept(self, row: Any) -> str | None:  # noqa: ANN401 - a row of JSON
+    def _kept(self, row: Row) -> str | None:
         if self._log_features and random.random() < self._log_features:  # noqa: S311 - a sample, not a secret
             return dumps(row)
         return None
-
-
-def _parsed_and_asked(model: ServedModel, rows: Sequence[Any]) -> _Outcome:
-    return _asked(model, model.parse(rows), len(rows))
-
-
-def _asked(model: ServedModel, features: Any, n: int) -> _Outcome:  # noqa: ANN401 - what parse gave
-    """Ask a model; whatever it raises is its failure."""
-    began = time.perf_counter()
-    try:
-        labels = model.predict(features)
-    except AbtestError as error:
-        # A model that raised is the cause of the sentence; one that returned something odd has none.
-        failure = "shape" if error.__cause__ is None else "raised"
-        return _Outcome(labels=None, seconds=(time.perf_counter() - began) / n, error=failure, cause=error)
-    return _Outcome(labels=labels, seconds=(time.perf_counter() - began) / n)

@@ -1,32 +1,33 @@
-"""Bodies of requests, as far as they are sent: of a known type, whole, and no larger than they may be."""
+"""Bodies of requests, read whole, and no larger than they may be."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from abtest.errors import InvalidInputError
+from abtest.live import wire
+from abtest.live.fields import FieldError
 from abtest.live.replies import RefusedRequestError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_CLOSE = {"Connection": "close"}  # the rest of the body is not waited for
-JSON = "application/json"
-CSV = "text/csv"
 
-
-async def read(request: Request, *, most: int, types: tuple[str, ...] = (JSON,)) -> tuple[str, bytes]:
-    """Read a body, and say of which type it is.
+async def read(request: Request, *, most: int) -> bytes:
+    """Read a body.
 
     Args:
         request: Whose.
         most: Bytes that it may have.
-        types: That it may be of.
 
     Raises:
-        RefusedRequestError: It is of another type, encoded, too large, or was cut off.
+        RefusedRequestError: It is encoded, or too large.
     """
-    kind = _kind(request, types)
-    told = request.headers.get("content-length", "")
+    headers = request.headers
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise RefusedRequestError(415, f"Content-Encoding {encoding!r} is not read.", hint="send it as it is.")
+    told = headers.get("content-length", "")
     if told.isdecimal() and int(told) > most:
         raise _too_large(most)
     body = bytearray()
@@ -34,27 +35,29 @@ async def read(request: Request, *, most: int, types: tuple[str, ...] = (JSON,))
         body += chunk
         if len(body) > most:
             raise _too_large(most)
-    return kind, bytes(body)
+    return bytes(body)
 
 
-def _kind(request: Request, types: tuple[str, ...]) -> str:
-    given = request.headers.get("content-type", "")
-    kind, _, parameters = given.partition(";")
-    kind = kind.strip().lower()
-    if kind not in types:
-        what = f"got {given!r}" if given else "got none"
-        raise RefusedRequestError(415, f"Content-Type must be {' or '.join(types)}, {what}.")
-    charset = parameters.lower().replace(" ", "").replace('"', "")
-    if charset and charset != "charset=utf-8":
-        raise RefusedRequestError(415, f"Content-Type must be in UTF-8, got {given!r}.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusedRequestError(
-            415, f"Content-Encoding {request.headers['content-encoding']!r} is not read.", hint="send it uncompressed."
-        )
-    return kind
+async def read_json(request: Request, *, most: int) -> Any:  # noqa: ANN401 - as JSON has it
+    """Read a body of JSON; arguments as of ``read``.
+
+    Raises:
+        RefusedRequestError: It is no JSON, or as of ``read``.
+        MediaTypeError: It is said to be something else.
+    """
+    body = await read(request, most=most)
+    try:
+        return wire.read_json(body, request.headers.get("content-type"))
+    except (wire.MediaTypeError, FieldError):
+        raise
+    except InvalidInputError as error:
+        raise RefusedRequestError(400, error.message, hint=error.hint) from None
 
 
 def _too_large(most: int) -> RefusedRequestError:
     return RefusedRequestError(
-        413, f"The body must have at most {most:,} bytes.", hint="send fewer rows at a time.", headers=_CLOSE
+        413,
+        f"The body must have at most {most:,} bytes.",
+        hint="send fewer rows at a time.",
+        headers={"Connection": "close"},  # the rest of it is not waited for
     )

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from abtest.errors import AbtestError, BackendError, InvalidInputError, NotFoundError, NotPermittedError
+from abtest.errors import AbtestError, BackendError, InvalidInputError, NotPermittedError
+from abtest.live.wire import MediaTypeError, TooManyRowsError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from abtest.labels import Label
+    from collections.abc import Sequence
+
     from abtest.live.answering import Answer
 
 _JSON = "application/json"
 _STATUS: tuple[tuple[type[AbtestError], int], ...] = (
     (NotPermittedError, 401),
-    (NotFoundError, 404),
+    (MediaTypeError, 415),
+    (TooManyRowsError, 413),
     (InvalidInputError, 422),
     (BackendError, 503),
 )
@@ -83,22 +86,19 @@ def _told(message: str, hint: str | None, field: str | None = None, row: int | N
 
 def one(answer: Answer) -> Response:
     """Tell a prediction."""
-    return Response(_entry(answer.labels[0], answer.ids[0], _shared(answer)), media_type=_JSON)
+    return Response(_entry(answer), media_type=_JSON)
 
 
-def many(answer: Answer) -> Response:
+def many(answers: Sequence[Answer]) -> Response:
     """Tell the predictions of a batch."""
-    shared = _shared(answer)
-    entries = ",".join(_entry(*entry, shared) for entry in zip(answer.labels, answer.ids, strict=True))
-    return Response(f'{{"predictions":[{entries}]}}', media_type=_JSON)
+    return Response(f'{{"predictions":[{",".join(map(_entry, answers))}]}}', media_type=_JSON)
 
 
-def _entry(label: Label, prediction_id: str, shared: str) -> str:
-    return f'{{"prediction":{dumps(label, allow_nan=False)},"prediction_id":"{prediction_id}",{shared}}}'
-
-
-def _shared(answer: Answer) -> str:
+def _entry(answer: Answer) -> str:
     version = "null" if answer.model_version is None else answer.model_version
     epoch = "null" if answer.epoch is None else answer.epoch
-    sticky = "true" if answer.sticky else "false"
-    return f'"model_version":{version},"arm":"{answer.arm}","epoch":{epoch},"sticky":{sticky}'
+    return (
+        f'{{"prediction":{dumps(answer.label, allow_nan=False)},"prediction_id":"{answer.prediction_id}",'
+        f'"model_version":{version},"arm":"{answer.arm}","epoch":{epoch},'
+        f'"sticky":{"true" if answer.sticky else "false"}}}'
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from abtest.errors import AbtestError
+from abtest.errors import AbtestError, BackendError
 from abtest.loaders.references import Pinned, pin
 from abtest.registry import Reference
 from abtest.talking import once
@@ -20,10 +20,10 @@ from abtest.talking import once
 if TYPE_CHECKING:
     from abtest.labels import Side
     from abtest.live.experiment import Experiment
-    from abtest.live.serving import ServedModel
+    from abtest.live.serving import Served
     from abtest.registry import RegistryClient
 
-Load: TypeAlias = "Callable[[Side, Pinned], ServedModel]"
+Load: TypeAlias = "Callable[[Side, Pinned], Served]"
 
 _EVERY = 2.0  # seconds between two looks at the registry
 _AGAIN = 30.0  # seconds after which a version that did not load is tried again
@@ -31,11 +31,15 @@ _PATIENCE = 5.0  # seconds; a thread that waits for the registry longer ends wit
 _logger = logging.getLogger(__name__)
 
 
+class NotReadyError(BackendError):
+    """No model is loaded yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A model that answers, and where it stood in the registry at the last look."""
 
-    model: ServedModel
+    model: Served
     pinned: Pinned
     pace: Pace = field(default_factory=lambda: Pace())
 
@@ -71,6 +75,16 @@ class Serving:
     champion: Loaded | None = None
     challenger: Loaded | None = None
     trouble: str | None = None
+
+    def ready(self) -> Loaded:
+        """What serves.
+
+        Raises:
+            NotReadyError: No model is loaded yet.
+        """
+        if self.champion is None:
+            raise NotReadyError("No model is loaded yet.", hint="try again in a moment.")
+        return self.champion
 
     def version_in(self, experiment: Experiment | None) -> int | None:
         """The version that serves, for an experiment to be held against; None where it cannot be carried out here.
@@ -195,7 +209,7 @@ class Watcher:
         _logger.info("Loaded %s as %s.", pinned.shown_uri, side)
         return Loaded(model=model, pinned=pinned)
 
-    def _loaded(self, side: Side, pinned: Pinned) -> ServedModel:
+    def _loaded(self, side: Side, pinned: Pinned) -> Served:
         """Load a version, unless it did not load a moment ago."""
         failed = self._failed.get(_key(pinned))
         if failed is not None and time.monotonic() - failed[0] < _AGAIN:
