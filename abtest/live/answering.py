@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from abtest.live.asking import Asker
+from abtest.labels import Label, Side
+from abtest.live.asking import Asker, Outcome
 from abtest.live.log import Logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.labels import Label, Side
-    from abtest.live.asking import Outcome
     from abtest.live.assignment import Assignment
     from abtest.live.fields import Row
     from abtest.live.logbook import Logbook

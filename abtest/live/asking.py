@@ -1,22 +1,23 @@
 """A model asked about rows: on the event loop where it is quick, else in a thread, and what became of it.
 
-So a server says that it is well while a slow model thinks. A challenger is always asked in a thread, with a deadline: if
-it hangs, the champion answers for it.
+So a server says that it is well while a slow model thinks. A challenger is always asked in a thread, with a deadline:
+if it hangs, the champion answers for it.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from abtest.errors import AbtestError, BackendError
+from abtest.labels import Label
 from abtest.live.aside import Aside, BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from abtest.labels import Label
     from abtest.live.fields import Row
     from abtest.live.serving import Served
     from abtest.live.watching import Loaded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,9 @@ from abtest.errors import AbtestError, BackendError, InvalidInputError, NotPermi
 from abtest.live.wire import MediaTypeError, TooManyRowsError
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from collections.abc import Sequence
+
+    from starlette.requests import Request
 
     from abtest.live.answering import Answer
 
@@ -26,7 +25,6 @@ _STATUS: tuple[tuple[type[AbtestError], int], ...] = (
     (InvalidInputError, 422),
     (BackendError, 503),
 )
-_logger = logging.getLogger(__name__)
 
 
 class RefusedRequestError(InvalidInputError):
@@ -74,9 +72,13 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(_told(*told), status, getattr(error, "headers", None))
 
 
-async def on_bug(request: Request, error: Exception) -> Response:
-    """Answer for an error that nobody foresaw: logged with its traceback, told without."""
-    _logger.error("%s %s failed unexpectedly.", request.method, request.url.path, exc_info=error)
+async def on_disconnect(_: Request, __: Exception) -> Response:
+    """Answer for a request that was cut off; nobody hears it."""
+    return JSONResponse(_told("The request was cut off.", None), 400)
+
+
+async def on_bug(_: Request, __: Exception) -> Response:
+    """Answer for an error that nobody foresaw: told without its traceback, which the server logs."""
     return JSONResponse(_told("The server failed unexpectedly.", "its log says where; please report it."), 500)
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import AbtestError, BackendError
+from abtest.live.serving import Served
 from abtest.loaders.references import Pinned, pin
 from abtest.registry import Reference
 from abtest.talking import once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abtest.labels import Side
     from abtest.live.experiment import Experiment
-    from abtest.live.serving import Served
     from abtest.registry import RegistryClient
 
 Load: TypeAlias = "Callable[[Side, Pinned], Served]"
@@ -35,20 +36,6 @@ class NotReadyError(BackendError):
     """No model is loaded yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A model that answers, and where it stood in the registry at the last look."""
-
-    model: Served
-    pinned: Pinned
-    pace: Pace = field(default_factory=lambda: Pace())
-
-    @property
-    def version(self) -> int | None:
-        """Its version; None of a model outside the registry."""
-        return self.pinned.version.version if self.pinned.version else None
-
-
 class Pace:
     """How long a model takes for one row, in seconds, as it was lately; None before it was asked."""
 
@@ -60,6 +47,20 @@ class Pace:
     def note(self, seconds: float) -> None:
         """Note what one row took: the mean forgets, with a weight of 1/10 for the last."""
         self.seconds = seconds if self.seconds is None else 0.9 * self.seconds + 0.1 * seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that answers, and where it stood in the registry at the last look."""
+
+    model: Served
+    pinned: Pinned
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def version(self) -> int | None:
+        """Its version; None of a model outside the registry."""
+        return self.pinned.version.version if self.pinned.version else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ async def predict(request: Request) -> Response:
     """Predict one row."""
     process: Process = request.app.state.process
     body = await bodies.read_json(request, most=process.service.max_body)
-    asked = wire.single(body, process.columns)
+    asked = wire.single(body, process.watcher.now.ready().model.columns)
     (answer,) = await process.answerer.answer(asked.rows, asked.units)
     return replies.one(answer)
 
@@ -26,5 +26,5 @@ async def predict_batch(request: Request) -> Response:
     """Predict many rows."""
     process: Process = request.app.state.process
     body = await bodies.read_json(request, most=process.service.max_body)
-    asked = wire.batch(body, process.columns, most=process.service.max_rows)
+    asked = wire.batch(body, process.watcher.now.ready().model.columns, most=process.service.max_rows)
     return replies.many(await process.answerer.answer(asked.rows, asked.units))

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from abtest.live.experiment import Epoch, Experiment
-    from abtest.live.routing import Routing
     from abtest.live.process import Process
+    from abtest.live.routing import Routing
     from abtest.live.watching import Loaded
 
 

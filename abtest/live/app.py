@@ -1,0 +1,100 @@
+"""The application: what is asked where, who may ask, and how it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from abtest.errors import AbtestError
+from abtest.live import replies
+from abtest.live.guard import Guard
+from abtest.live.process import Process
+from abtest.live.routes import labelling, mlflow, predicting, telling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.synchronize import Event
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from abtest.live.service import Service
+
+_logger = logging.getLogger(__name__)
+_ROUTES = (
+    ("POST", "/predict", predicting.predict),
+    ("POST", "/predict/batch", predicting.predict_batch),
+    ("POST", "/feedback", labelling.feedback),
+    ("GET", "/health", telling.health),
+    ("GET", "/health/live", telling.live),
+    ("GET", "/model/info", telling.model_info),
+    ("GET", "/ping", mlflow.ping),
+    ("GET", "/version", mlflow.version),
+    ("POST", "/invocations", mlflow.invocations),
+)
+
+
+def build(service: Service, began: Event, fail: Callable[[AbtestError], None]) -> ASGIApp:
+    """Make the application of one process.
+
+    Args:
+        service: What it serves.
+        began: See ``Process``.
+        fail: Is told, where the service is of one process, that its model does not load.
+    """
+    app = FastAPI(title="abtest serve", version=metadata.version("mlflow-abtest"), redoc_url=None)
+    for method, path, handler in _ROUTES:
+        app.add_route(path, handler, methods=[method])
+    app.add_exception_handler(AbtestError, replies.on_error)
+    app.add_exception_handler(HTTPException, replies.on_http_error)
+    app.add_exception_handler(ClientDisconnect, replies.on_disconnect)
+    app.add_exception_handler(Exception, replies.on_bug)
+    guarded = Guard(app, service.keys) if service.keys else app
+    return Life(guarded, app, service, began, fail)
+
+
+class Life:
+    """Starts a process when its server starts, and closes it when that has answered all it accepted."""
+
+    def __init__(
+        self, asked: ASGIApp, app: FastAPI, service: Service, began: Event, fail: Callable[[AbtestError], None]
+    ) -> None:
+        self._asked = asked
+        self._app = app
+        self._service = service
+        self._began = began
+        self._fail = fail
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; live through the server's life."""
+        if scope["type"] != "lifespan":
+            await self._asked(scope, receive, send)
+            return
+        await receive()  # that it starts
+        try:
+            process = await asyncio.to_thread(Process, self._service, self._began)
+            self._app.state.process = process
+            loading = asyncio.create_task(self._load(process))
+            if self._service.workers > 1:  # others answer meanwhile: what this one accepts, it can answer
+                await loading
+        except AbtestError as error:
+            _logger.error("%s", error)  # noqa: TRY400 - a sentence of ours needs no traceback
+            await send({"type": "lifespan.startup.failed", "message": ""})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()  # that it has ended
+        await asyncio.to_thread(process.close)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _load(self, process: Process) -> None:
+        try:
+            await asyncio.to_thread(process.load)
+        except AbtestError as error:
+            if self._service.workers > 1:
+                raise
+            self._fail(error)

@@ -1,0 +1,107 @@
+"""One process that answers requests: what it is made of, opened and closed in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from abtest.errors import AbtestError, BackendError
+from abtest.live.answering import Answerer
+from abtest.live.logbook import Logbook
+from abtest.live.serving import Served, load
+from abtest.live.store import Store
+from abtest.live.watching import Watcher
+from abtest.registry import RegistryClient
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
+    from abtest.labels import Side
+    from abtest.live.service import Service
+    from abtest.loaders.references import Pinned
+
+_AGAIN = 1.0  # seconds between two tries
+_logger = logging.getLogger(__name__)
+
+
+class Process:
+    """What answers requests in one process.
+
+    Args:
+        service: What it serves.
+        began: Set once a process of this service has been ready; one that replaces it tries until it is ready too.
+
+    Attributes:
+        service: As it was given.
+        logbook: What it writes down and goes by.
+        watcher: What it serves.
+        answerer: How it answers.
+    """
+
+    def __init__(self, service: Service, began: Event) -> None:
+        self.service = service
+        self._began = began
+        registry = RegistryClient(service.tracking_uri, service.registry_uri)
+        self.logbook = Logbook(self._store(), service.model_name)
+        self.watcher = Watcher(
+            registry,
+            partial(_load, registry),
+            name=service.model_name,
+            reference=service.reference,
+            experiment=lambda: self.logbook.routing.experiment,
+        )
+        self.answerer = Answerer(
+            self.watcher,
+            self.logbook,
+            deadline=service.deadline,
+            durable=service.durable,
+            log_features=service.log_features,
+        )
+
+    def load(self) -> None:
+        """Load the model, and watch the registry from then on.
+
+        Raises:
+            AbtestError: It does not load, and no process of this service ever had it.
+        """
+        try:
+            self.watcher.load_champion()
+        except AbtestError as error:
+            if not self._began.is_set():
+                raise
+            _logger.warning("%s", error)
+        else:
+            self._began.set()
+        self.watcher.start()
+
+    def close(self) -> None:
+        """Look no more, and write what is still to be written."""
+        self.watcher.close()
+        self.logbook.close()
+
+    def _store(self) -> Store | None:
+        while self.service.store is not None:
+            try:
+                return Store(self.service.store, create=False)
+            except BackendError as error:
+                if not self._began.is_set():
+                    raise
+                _logger.warning("%s", error)
+                time.sleep(_AGAIN)
+        return None
+
+
+def _load(registry: RegistryClient, side: Side, pinned: Pinned) -> Served:
+    version = pinned.version
+    try:
+        return load(
+            str(pinned.uri),
+            registry,
+            name=version.name if version else None,
+            version=version.version if version else None,
+            run_id=pinned.run_id,
+        )
+    except AbtestError as error:
+        raise type(error)(f"The {side}, {pinned.shown_uri}, is not served: {error.message}", hint=error.hint) from error
