@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Predict = Callable[[npt.NDArray[Any]], Any]
 
-# By the modules of scikit-learn, as they are in 1.5 and in 1.9, whose estimators turn what they get into an array first.
-# What selects columns by name, or hands frames to what somebody else wrote, is none of them.
+# Modules of scikit-learn, as they are in 1.5 and in 1.9, whose estimators turn what they get into an array first. What
+# selects columns by name, or hands frames to what somebody else wrote, is none of them.
 _PREDICTORS = (
     "discriminant_analysis", "dummy", "ensemble._bagging", "ensemble._forest", "ensemble._gb",
     "ensemble._hist_gradient_boosting", "ensemble._weight_boosting", "gaussian_process", "isotonic", "kernel_ridge",

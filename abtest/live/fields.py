@@ -40,7 +40,9 @@ class FieldError(InvalidInputError):
         row: The row's number in a batch, from 1; None of a single row.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None):
+    def __init__(
+        self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None
+    ) -> None:
         super().__init__(f"Row {row}: {message}" if row else message, hint=hint)
         self.field = field
         self.row = row
@@ -89,15 +91,18 @@ def field(name: str, kind: np.dtype[Any] | str | None, *, optional: bool = False
     """
     if kind is None:
         return Field(name=name, dtype=np.dtype(object), rule="anything", read=_anything, optional=True)
+    rule: str
+    read: Read
     if isinstance(kind, str):
-        rule, read = {"text": ("text", _text), "binary": ("bytes in base64", _binary)}[kind]
+        rule, read = ("text", _text) if kind == "text" else ("bytes in base64", _binary)
         return Field(name=name, dtype=np.dtype(object), rule=rule, read=read, optional=optional)
     if kind.kind == "f":
         rule = "a number" if kind.itemsize >= 8 else f"a number that {8 * kind.itemsize} bits hold"
         read = _double if kind.itemsize >= 8 else _rounded(kind)
     elif kind.kind in "iu":
         low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
-        rule, read = f"a whole number from {low} to {high}", _whole(low, high)
+        rule = f"a whole number{'' if low else ' from 0'} of {8 * kind.itemsize} bits"
+        read = _whole(low, high)
     elif kind.kind == "b":
         rule, read = "true or false", _boolean
     else:
@@ -184,7 +189,7 @@ class Fields:
         return row
 
     def _value(self, field: Field, value: Any, number: int | None) -> Any:  # noqa: ANN401 - as JSON has it
-        if value is None and field.optional:
+        if value is None and field.optional and field.dtype.kind != "f":  # a missing number is NaN
             return None
         try:
             return field.read(value)

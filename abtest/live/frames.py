@@ -51,7 +51,7 @@ class Framed:
 
 def _is_absent(field: Field, column: Sequence[Any]) -> bool:
     """Whether an optional column is left out: MLflow hands on none that no row has."""
-    return field.optional and all(value is None for value in column)
+    return field.optional and field.dtype.kind != "f" and all(value is None for value in column)
 
 
 def _column(field: Field, column: Sequence[Any]) -> npt.NDArray[Any] | list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,19 +14,15 @@ import numpy as np
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.live.bare import bare
-from abtest.live.fields import Field, Fields, field
+from abtest.live.fields import Field, Fields, Row, field
 from abtest.live.frames import Framed
-from abtest.loaders.models import from_uri
+from abtest.loaders.models import Model, from_uri
 from abtest.loaders.unwrapped import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     import numpy.typing as npt
 
     from abtest.labels import Label
-    from abtest.live.fields import Row
-    from abtest.loaders.models import Model
     from abtest.registry import RegistryClient
 
 Path: TypeAlias = Literal["array", "frame", "pyfunc"]
@@ -99,7 +96,7 @@ def load(
     model = replace(from_uri("champion", uri, registry), name="model")
     loaded: Any = model.predictor
     told = loaded.metadata.signature
-    fields = _fields(model, told)
+    fields = _fields(model)
     path, parser, ask = _way(model, fields, has_signature=told is not None and told.inputs is not None)
     return Served(
         name=name,
@@ -121,7 +118,7 @@ def _plain(signature: Mapping[str, Any]) -> dict[str, Any]:
     return {part: json.loads(text) if isinstance(text, str) else text for part, text in signature.items()}
 
 
-def _fields(model: Model, signature: Any) -> Fields | None:  # noqa: ANN401 - MLflow's
+def _fields(model: Model) -> Fields | None:
     """The columns that a model takes; None where nothing says."""
     if model.tensor and model.tensor[1] > 0:
         dtype, width = model.tensor
@@ -136,7 +133,11 @@ def _kind_of(model: Model, name: str) -> np.dtype[Any] | str | None:
     arrow = model.types.get(name)
     if arrow is None:  # a list, an object, a map: MLflow looks at it
         return None
-    kinds = {"string": "text", "binary": "binary", "timestamp[ns]": np.dtype("datetime64[ns]")}
+    kinds: dict[str, np.dtype[Any] | str] = {
+        "string": "text",
+        "binary": "binary",
+        "timestamp[ns]": np.dtype("datetime64[ns]"),
+    }
     return kinds.get(str(arrow)) or _kind(np.dtype(arrow.to_pandas_dtype()))
 
 
@@ -161,7 +162,7 @@ def _array_way(
     model: Model, estimator: Model, fields: Fields, framed: Framed
 ) -> tuple[Callable[[Sequence[Row]], Any], Callable[[Any], Any]] | None:
     """Ask an estimator with an array, if it is known to take one and tells the same of made-up rows."""
-    if not all(field.is_number and not field.optional for field in fields.fields):
+    if not all(field.dtype.kind == "f" or (field.is_number and not field.optional) for field in fields.fields):
         return None
     predict = bare(estimator.predictor, None if model.tensor else fields.names, len(fields.fields))
     if predict is None:
