@@ -67,14 +67,18 @@ class Served:
         """
         return self.parser(rows)
 
-    def predict(self, features: Any) -> list[Label]:  # noqa: ANN401 - what parse gave
+    def predict(self, features: Any, params: Mapping[str, Any] | None = None) -> list[Label]:  # noqa: ANN401 - see parse
         """Predict one label or number a row.
+
+        Args:
+            features: What ``parse`` gave.
+            params: What a "pyfunc" is told beside them; others have no use for it.
 
         Raises:
             InvalidInputError: The model raises, or does not return one prediction a row.
         """
         try:
-            raw = self.ask(features)
+            raw = self.ask(features) if not params else _told(self, features, params)
         except InvalidInputError:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not end the server
@@ -96,8 +100,9 @@ def load(
     model = replace(from_uri("champion", uri, registry), name="model")
     loaded: Any = model.predictor
     told = loaded.metadata.signature
-    fields = _fields(model)
-    path, parser, ask = _way(model, fields, has_signature=told is not None and told.inputs is not None)
+    signed = told is not None and told.inputs is not None
+    fields = _fields(model, has_signature=signed)
+    path, parser, ask = _way(model, fields, has_signature=signed)
     return Served(
         name=name,
         version=version,
@@ -113,20 +118,26 @@ def load(
     )
 
 
+def _told(served: Served, features: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - see parse
+    loaded: Any = served.model.predictor
+    return loaded.predict(features, params=dict(params)) if served.path == "pyfunc" else served.ask(features)
+
+
 def _plain(signature: Mapping[str, Any]) -> dict[str, Any]:
     """MLflow keeps each part of a signature as JSON text in JSON."""
     return {part: json.loads(text) if isinstance(text, str) else text for part, text in signature.items()}
 
 
-def _fields(model: Model) -> Fields | None:
+def _fields(model: Model, *, has_signature: bool) -> Fields | None:
     """The columns that a model takes; None where nothing says."""
     if model.tensor and model.tensor[1] > 0:
         dtype, width = model.tensor
         return Fields((field(str(at), _kind(dtype)) for at in range(1, width + 1)), named=False)
-    if model.features is None:
-        return None
-    kinds: dict[str, Any] = {name: _kind_of(model, name) for name in model.features}
-    return Fields(field(name, kind, optional=name in model.optional) for name, kind in kinds.items())
+    if model.features is not None:
+        return Fields(field(name, _kind_of(model, name), optional=name in model.optional) for name in model.features)
+    estimator = unwrapped(model)
+    fitted_on = getattr(estimator.predictor, "feature_names_in_", None) if estimator and not has_signature else None
+    return None if fitted_on is None else Fields(field(str(name), "scalar") for name in fitted_on)
 
 
 def _kind_of(model: Model, name: str) -> np.dtype[Any] | str | None:
