@@ -23,8 +23,6 @@ from abtest.errors import InvalidInputError, near
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import numpy.typing as npt
-
     Read = Callable[[Any], Any]
 
 Row: TypeAlias = "Mapping[str, Any] | Sequence[Any]"
@@ -40,7 +38,9 @@ class FieldError(InvalidInputError):
         row: The row's number in a batch, from 1; None of a single row.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None):
+    def __init__(
+        self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None
+    ) -> None:
         super().__init__(f"Row {row}: {message}" if row else message, hint=hint)
         self.field = field
         self.row = row
@@ -79,25 +79,26 @@ def field(name: str, kind: np.dtype[Any] | str | None, *, optional: bool = False
 
     Args:
         name: Its name.
-        kind: A NumPy type of numbers, booleans, or times ("datetime64[ns]"); "text" or "binary"; None where nothing
-            says what it holds.
+        kind: A NumPy type of numbers, booleans, or times ("datetime64[ns]"); "text" or "binary"; "scalar" where nothing
+            says what it holds; None where MLflow is to look at it.
         optional: Whether it may be missing.
 
     Example:
         >>> field("age", np.dtype("int64")).read(41.0)
         41
     """
-    if kind is None:
-        return Field(name=name, dtype=np.dtype(object), rule="anything", read=_anything, optional=True)
-    if isinstance(kind, str):
-        rule, read = {"text": ("text", _text), "binary": ("bytes in base64", _binary)}[kind]
+    rule: str
+    read: Read
+    if kind is None or isinstance(kind, str):
+        rule, read = _OBJECTS[kind]
         return Field(name=name, dtype=np.dtype(object), rule=rule, read=read, optional=optional)
     if kind.kind == "f":
         rule = "a number" if kind.itemsize >= 8 else f"a number that {8 * kind.itemsize} bits hold"
         read = _double if kind.itemsize >= 8 else _rounded(kind)
     elif kind.kind in "iu":
         low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
-        rule, read = f"a whole number from {low} to {high}", _whole(low, high)
+        rule = f"a whole number{'' if low else ' from 0'} of {8 * kind.itemsize} bits"
+        read = _whole(low, high)
     elif kind.kind == "b":
         rule, read = "true or false", _boolean
     else:
@@ -184,7 +185,7 @@ class Fields:
         return row
 
     def _value(self, field: Field, value: Any, number: int | None) -> Any:  # noqa: ANN401 - as JSON has it
-        if value is None and field.optional:
+        if value is None and field.optional and field.dtype.kind != "f":  # a missing number is NaN
             return None
         try:
             return field.read(value)
@@ -208,9 +209,9 @@ def shown(value: Any) -> str:  # noqa: ANN401 - as JSON has it
     return _cut(repr(value))
 
 
-def array(values: Sequence[Sequence[Any]], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Put rows' numbers in an array, shape (rows, columns); what is missing is NaN."""
-    return np.array(values, dtype=dtype)
+def is_scalar(value: Any) -> bool:  # noqa: ANN401 - as JSON has it
+    """Whether it is one value, and a finite one if it is a number."""
+    return not isinstance(value, dict | list | tuple) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _never(_: Row) -> None:
@@ -222,9 +223,13 @@ def _is_object(row: Any) -> bool:  # noqa: ANN401 - as JSON has it
 
 
 def _anything(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    if isinstance(value, float) and not math.isfinite(value):
-        raise _Misfit
     return value
+
+
+def _scalar(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    if is_scalar(value):
+        return value
+    raise _Misfit
 
 
 def _double(value: Any) -> float:  # noqa: ANN401 - as JSON has it
@@ -299,3 +304,11 @@ def _cut(text: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:8])}{', …' if names[8:] else ''}"
+
+
+_OBJECTS: dict[str | None, tuple[str, Read]] = {
+    "text": ("text", _text),
+    "binary": ("bytes in base64", _binary),
+    "scalar": ("one value", _scalar),
+    None: ("anything", _anything),
+}

@@ -1,7 +1,7 @@
 """Bodies of requests, read safely: whatever was sent, it is read, or refused with a sentence.
 
 ```
-POST /predict         {"features": [...]} or {"features": {column: value, …}}, and "unit"; or {column: value, …, "unit": …}
+POST /predict         {"features": [...]}, {"features": {column: value, …}} or {column: value, …}; "unit" beside them
 POST /predict/batch   {"instances": [...]} of lists, objects, or either as above, and "units": [...]
 POST /feedback        {"prediction_id": …, "label": …, "observed_at": …}, a list of such, or {"feedback": [...]}
 ```
@@ -12,27 +12,25 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import InvalidInputError
-from abtest.live.fields import FieldError, shown
+from abtest.live.fields import FieldError, Row, shown
 from abtest.live.log import Feedback, Receipt, Received
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from abtest.labels import Label
-    from abtest.live.fields import Row
 
 MOST_ROWS = 10_000  # of a request
 LONGEST_UNIT = 512  # characters
 LONGEST_ID = 200
 LONGEST_LABEL = 1_000
 _JSON = "application/json"
-_FEEDBACK = {"prediction_id", "label", "observed_at"}
+_FEEDBACK = "prediction_id, label and observed_at"
 
 
 class MediaTypeError(InvalidInputError):
@@ -275,20 +273,27 @@ def _unit(value: Any, number: int | None) -> str | None:  # noqa: ANN401 - as JS
 
 
 def _feedback(row: Any) -> Feedback | Receipt:  # noqa: ANN401 - as JSON has it
-    known = ""
+    named = row.get("prediction_id") if isinstance(row, dict) else None
     try:
-        if not isinstance(row, dict):
-            raise InvalidInputError(f"It must be an object, got {shown(row)}.")
-        known = _id(row.get("prediction_id"))
-        if extra := row.keys() - _FEEDBACK:
-            raise InvalidInputError(f"'{min(extra)}' is none of {', '.join(sorted(_FEEDBACK))}.")
-        if "label" not in row:
-            raise InvalidInputError("label is missing.")
-        return Feedback(
-            prediction_id=known, label=label_of(row["label"]), observed_at=seconds_of(row.get("observed_at"))
-        )
+        return _checked(row)
     except InvalidInputError as error:
+        known = named[:LONGEST_ID] if isinstance(named, str) else ""
         return Receipt(prediction_id=known, received=Received.REFUSED, why=str(error))
+
+
+def _checked(row: Any) -> Feedback:  # noqa: ANN401 - as JSON has it
+    if not isinstance(row, dict):
+        raise InvalidInputError(f"A label must be an object with {_FEEDBACK}, got {shown(row)}.")
+    if extra := row.keys() - {"prediction_id", "label", "observed_at"}:
+        raise InvalidInputError(f"'{min(extra)[:60]}' is none of {_FEEDBACK}.")
+    for name in ("prediction_id", "label"):
+        if name not in row:
+            raise InvalidInputError(f"{name} is missing.")
+    return Feedback(
+        prediction_id=_id(row["prediction_id"]),
+        label=label_of(row["label"]),
+        observed_at=seconds_of(row.get("observed_at")),
+    )
 
 
 def _id(value: Any) -> str:  # noqa: ANN401 - as JSON has it
