@@ -133,6 +133,7 @@ def prepare(database: Database, *, create: bool) -> None:
         raise InvalidInputError(
             f"The database {database} holds no log of live traffic.", hint="'abtest serve' makes one where it logs."
         )
+    database.log_ahead()
     with database.writing("tables") as connection:
         if not _is_ready(connection, str(database)):  # another process was first
             _metadata.create_all(connection)
