@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from scipy import stats
 
 from abtest.errors import InvalidInputError
 from abtest.live.assignment import Assigner, position, share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 UNITS = [f"user-{number}" for number in range(40_000)]
 TEXTS = st.text(st.characters(), max_size=20)  # lone surrogates too, as JSON may hold them
@@ -99,7 +103,7 @@ def test_percent_is_explained() -> None:
     assert refused.value.hint == "0.05 means 5 %."
 
 
-def _dependence(one: list[object], other: list[object]) -> float:
+def _dependence(one: Sequence[object], other: Sequence[object]) -> float:
     """Give the p-value of a chi-square test over the table of both."""
     counts = Counter(zip(one, other, strict=True))
     rows, columns = sorted({str(x) for x in one}), sorted({str(y) for y in other})
