@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, takewhile
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from abtest.errors import BackendError
+from abtest.errors import AbtestError, BackendError, InvalidInputError
 
 T = TypeVar("T")
 _Answers: TypeAlias = Sequence[Any] | None  # one an item, or nothing to say
@@ -60,7 +61,8 @@ class GroupCommit(Generic[T]):
     Anybody joins it; one thread takes turns; another may watch over the deadlines, since the first may be held up.
 
     Args:
-        commit: Commits items, or raises BackendError and may be asked again; gives one answer an item, or None.
+        commit: Commits items, and gives one answer an item, or None. Where it raises, nothing is done: an AbtestError
+            means that it may be asked again, an InvalidInputError or any other that an item cannot be committed.
         capacity: Items that may wait; who comes then is turned away at once.
         patience: Seconds that one waits before it fails.
         most: Items of a transaction, about: no part is torn apart for it.
@@ -89,7 +91,7 @@ class GroupCommit(Generic[T]):
         """Stand in line.
 
         Returns:
-            Of the answers, or None; it fails with BackendError, or with what the commit of just these items raises.
+            Of the answers, or None; it fails with BackendError when time is up, or with what these items alone raise.
         """
         future: Future[Any] = Future()
         with self._lock:
@@ -114,7 +116,7 @@ class GroupCommit(Generic[T]):
             How many items of ``also`` were refused.
 
         Raises:
-            BackendError: All of them wait on; ``also`` is to be brought again.
+            AbtestError: The database is away, or lets nobody in. All of them wait on; ``also`` is to be brought again.
         """
         parts = self._take() + ([also] if also else [])
         outcomes = _commit(self._commit, parts) if parts else []
@@ -139,14 +141,16 @@ class GroupCommit(Generic[T]):
             why: What the database said last.
         """
         now = time.monotonic()
-        self._give_up(
-            lambda part: part.deadline <= now, f"the database did not take it within {self._patience:g} s", why
-        )
+        with self._lock:
+            overdue = list(takewhile(lambda part: part.deadline <= now, chain(self._taken, self._line)))
+        self._give_up(overdue, f"the database did not take it within {self._patience:g} s", why)
 
     def close(self) -> None:
         """Turn away who comes from now on, and fail who waits."""
         self._capacity = -1
-        self._give_up(lambda _: True, "the server shuts down", None)
+        with self._lock:
+            everybody = [*self._taken, *self._line]
+        self._give_up(everybody, "the server shuts down", None)
         self._take()
 
     def _take(self) -> list[Part[T]]:
@@ -166,11 +170,11 @@ class GroupCommit(Generic[T]):
             self.failed += gone
             return list(going)
 
-    def _give_up(self, which: Callable[[Part[T]], bool], why: str, cause: BaseException | None) -> None:
-        with self._lock:
-            chosen = [part for part in (*self._taken, *self._line) if which(part)]
-        for part in chosen:  # not under the lock: whoever is told may join again
-            part.tell(_not_taken(why, cause))
+    def _give_up(self, parts: list[Part[T]], why: str, cause: BaseException | None) -> None:
+        """Tell them; not under the lock, since whoever is told may join again."""
+        for part in parts:
+            if not part.given_up:
+                part.tell(_not_taken(why, cause))
 
     def _fail(self, items: int) -> None:
         with self._lock:
@@ -183,13 +187,13 @@ def _commit(
     """Commit parts together; where that is refused, halve them until what is refused stands alone.
 
     Raises:
-        BackendError: Nothing, or not everything, was committed, and all of it may be brought again.
+        AbtestError: Nothing, or not everything, was committed, and all of it may be brought again.
     """
     try:
         answers = commit([item for part in parts for item in part.items])
-    except BackendError:
-        raise
-    except Exception as error:  # noqa: BLE001 - one row that no database takes must not take the others with it
+    except Exception as error:
+        if isinstance(error, AbtestError) and not isinstance(error, InvalidInputError):
+            raise  # the database is away, or lets nobody in: no item's fault
         pieces = parts if len(parts) > 1 else parts[0].pieces()
         if len(pieces) == 1:
             return [(pieces[0], error)]
