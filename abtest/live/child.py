@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeVar
 
 from abtest import wording
-from abtest.live import frames
+from abtest.live import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_A = TypeVar("_A")
 _T = TypeVar("_T")
 Loss: TypeAlias = Literal["deadline", "crashed", "shape", "stopped"]
 _LONGEST_WORD = 10_000  # bytes of what it says when it has loaded, or why it has not
@@ -80,9 +81,7 @@ class Child:
                 raise ChildLostError("crashed", f"It does not start: {wording.first_line(error)}.") from error
         self._channel.settimeout(_SLICE)
         try:
-            answer = self.ask(order, within=order["loading"], most=_LONGEST_WORD)
-            if why := answer.get("why"):
-                raise ChildLostError("crashed", str(why))
+            self._load(order)
         except ChildLostError:
             self.end()
             raise
@@ -110,10 +109,8 @@ class Child:
             ChildLostError: There is none.
         """
         until = time.monotonic() + within
-        rest = memoryview(frames.framed(pickle.dumps(message, pickle.HIGHEST_PROTOCOL)))
-        while rest:
-            rest = rest[self._patiently(lambda rest=rest: self._channel.send(rest), until) :]
-        count = frames.length(self._take(frames.HEAD, until))
+        self._send(wire.framed(pickle.dumps(message, pickle.HIGHEST_PROTOCOL)), until)
+        count = wire.length(self._take(wire.HEAD, until))
         if count > most:
             raise ChildLostError("shape", f"It answered with {wording.size_on_disk(count)}.")
         try:
@@ -121,20 +118,31 @@ class Child:
         except (ValueError, RecursionError) as error:
             raise ChildLostError("shape", "It answered with something that is no JSON.") from error
 
+    def _load(self, order: dict[str, Any]) -> None:
+        answer = self.ask(order, within=order["loading"], most=_LONGEST_WORD)
+        if not isinstance(answer, dict) or answer:
+            why = answer.get("why") if isinstance(answer, dict) else None
+            raise ChildLostError("crashed", str(why or "It did not say that it had loaded."))
+
+    def _send(self, message: bytes, until: float) -> None:
+        sent = 0
+        while sent < len(message):
+            sent += self._patiently(self._channel.send, memoryview(message)[sent:], until)
+
     def _take(self, count: int, until: float) -> bytes:
         taken = bytearray()
         while len(taken) < count:
-            part = self._patiently(lambda: self._channel.recv(count - len(taken)), until)
+            part = self._patiently(self._channel.recv, count - len(taken), until)
             if not part:
                 self._closed()
             taken += part
         return bytes(taken)
 
-    def _patiently(self, step: Callable[[], _T], until: float) -> _T:
+    def _patiently(self, step: Callable[[_A], _T], what: _A, until: float) -> _T:
         """Try again until it is done, and look after the process meanwhile."""
         while time.monotonic() < until:
             try:
-                return step()
+                return step(what)
             except TimeoutError:
                 if self._tick():
                     raise ChildLostError("stopped", "It was stopped.") from None
@@ -180,12 +188,13 @@ class Child:
 
 def resident(pid: int) -> int:
     """Bytes of memory that a process has resident; 0 where there is none, or nobody tells."""
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    if sys.platform == "linux":
+    told = Path(f"/proc/{pid}/statm")
+    if told.parent.parent.exists():
+        with contextlib.suppress(OSError):  # it is gone
+            return int(told.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return 0
-    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607 - a fixed command, found on the PATH
-    return 1024 * int(told.stdout.strip() or 0)
+    ps = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607 - a fixed command, found on the PATH
+    return 1024 * int(ps.stdout or 0)
 
 
 def _environment() -> dict[str, str]:

@@ -73,6 +73,7 @@ class Shadow:
         self._capacity, self._deadline, self._memory, self._pause = capacity, deadline, memory, pause
         self._order = {
             "uri": uri,
+            "version": version,
             "tracking_uri": tracking_uri,
             "registry_uri": registry_uri,
             "loading": _LOADING,

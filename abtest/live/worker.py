@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import AbtestError
-from abtest.live.frames import framed, receive
+from abtest.live.wire import framed, receive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.live.serving import ServedModel
+    from abtest.live.serving import Served
 
 _NICE = 10  # whoever answers requests goes first
 _GRACE = 1.0  # seconds that the parent has to end it before the alarm does
@@ -54,7 +54,7 @@ def main(channel: socket.socket) -> None:
         _reply(channel, answers(model, requests))
 
 
-def answers(model: ServedModel, requests: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+def answers(model: Served, requests: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     """Answer several requests by asking the model once; where that fails, each by itself, so that one fails alone.
 
     Returns:
@@ -69,39 +69,25 @@ def answers(model: ServedModel, requests: Sequence[Sequence[Any]]) -> list[dict[
     return [{"labels": [next(labels) for _ in rows], "seconds": together["seconds"]} for rows in requests]
 
 
-def _answer(model: ServedModel, rows: Sequence[Any]) -> dict[str, Any]:
+def _answer(model: Served, rows: Sequence[Any]) -> dict[str, Any]:
     began = time.perf_counter()
+    error = "raised"  # also where it does not take the columns that the champion takes
     try:
-        labels = list(model.predict(model.parse(rows)))
-        answer: dict[str, Any] = {"labels": labels}
-        if len(labels) != len(rows):
-            answer = {"error": "shape", "why": f"It returned {len(labels):,} predictions for {len(rows):,} rows."}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises is its failure
-        # A model that raised is the cause of the sentence; one that returned something odd has none.
-        odd = isinstance(error, AbtestError) and error.__cause__ is None
-        answer = {"error": "shape" if odd else "raised", "why": _told(error)}
-    return {**answer, "seconds": (time.perf_counter() - began) / max(len(rows), 1)}
+        features = model.parse(rows)
+        error = "shape"
+        answer: dict[str, Any] = {"labels": model.predict(features)}
+    except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever a model raises is its failure
+        # What the model raised is the cause of what is raised here; what it returned is none.
+        answer = {"error": "raised" if failure.__cause__ else error, "why": _told(failure)}
+    return {**answer, "seconds": (time.perf_counter() - began) / len(rows)}
 
 
-def _load(order: dict[str, Any]) -> ServedModel:
-    import numpy as np  # noqa: PLC0415 - until serving.load is there
-    import pandas as pd  # noqa: PLC0415 - likewise
-
-    from abtest.loaders.models import from_uri  # noqa: PLC0415 - likewise
+def _load(order: dict[str, Any]) -> Served:
+    from abtest.live.serving import load  # noqa: PLC0415 - what this takes to import is part of what is told if it fails
     from abtest.registry import RegistryClient  # noqa: PLC0415 - likewise
 
-    model = from_uri("challenger", order["uri"], RegistryClient(order["tracking_uri"], order["registry_uri"]))
-
-    class Slow:
-        """A stopgap."""
-
-        def parse(self, rows: Any) -> Any:  # noqa: ANN401 - a stopgap
-            return pd.DataFrame(list(rows), columns=None if isinstance(rows[0], dict) else model.features)
-
-        def predict(self, features: Any) -> Any:  # noqa: ANN401 - a stopgap
-            return model.labels(features, np.arange(len(features))).tolist()
-
-    return Slow()  # type: ignore[return-value] # a stopgap
+    registry = RegistryClient(order["tracking_uri"], order["registry_uri"])
+    return load(order["uri"], registry, name=None, version=order["version"], run_id=None)
 
 
 def _listen(channel: socket.socket, messages: queue.SimpleQueue[bytes]) -> None:

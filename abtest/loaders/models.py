@@ -160,7 +160,7 @@ class Model:
         """
         with self.asked("predict", rows):
             raw = self.predictor.predict(features)
-        return self._labels(raw, rows)
+        return self.read(raw, rows)
 
     @contextlib.contextmanager
     def asked(self, what: str, rows: npt.NDArray[np.int64]) -> Iterator[None]:
@@ -219,7 +219,16 @@ class Model:
             )
         return column
 
-    def _labels(self, raw: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
+    def read(self, raw: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever predict returned
+        """Read what its ``predict`` returned as one label a row, shape (rows,).
+
+        Args:
+            raw: What it returned.
+            rows: The rows' numbers in the data, for messages; shape (rows,).
+
+        Raises:
+            InvalidInputError: It is not one label a row.
+        """
         values = as_array(raw, f"The {self.told}'s predictions")
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
