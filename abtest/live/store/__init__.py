@@ -124,7 +124,7 @@ class Store:
 
     # Labels
 
-    def record(self, labels: Sequence[Feedback]) -> tuple[Receipt, ...]:
+    def record(self, labels: Sequence[Feedback], *, experiment: str | None = None) -> tuple[Receipt, ...]:
         """Record labels; when it returns, they are committed.
 
         The same label twice changes nothing, another one is appended, and one of a prediction that is not known is
