@@ -87,7 +87,8 @@ def _tell_plan(plan: Experiment, epochs: tuple[Epoch, ...]) -> None:
     typer.echo(f"{plan.name}: {plan.mode} of '{plan.model_name}', {last.state} (epoch {last.number})")
     typer.echo(
         f"Version {plan.challenger_version} against {plan.champion_version}; {s.share(last.inclusion)} of the units "
-        "take part" + (f", the challenger has {s.share(plan.challenger_share)} of them." if plan.mode == "split" else ".")
+        "take part"
+        + (f", the challenger has {s.share(plan.challenger_share)} of them." if plan.mode == "split" else ".")
     )
     planned = (
         f"{wording.whole(plan.planned_n)} units are planned" if plan.planned_n else "no number of units is planned"
