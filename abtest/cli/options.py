@@ -144,7 +144,7 @@ StoreOption: TypeAlias = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="Log of live traffic, SQLite or PostgreSQL. Default: sqlite:///abtest-live.db. Better set as ABTEST_STORE.",
+        help="Log of live traffic, SQLite or PostgreSQL; default: sqlite:///abtest-live.db. Better as ABTEST_STORE.",
         rich_help_panel=_DATA,
     ),
 ]
