@@ -16,6 +16,7 @@ from abtest.errors import InvalidInputError, NotFoundError, near
 
 SETTINGS_FILE = "abtest.toml"
 _PREFIX = "ABTEST_"
+SECRETS = ("ABTEST_API_KEY",)  # no defaults: read where they are used, and never shown
 _FILE_SCHEMES = ("sqlite:///", "duckdb:///")
 _REGISTRY_KEYS: dict[str, type] = {"tracking_uri": str, "registry_uri": str, "model_name": str}
 _REFERENCE_KEYS: dict[str, type] = {
@@ -54,7 +55,8 @@ _COMPARE_KEYS: dict[str, type] = {
     "cache_dir": str,
     "cache_gib": float,
 }
-_TABLES = ("registry", "compare", "policy")
+_LIVE_KEYS: dict[str, type] = {"store": str}
+_TABLES = ("registry", "compare", "live", "policy")
 _PATH_KEYS = ("test_data", "confirm_data", "policy", "output", "champion_uri", "challenger_uri", "cache_dir")
 _KIND_NAMES = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
 
@@ -67,12 +69,14 @@ class Settings:
         source: The file they were read from, if any.
         registry: ``tracking_uri``, ``registry_uri``, ``model_name``, those that are set.
         compare: Options of ``abtest compare`` by name, those that are set.
+        live: ``store``, if it is set.
         policy: The ``[policy]`` table, as it stands.
     """
 
     source: Path | None = None
     registry: Mapping[str, str] = field(default_factory=dict)
     compare: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, str] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -83,11 +87,12 @@ class Settings:
             InvalidInputError: Not TOML, an unknown key, or a value of the wrong type.
         """
         settings = cls._from_files(folder.resolve())
-        registry, compare = _from_variables(environ)
+        registry, compare, live = _from_variables(environ)
         return cls(
             source=settings.source,
             registry={**settings.registry, **registry},
             compare={**settings.compare, **compare},
+            live={**settings.live, **live},
             policy=settings.policy,
         )
 
@@ -127,6 +132,7 @@ class Settings:
             if key in table.get("compare", {}) and key in table.get("policy", {}):
                 raise InvalidInputError(f"{name} sets {key} twice, in [compare] and in [policy].", hint="keep one.")
         compare = _checked(table.get("compare", {}), _COMPARE_KEYS, f"{name} [compare]")
+        live = _checked(table.get("live", {}), _LIVE_KEYS, f"{name} [live]")
         return cls(
             source=path,
             registry={
@@ -141,6 +147,7 @@ class Settings:
                 else value
                 for key, value in compare.items()
             },
+            live={key: _absolute_uri(value, path.parent) for key, value in live.items()},
             policy=table.get("policy", {}),
         )
 
@@ -190,7 +197,7 @@ def _checked(table: Mapping[str, Any], known: Mapping[str, type], where: str) ->
 
 def _home_of(key: str) -> str | None:
     """Say in which table a key belongs that was put elsewhere."""
-    for table, keys in (("registry", _REGISTRY_KEYS), ("compare", _COMPARE_KEYS)):
+    for table, keys in (("registry", _REGISTRY_KEYS), ("compare", _COMPARE_KEYS), ("live", _LIVE_KEYS)):
         if key in keys:
             return f"{key} belongs in [{table}]."
     return None
@@ -208,8 +215,9 @@ def _typed(value: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - a TOML 
     return value
 
 
-def _from_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+def _from_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any], dict[str, str]]:
     registry: dict[str, str] = {}
+    live: dict[str, str] = {}
     compare: dict[str, Any] = {}
     for variable, text in environ.items():
         if not variable.startswith(_PREFIX):
@@ -219,11 +227,13 @@ def _from_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[st
             registry[key] = text
         elif key in _COMPARE_KEYS:
             compare[key] = _parsed(text, _COMPARE_KEYS[key], variable)
-        else:
-            known = (*_REGISTRY_KEYS, *_COMPARE_KEYS)
+        elif key in _LIVE_KEYS:
+            live[key] = text
+        elif variable not in SECRETS:
+            known = (*_REGISTRY_KEYS, *_COMPARE_KEYS, *_LIVE_KEYS)
             hint = near(variable, [_PREFIX + name.upper() for name in known]) if near(key, known) else None
             raise InvalidInputError(f"{variable} is no setting.", hint=hint or "unset it.")
-    return registry, compare
+    return registry, compare, live
 
 
 def _parsed(text: str, kind: type, variable: str) -> Any:  # noqa: ANN401 - one of the setting types

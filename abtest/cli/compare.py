@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from abtest.cli import common, pipeline
+from abtest.cli import common, deciding, pipeline
 from abtest.cli import options as o
 from abtest.settings import listed
 
@@ -101,7 +101,7 @@ def compare(
             log="later" if chosen.get("log", True) else False,
         )
     try:
-        comparison = _logged(comparison, chosen)
+        comparison = deciding.logged(comparison, chosen)
     finally:  # a server that fails must not hide the verdict
         common.show(comparison, form, quiet=quiet)
         pipeline.announce(comparison, gate=gate, accept=passes)
@@ -109,28 +109,12 @@ def compare(
         common.tell(f"Warning: {asked['cache'].trouble}", quiet=quiet)
     common.tell_where(comparison, settings, quiet=quiet)
     if chosen.get("auto_promote"):
-        _promote(comparison, chosen, quiet=quiet)
-    elif (best := _best(comparison)) and best.verdict == "PROMOTE" and best.versions and not quiet:
+        deciding.promote(comparison, chosen, quiet=quiet)
+    elif (best := deciding.best(comparison)) and best.verdict == "PROMOTE" and best.versions and not quiet:
         common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
     pipeline.finish(comparison, file=junit, accept=passes)
     if gate:
         raise typer.Exit(pipeline.exit_code(comparison.verdict, passes))
-
-
-def _best(comparison: Comparison | Comparisons) -> Comparison | None:
-    """The comparison that a promotion would carry out; of several, that with the best challenger."""
-    from abtest.comparison import Comparisons  # noqa: PLC0415 - --help does not need it
-
-    return comparison.best if isinstance(comparison, Comparisons) else comparison
-
-
-def _logged(comparison: Comparison | Comparisons, chosen: dict[str, Any]) -> Comparison | Comparisons:
-    """Log where asked to, or where there is a registry and nobody said no."""
-    if not chosen.get("log", comparison.registry is not None):
-        return comparison
-    for unfinished in comparison.unfinished_promotions():
-        common.tell(f"Warning: {unfinished}")
-    return comparison.log(figures=chosen.get("save_plot", True))
 
 
 def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[Reference | None]) -> None:
@@ -141,50 +125,9 @@ def _check_usage(given: dict[str, Any], chosen: dict[str, Any], named: Sequence[
         raise typer.BadParameter("means nothing without --engine spark.", param_hint="--spark-master")
     if given.get("cache") and chosen.get("engine") == "spark":
         raise typer.BadParameter("means nothing with --engine spark.", param_hint="--cache")
-    if not chosen.get("auto_promote"):
-        idle = [option for option in ("dry_run", "promote_on", "require_approval") if given.get(option)]
-        if idle:
-            raise typer.BadParameter(
-                "means nothing without --auto-promote.", param_hint=f"--{idle[0].replace('_', '-')}"
-            )
-        return
-    if chosen.get("log") is False:
-        raise typer.BadParameter(
-            "cannot be joined with --no-log: a promotion is recorded.", param_hint="--auto-promote"
-        )
-    if common.is_unregistered(named):
+    deciding.check_usage(given, chosen)
+    if chosen.get("auto_promote") and common.is_unregistered(named):
         raise typer.BadParameter("needs two versions of a registered model.", param_hint="--auto-promote")
-
-
-def _promote(comparison: Comparison | Comparisons, chosen: dict[str, Any], *, quiet: bool) -> None:
-    """Carry the verdict out, or say why it is not; a verdict that promotes nothing is no error."""
-    best = _best(comparison)
-    if best is None:
-        common.tell(f"Not promoted. The verdict is {comparison.verdict}, which promotes nothing.", quiet=quiet)
-        return
-    comparison = best
-    from abtest import promoter, wording  # noqa: PLC0415 - only a promotion needs it
-    from abtest.errors import RefusedError  # noqa: PLC0415 - see above
-
-    promote_on = chosen.get("promote_on", "promote")
-    try:
-        promoter.check_verdict(comparison.record, promote_on)
-    except RefusedError as refusal:
-        common.tell(f"Not promoted. {refusal}", quiet=quiet)
-        return
-    plan = comparison.promote(promote_on=promote_on, dry_run=True)
-    common.tell("Plan:" if plan.transitions else "Nothing to promote: the registry already stands so.", quiet=quiet)
-    for step in plan.transitions:
-        common.tell(f"  {step}", quiet=quiet)
-    if chosen["dry_run"] or not plan.transitions:
-        return
-    done = comparison.promote(promote_on=promote_on, require_approval=chosen.get("require_approval", False))
-    if done.awaits_approval:
-        name = comparison.record.model_name
-        settles = wording.command("models", "approve", str(name))
-        common.tell(f"Not promoted yet: run {done.run_id} waits for approval ({settles}).", quiet=quiet)
-        return
-    common.tell(f"Promoted version {comparison.record.challenger.version}; recorded in run {done.run_id}.", quiet=quiet)
 
 
 def _champion(given: dict[str, Any]) -> Reference | None:

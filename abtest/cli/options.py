@@ -35,6 +35,9 @@ ChallengerVersion: TypeAlias = Annotated[
         rich_help_panel=_MODELS,
     ),
 ]
+OneVersion: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="N", help="By version number, or latest.", rich_help_panel=_MODELS)
+]
 ChampionVersion: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -135,6 +138,15 @@ Table: TypeAlias = Annotated[
 ]
 Query: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SELECT", help="In that database: one SELECT.", rich_help_panel=_DATA)
+]
+StoreOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Log of live traffic, SQLite or PostgreSQL; default: sqlite:///abtest-live.db. Better as ABTEST_STORE.",
+        rich_help_panel=_DATA,
+    ),
 ]
 Cache: TypeAlias = Annotated[
     bool | None,

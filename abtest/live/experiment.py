@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from abtest.errors import InvalidInputError, near
 from abtest.guardrail import is_number
+from abtest.labels import Label
 from abtest.live.assignment import share_of
 from abtest.metrics.classification import AVERAGES, Average
 from abtest.policy import Policy
@@ -61,6 +62,7 @@ class Experiment:
         horizon: Seconds after which the labels of a prediction's age are taken to be complete; younger ones wait.
         rollback_alpha: Level of the harm that rolls back, apart from the verdict's.
         auto_rollback: Whether harm, or a breached guardrail on error rate or latency, ends it.
+        classes: What a label may be; None where the models do not say, and of a regression.
         created_at: In UTC.
         created_by: Who started it.
 
@@ -83,6 +85,7 @@ class Experiment:
     horizon: float = 0.0
     rollback_alpha: float = 0.05
     auto_rollback: bool = False
+    classes: tuple[Label, ...] | None = None
     created_at: datetime
     created_by: str
 

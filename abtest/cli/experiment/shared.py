@@ -1,0 +1,79 @@
+"""What the commands of ``abtest experiment`` share: where the log is, and how they write shares and times."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from abtest.live.store import Store
+    from abtest.registry import RegistryClient
+
+Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="The experiment.")]
+Inclusion: TypeAlias = Annotated[
+    float, typer.Option(metavar="SHARE", help="Of all units, those that take part, in [0, 1].")
+]
+Why: TypeAlias = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the record.")]
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+
+
+def open_store(url: str | None, *, create: bool = False) -> Store:
+    """Open the log named on the command line, else in the settings, else the one in this folder."""
+    from abtest.live.store import DEFAULT_URL, Store  # noqa: PLC0415 - --help does not pay for it
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
+
+    return Store(url or Settings.load(Path.cwd(), os.environ).live.get("store") or DEFAULT_URL, create=create)
+
+
+def connect(tracking_uri: str | None, registry_uri: str | None) -> RegistryClient:
+    """The registry named on the command line, else in the settings, else MLflow's default."""
+    from abtest.registry import RegistryClient  # noqa: PLC0415 - --help does not pay for it
+    from abtest.settings import Settings  # noqa: PLC0415 - see above
+
+    known = Settings.load(Path.cwd(), os.environ).registry
+    return RegistryClient(tracking_uri or known.get("tracking_uri"), registry_uri or known.get("registry_uri"))
+
+
+def seconds(text: str) -> float:
+    """Read a span of time: a number with s, m, h, d or w, or several of them.
+
+    Example:
+        >>> seconds("36h"), seconds("1d 12h"), seconds("90")
+        (129600.0, 129600.0, 90.0)
+    """
+    given = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", given):
+        return float(given)
+    if not re.fullmatch(rf"(?:{_SPAN.pattern}\s*)+", given):
+        raise typer.BadParameter(f"must be a span of time such as 3d, 12h or 90s, got {text!r}.")
+    return sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(given))
+
+
+def span(length: float) -> str:
+    """Write a span of time.
+
+    Example:
+        >>> span(0), span(90), span(129600)
+        ('0s', '1m 30s', '1d 12h')
+    """
+    parts, left = [], round(length)
+    for unit, size in sorted(_SPANS.items(), key=lambda it: -it[1]):
+        if unit != "w" and left >= size:
+            parts.append(f"{left // size}{unit}")
+            left %= size
+    return " ".join(parts) or "0s"
+
+
+def share(value: float) -> str:
+    """Write a share of units.
+
+    Example:
+        >>> share(0.05), share(0.0005), share(1.0)
+        ('5 %', '0.05 %', '100 %')
+    """
+    return f"{100 * value:g} %"
