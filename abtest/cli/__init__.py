@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, experiment, label, models, pipeline, power, predictions
+from abtest.cli import compare, demo, experiment, label, models, pipeline, power, predictions, serve
 from abtest.errors import AbtestError
 
 _USAGE, _INTERRUPTED = 2, 130
@@ -36,6 +36,7 @@ app.add_typer(models.app, name="models", help="The life of registered models: pr
 app.add_typer(
     experiment.app, name="experiment", help="Champion and challenger on live traffic: shadow, split, verdict."
 )
+app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.command("demo")(demo.demo)
 

@@ -47,8 +47,8 @@ class Process:
         self.logbook = Logbook(self._store(), service.model_name)
         self.watcher = Watcher(
             registry,
-            partial(_load, registry),
-            name=service.model_name,
+            partial(_load, registry, service.run_id),
+            name=service.model_name or "",
             reference=service.reference,
             experiment=lambda: self.logbook.routing.experiment,
         )
@@ -93,7 +93,7 @@ class Process:
         return None
 
 
-def _load(registry: RegistryClient, side: Side, pinned: Pinned) -> Served:
+def _load(registry: RegistryClient, run_id: str | None, side: Side, pinned: Pinned) -> Served:
     version = pinned.version
     try:
         return load(
@@ -101,7 +101,7 @@ def _load(registry: RegistryClient, side: Side, pinned: Pinned) -> Served:
             registry,
             name=version.name if version else None,
             version=version.version if version else None,
-            run_id=pinned.run_id,
+            run_id=pinned.run_id or run_id,
         )
     except AbtestError as error:
         raise type(error)(f"The {side}, {pinned.shown_uri}, is not served: {error.message}", hint=error.hint) from error

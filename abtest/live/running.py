@@ -6,6 +6,7 @@ import contextlib
 import errno
 import multiprocessing
 import socket
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from abtest.errors import BackendError, InvalidInputError
+from abtest.lifecycle.registering import find
 from abtest.live.app import build
 from abtest.live.store import Store
 from abtest.loaders.references import pin
-from abtest.registry import RegistryClient
+from abtest.registry import Reference, RegistryClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,7 @@ def run(service: Service, *, ready: Callable[[str], None]) -> None:
         AbtestError: There is no such model, the store or the registry does not answer, the address is taken, or the
             model does not load.
     """
-    _check(service)
+    service = _checked(service)
     with contextlib.closing(_bound(service.host, service.port)) as listening:
         ready(_address(service.host, listening))
         began = multiprocessing.get_context("spawn").Event()
@@ -61,15 +63,17 @@ def run(service: Service, *, ready: Callable[[str], None]) -> None:
             _run_workers(service, began, listening)
 
 
-def _check(service: Service) -> None:
-    """Find what is wrong before anything is started."""
+def _checked(service: Service) -> Service:
+    """Find what is wrong before anything is started, and the model that a run logged."""
     registry = RegistryClient(service.tracking_uri, service.registry_uri)
-    if service.model_name is not None:
+    if service.run_id is not None:
+        uri = find(registry, run_id=service.run_id, model_uri=None).uri
+        service = replace(service, reference=Reference(kind="uri", value=uri))
+    elif service.model_name is not None:
         pin(registry, service.model_name, "champion", service.reference)
-    else:
-        registry.check()
     if service.store is not None:
         Store(service.store).close()
+    return service
 
 
 def _bound(host: str, port: int) -> socket.socket:

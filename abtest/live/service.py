@@ -21,8 +21,9 @@ class Service:
     Attributes:
         tracking_uri: Of the registry's tracking server.
         registry_uri: Of the registry.
-        model_name: The registered model; None of a model by its URI.
+        model_name: The registered model; None of what a run logged.
         reference: The version that serves; None for the one in Production, else with the alias ``champion``.
+        run_id: The run whose model serves, registered or not.
         store: URL of the log; None where nothing is logged, and no experiment runs.
         durable: Whether a prediction is answered only after it is in the log.
         log_features: Share of the rows whose features are kept, in [0, 1].
@@ -42,6 +43,7 @@ class Service:
     registry_uri: str | None = None
     model_name: str | None = None
     reference: Reference | None = None
+    run_id: str | None = None
     store: str | None = None
     durable: bool = False
     log_features: float = 0.0

@@ -224,7 +224,7 @@ class Watcher:
         return model
 
     def _pin(self, side: Side, reference: Reference | None) -> Pinned:
-        if reference is not None and reference.kind == "uri":
+        if reference is not None and reference.kind == "uri":  # of a run: it stays what it is
             return Pinned(reference=reference, version=None, uri=reference.value)
         with once():  # a registry that is gone is asked again at the next look
             return pin(self._registry, self._name, side, reference)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from abtest.errors import InvalidInputError, ModelNotFoundError
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.registry import ModelOverview, ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
 from abtest.registry.versions import chosen
 
@@ -91,8 +91,15 @@ def pin_sides(
 
 
 def pin(registry: RegistryClient, name: str, side: Side, reference: Reference | None) -> Pinned:
-    """Pin one side alone, as it stands now; arguments and errors as of ``pin_sides``."""
-    return _pin(registry, registry.versions, name, side, reference)
+    """Pin one side alone, as it stands now; arguments and errors as of ``pin_sides``.
+
+    Where one side is asked for, options are named without it: ``--stage``, not ``--champion-stage``.
+    """
+    try:
+        return _pin(registry, registry.versions, name, side, reference)
+    except AbtestError as error:
+        error.hint = error.hint and error.hint.replace(f"--{side}-", "--")
+        raise
 
 
 def _split(reference: Reference | None) -> tuple[str | None, Reference | None]:
