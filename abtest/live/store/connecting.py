@@ -124,6 +124,8 @@ class Database:
             )
         if getattr(cause, "sqlite_errorcode", None) in _SQLITE_OURS:
             return InvalidInputError(f"The store {self.shown} is no log of live traffic: {said}.")
+        if isinstance(error, exc.DataError):  # of one row, which the log will never take
+            return InvalidInputError(f"The log cannot hold a value: {said}.")
         hint = "who else writes to it?" if "locked" in said else "is it up, and is this its address?"
         return BackendError(f"The database {self.shown} failed: {said}.", hint=hint)
 
