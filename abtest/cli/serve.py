@@ -64,9 +64,7 @@ def serve(
         ),
     ] = 1.0,
     max_rows: Annotated[int, typer.Option(metavar="N", help="Of a request.", rich_help_panel=_LIMITS)] = 10_000,
-    max_body: Annotated[
-        int, typer.Option(metavar="BYTES", help="Of a request.", rich_help_panel=_LIMITS)
-    ] = 16 * 1024 * 1024,
+    max_body: Annotated[int, typer.Option(metavar="BYTES", help="Of a request.", rich_help_panel=_LIMITS)] = 16_777_216,
     debug: o.Debug = False,
 ) -> None:
     """Answer requests with a registered model: the version in Production, else with the alias champion.

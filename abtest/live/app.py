@@ -35,7 +35,7 @@ _ROUTES = (
     ("GET", "/model/info", telling.model_info),
     ("GET", "/ping", mlflow.ping),
     ("GET", "/version", mlflow.version),
-    ("POST", "/invocations", mlflow.invocations),
+    ("POST", "/invocations", mlflow.invoke),
 )
 
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from abtest.errors import AbtestError, BackendError
 from abtest.labels import Label
 from abtest.live.aside import Aside, BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from abtest.live.fields import Row
     from abtest.live.serving import Served
     from abtest.live.watching import Loaded
 
+Params: TypeAlias = "Mapping[str, Any] | None"
 _SLOW = 0.005  # seconds that a request may keep the event loop
 _MANY = 100  # rows that are not read there either
 _THREADS, _MOST = 4, 64  # of a side: calls under way, and with those that wait
@@ -71,25 +72,27 @@ class Asker:
             return champion.model.parse(rows)
         return await self._aside(champion.model.parse, rows)
 
-    async def champion(self, champion: Loaded, features: Any, n: int) -> Outcome:  # noqa: ANN401 - what parse gave
+    async def champion(self, champion: Loaded, features: Any, n: int, params: Params) -> Outcome:  # noqa: ANN401 - what parse gave
         """Ask the champion about rows that were parsed."""
         usual = champion.pace.seconds
         if usual is not None and usual * n < _SLOW:
-            outcome = _asked(champion.model, features, n)
+            outcome = _asked(champion.model, features, n, params)
         else:
             try:
-                outcome = await self._aside(_asked, champion.model, features, n)
+                outcome = await self._aside(_asked, champion.model, features, n, params)
             except OverloadedError as error:
                 return Outcome(labels=None, seconds=0.0, error="dropped", cause=error)
         if n == 1:
             champion.pace.note(outcome.seconds)
         return outcome
 
-    async def challenger(self, challenger: Loaded, rows: Sequence[Row]) -> Outcome:
+    async def challenger(self, challenger: Loaded, rows: Sequence[Row], params: Params) -> Outcome:
         """Ask the challenger; whatever it does, this returns once its deadline has passed."""
         began = time.perf_counter()
         try:
-            return await self._challengers.call(_read_and_asked, challenger.model, rows, deadline=self._deadline)
+            return await self._challengers.call(
+                _read_and_asked, challenger.model, rows, params, deadline=self._deadline
+            )
         except TimeoutError:
             error = "deadline"
         except BusyError:
@@ -106,14 +109,14 @@ class Asker:
             raise OverloadedError(told, hint="try again in a moment.") from None
 
 
-def _read_and_asked(model: Served, rows: Sequence[Row]) -> Outcome:
-    return _asked(model, model.parse(rows), len(rows))
+def _read_and_asked(model: Served, rows: Sequence[Row], params: Params) -> Outcome:
+    return _asked(model, model.parse(rows), len(rows), params)
 
 
-def _asked(model: Served, features: Any, n: int) -> Outcome:  # noqa: ANN401 - what parse gave
+def _asked(model: Served, features: Any, n: int, params: Params) -> Outcome:  # noqa: ANN401 - what parse gave
     began = time.perf_counter()
     try:
-        labels = model.predict(features)
+        labels = model.predict(features, params)
     except Exception as error:  # noqa: BLE001 - it is raised again for whoever asked, once it is written down
         # A model that raised is the cause of the sentence; one that returned something odd has none.
         failure = "shape" if isinstance(error, AbtestError) and error.__cause__ is None else "raised"

@@ -51,18 +51,19 @@ class Logbook:
         """A unit as the log keeps it."""
         return None if unit is None or self._hashed is None else self._hashed(unit)
 
-    async def write(self, rows: Rows[Logged], *, durable: bool) -> None:
-        """Write rows: soon, or where they are to be durable, before this returns.
+    def log(self, rows: Rows[Logged]) -> None:
+        """Write rows soon."""
+        if self.writer is not None:
+            self.writer.log(rows)
+
+    async def commit(self, rows: Rows[Logged]) -> None:
+        """Write rows before this returns.
 
         Raises:
-            BackendError: The database does not take durable ones in time.
+            BackendError: The database does not take them in time.
         """
-        if self.writer is None:
-            return
-        if durable:
+        if self.writer is not None:
             await asyncio.wrap_future(self.writer.durable(rows))
-        else:
-            self.writer.log(rows)
 
     async def record(self, labels: Rows[Feedback]) -> tuple[Receipt, ...]:
         """Record labels; when it returns, they are committed.

@@ -11,6 +11,7 @@ from abtest.errors import AbtestError, BackendError
 from abtest.live.answering import Answerer
 from abtest.live.logbook import Logbook
 from abtest.live.serving import Served, load
+from abtest.live.shadow import Shadow
 from abtest.live.store import Store
 from abtest.live.watching import Watcher
 from abtest.registry import RegistryClient
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
     from abtest.labels import Side
+    from abtest.live.experiment import Experiment
     from abtest.live.service import Service
     from abtest.loaders.references import Pinned
 
@@ -51,9 +53,9 @@ class Process:
             name=service.model_name or "",
             reference=service.reference,
             experiment=lambda: self.logbook.routing.experiment,
+            cast=partial(_cast, registry, self.logbook),
         )
         self.answerer = Answerer(
-            self.watcher,
             self.logbook,
             deadline=service.deadline,
             durable=service.durable,
@@ -91,6 +93,16 @@ class Process:
                 _logger.warning("%s", error)
                 time.sleep(_AGAIN)
         return None
+
+
+def _cast(registry: RegistryClient, logbook: Logbook, experiment: Experiment) -> Shadow:
+    return Shadow(
+        f"models:/{experiment.model_name}/{experiment.challenger_version}",
+        logbook.log,
+        version=experiment.challenger_version,
+        tracking_uri=registry.tracking_uri,
+        registry_uri=registry.registry_uri,
+    )
 
 
 def _load(registry: RegistryClient, run_id: str | None, side: Side, pinned: Pinned) -> Served:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from abtest.errors import AbtestError, BackendError
 from abtest.live.serving import Served
+from abtest.live.shadow import Shadow
 from abtest.loaders.references import Pinned, pin
 from abtest.registry import Reference
 from abtest.talking import once
@@ -64,17 +65,27 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowing:
+    """A challenger in shadow mode, and the experiment that it is of."""
+
+    experiment: str
+    shadow: Shadow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """What a server answers with at one moment.
 
     Attributes:
         champion: What serves; None until it is loaded.
         challenger: Of the split that goes on; None without one, and until it is loaded.
+        shadow: Of the experiment in shadow mode that goes on; None without one.
         trouble: Why this is not what the registry, or the experiment, says; None where it is.
     """
 
     champion: Loaded | None = None
     challenger: Loaded | None = None
+    shadow: Shadowing | None = None
     trouble: str | None = None
 
     def ready(self) -> Loaded:
@@ -90,14 +101,15 @@ class Serving:
     def version_in(self, experiment: Experiment | None) -> int | None:
         """The version that serves, for an experiment to be held against; None where it cannot be carried out here.
 
-        That is until its challenger is loaded: without both sides nobody takes part.
+        That is until its challenger is there: without both sides nobody takes part.
         """
-        if self.champion is None:
+        if self.champion is None or experiment is None:
             return None
-        if experiment is not None and experiment.mode == "split":
-            there = self.challenger.version if self.challenger else None
-            return self.champion.version if there == experiment.challenger_version else None
-        return self.champion.version
+        if experiment.mode == "shadow":
+            is_there = self.shadow is not None and self.shadow.experiment == experiment.name
+        else:
+            is_there = self.challenger is not None and self.challenger.version == experiment.challenger_version
+        return self.champion.version if is_there else None
 
 
 class Watcher:
@@ -111,6 +123,7 @@ class Watcher:
         name: The registered model; of no matter to a model by its URI.
         reference: Which version serves; None for the default.
         experiment: Tells the experiment that goes on.
+        cast: Starts the shadow of an experiment.
         every: Seconds between two looks.
 
     Attributes:
@@ -125,7 +138,8 @@ class Watcher:
         *,
         name: str,
         reference: Reference | None,
-        experiment: Callable[[], Experiment | None] = lambda: None,
+        experiment: Callable[[], Experiment | None],
+        cast: Callable[[Experiment], Shadow],
         every: float = _EVERY,
     ) -> None:
         self.now = Serving()
@@ -133,6 +147,7 @@ class Watcher:
         self._registry, self._load = registry, load
         self._name, self._reference = name, reference
         self._experiment = experiment
+        self._cast = cast
         self._every = every
         self._failed: dict[tuple[str | None, int | None], tuple[float, AbtestError]] = {}
         self._told: frozenset[str] = frozenset()
@@ -144,10 +159,12 @@ class Watcher:
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more; what serves stays."""
+        """Look no more, and end what goes on in a process of its own."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(_PATIENCE)
+        if self.now.shadow is not None:
+            self.now.shadow.shadow.close()
 
     def load_champion(self) -> None:
         """Load what is to serve first.
@@ -164,15 +181,14 @@ class Watcher:
         champion = self._renewed("champion", self.now.champion, self._reference, trouble)
         if champion is not self.now.champion:
             self.now = replace(self.now, champion=champion)
-        split = self._split(champion)
-        challenger = None
-        if split is not None:
-            reference = Reference(kind="version", value=str(split.challenger_version))
-            challenger = self._renewed("challenger", self.now.challenger, reference, trouble)
-            if challenger is not None and challenger.version != split.challenger_version:
-                challenger = None  # it was that of another experiment
+        going_on = self._going_on(champion)
+        challenger = self._challenger(going_on, trouble)
+        before, shadow = self.now.shadow, self._shadow(going_on)
         self._tell(trouble)
-        self.now = replace(self.now, challenger=challenger, trouble=" ".join(trouble.values()) or None)
+        told = " ".join(trouble.values()) or None
+        self.now = replace(self.now, challenger=challenger, shadow=shadow, trouble=told)
+        if before is not None and before is not shadow:
+            before.shadow.close()
 
     def _tell(self, trouble: dict[str, str]) -> None:
         """Log what is wrong once, not at every look."""
@@ -183,12 +199,29 @@ class Watcher:
             _logger.warning("What serves is what the registry says again.")
         self._told = frozenset(trouble)
 
-    def _split(self, champion: Loaded | None) -> Experiment | None:
-        """The experiment that needs a challenger here: a split of what serves."""
-        going_on = self._experiment()
-        if going_on is None or going_on.mode != "split" or champion is None:
+    def _going_on(self, champion: Loaded | None) -> Experiment | None:
+        """The experiment of what serves; one with another champion is stale."""
+        found = self._experiment()
+        return found if found and champion and found.champion_version == champion.version else None
+
+    def _challenger(self, experiment: Experiment | None, trouble: dict[str, str]) -> Loaded | None:
+        """The challenger that a split needs here."""
+        if experiment is None or experiment.mode != "split":
             return None
-        return going_on if going_on.champion_version == champion.version else None
+        before = self.now.challenger
+        if before is not None and before.version == experiment.challenger_version:
+            return before  # a version never changes
+        reference = Reference(kind="version", value=str(experiment.challenger_version))
+        return self._renewed("challenger", None, reference, trouble)
+
+    def _shadow(self, experiment: Experiment | None) -> Shadowing | None:
+        """The shadow that an experiment needs here; it loads its model by itself."""
+        if experiment is None or experiment.mode != "shadow":
+            return None
+        before = self.now.shadow
+        if before is not None and before.experiment == experiment.name:
+            return before
+        return Shadowing(experiment=experiment.name, shadow=self._cast(experiment))
 
     def _renewed(
         self, side: Side, loaded: Loaded | None, reference: Reference | None, trouble: dict[str, str]

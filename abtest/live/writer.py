@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.05  # seconds between two looks at the queue while nobody waits
 _BATCH = 500  # rows, or labels, of a transaction
-_BEAT = 1.0  # seconds between two signs of life, and two tries of the labels that were kept aside
+_BEAT = 1.0  # seconds between two signs of life
+_RETRY = 10.0  # seconds between two tries of labels kept aside, since one may have passed its prediction on the way
 _WATCH = 0.1  # seconds between two looks at the deadlines
 _LONGEST_BACKOFF = 1.0  # seconds
 
@@ -110,7 +111,8 @@ class Writer:
             store.record, capacity=capacity, patience=patience, most=_BATCH
         )
         self._wake, self._ended = threading.Event(), threading.Event()
-        self._until = self._due = 0.0  # by the monotonic clock: the end of the end, and the next beat
+        # By the monotonic clock: when to give up at the end, and when the next sign of life and the next try are due.
+        self._until = self._beat_due = self._retry_due = 0.0
         self._thread = threading.Thread(target=self._run, name="abtest-writer", daemon=True)
         self._watch = threading.Thread(target=self._watch_deadlines, name="abtest-deadlines", daemon=True)
         self._thread.start()
@@ -190,7 +192,7 @@ class Writer:
                 self._wake.clear()
             try:
                 busy = self._turn()
-                self._beat()
+                self._tend()
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread lives on, and it is counted
                 self._failures += 1
                 self.error = error
@@ -209,13 +211,15 @@ class Writer:
         self._labels.turn()
         return bool(self._queue or self._rows or self._labels)
 
-    def _beat(self) -> None:
+    def _tend(self) -> None:
+        """Do what is due."""
         now = time.monotonic()
-        if now < self._due:
-            return
-        self._store.beat(self.server, assigned=self.sequence.last, lost=self._lost)
-        self._store.retry()
-        self._due = now + _BEAT
+        if now >= self._beat_due:
+            self._store.beat(self.server, assigned=self.sequence.last, lost=self._lost)
+            self._beat_due = now + _BEAT
+        if now >= self._retry_due:
+            self._store.retry()
+            self._retry_due = now + _RETRY
 
     def _rest(self, seconds: float) -> None:
         """Wait before the next try; no longer than a moment once it is to end."""

@@ -49,7 +49,7 @@ def sequences(url: str, server: str) -> list[int]:
     """The sequence numbers of a server that are in the log, sorted."""
     with engine(url).connect() as connection:
         rows = connection.execute(
-            sa.text("SELECT sequence FROM predictions WHERE server = :server"), {"server": server}
+            sa.text("SELECT sequence FROM abtest_predictions WHERE server = :server"), {"server": server}
         )
         return sorted(rows.scalars())
 

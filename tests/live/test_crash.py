@@ -65,7 +65,7 @@ def kill(url: str, times: int) -> None:
     for _ in range(times):
         check(url, answer_until_killed(url, moments.choice((1, moments.randint(2, 50), moments.randint(50, 2500)))))
     with engine(url).connect() as connection:
-        assert connection.scalar(sa.text("SELECT count(*) FROM predictions")) > 0
+        assert connection.scalar(sa.text("SELECT count(*) FROM abtest_predictions")) > 0
         if url.startswith("sqlite"):
             assert connection.scalar(sa.text("PRAGMA integrity_check")) == "ok"
 

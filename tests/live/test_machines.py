@@ -68,6 +68,8 @@ def test_two_processes_give_the_same_arms_and_one_log(request: pytest.FixtureReq
         assert all(each.closed and each.logged == each.assigned >= 600 for each in store.servers())
         assert len(store.servers()) == 2
     with engine(url).connect() as connection:
-        exposed = connection.execute(sa.text("SELECT arm, count(*) FROM exposures GROUP BY arm ORDER BY arm")).all()
+        exposed = connection.execute(
+            sa.text("SELECT arm, count(*) FROM abtest_exposures GROUP BY arm ORDER BY arm")
+        ).all()
         arms = sorted(words[1] for words in all_of_them)
         assert [tuple(each) for each in exposed] == [(arm, arms.count(arm)) for arm in ("challenger", "champion")]

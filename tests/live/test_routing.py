@@ -130,12 +130,12 @@ def test_router_outlives_the_store(store: Store, router: Router, tmp_path: Path)
     until(lambda: router.routing.epoch)
     before = assigned(router.routing)
     with engine(f"sqlite:///{tmp_path / 'log.db'}").begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE epochs RENAME TO elsewhere")
+        connection.exec_driver_sql("ALTER TABLE abtest_epochs RENAME TO elsewhere")
     until(lambda: router.failures >= 2)
     assert assigned(router.routing) == before
     assert router.error is not None
     with engine(f"sqlite:///{tmp_path / 'log.db'}").begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO epochs")
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO abtest_epochs")
     store.turn(epoch(2, inclusion=0.5))
     until(lambda: router.routing.epoch and router.routing.epoch.number == 2)
     assert router.error is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abtest.live import bodies, replies, wire
+from abtest.live.answering import Question
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 async def predict(request: Request) -> Response:
     """Predict one row."""
     process: Process = request.app.state.process
-    body = await bodies.read_json(request, most=process.service.max_body)
-    asked = wire.single(body, process.watcher.now.ready().model.columns)
-    (answer,) = await process.answerer.answer(asked.rows, asked.units)
+    serving, service = process.watcher.now, process.service
+    columns = serving.ready().model.columns
+    asked = wire.single(await bodies.read_json(request, most=service.max_body), columns)
+    (answer,) = await process.answerer.answer(serving, Question(rows=asked.rows, units=asked.units))
     return replies.one(answer)
 
 
 async def predict_batch(request: Request) -> Response:
     """Predict many rows."""
     process: Process = request.app.state.process
-    body = await bodies.read_json(request, most=process.service.max_body)
-    asked = wire.batch(body, process.watcher.now.ready().model.columns, most=process.service.max_rows)
-    return replies.many(await process.answerer.answer(asked.rows, asked.units))
+    serving, service = process.watcher.now, process.service
+    columns = serving.ready().model.columns
+    asked = wire.batch(await bodies.read_json(request, most=service.max_body), columns, most=service.max_rows)
+    return replies.many(await process.answerer.answer(serving, Question(rows=asked.rows, units=asked.units)))
