@@ -205,7 +205,7 @@ def shown(value: Any) -> str:  # noqa: ANN401 - as JSON has it
     if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to spell very long ones
         return "an integer of more than 30 digits"
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity"
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return _cut(repr(value))
 
 
