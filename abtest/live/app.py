@@ -14,16 +14,18 @@ from starlette.requests import ClientDisconnect
 from abtest.errors import AbtestError
 from abtest.live import replies
 from abtest.live.guard import Guard
+from abtest.live.openapi import document
 from abtest.live.process import Process
 from abtest.live.routes import labelling, mlflow, predicting, telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.synchronize import Event
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from abtest.live.process import Flag
     from abtest.live.service import Service
+    from abtest.live.serving import Served
 
 _logger = logging.getLogger(__name__)
 _ROUTES = (
@@ -39,7 +41,7 @@ _ROUTES = (
 )
 
 
-def build(service: Service, began: Event, fail: Callable[[AbtestError], None]) -> ASGIApp:
+def build(service: Service, began: Flag, fail: Callable[[AbtestError], None]) -> ASGIApp:
     """Make the application of one process.
 
     Args:
@@ -47,9 +49,11 @@ def build(service: Service, began: Event, fail: Callable[[AbtestError], None]) -
         began: See ``Process``.
         fail: Is told, where the service is of one process, that its model does not load.
     """
-    app = FastAPI(title="abtest serve", version=metadata.version("mlflow-abtest"), redoc_url=None)
+    version = metadata.version("mlflow-abtest")
+    app = FastAPI(title="abtest serve", version=version, redoc_url=None)
     for method, path, handler in _ROUTES:
         app.add_route(path, handler, methods=[method])
+    app.openapi = lambda: document(service, _served(app), version=version)  # type: ignore[method-assign] # as FastAPI says
     app.add_exception_handler(AbtestError, replies.on_error)
     app.add_exception_handler(HTTPException, replies.on_http_error)
     app.add_exception_handler(ClientDisconnect, replies.on_disconnect)
@@ -58,11 +62,17 @@ def build(service: Service, began: Event, fail: Callable[[AbtestError], None]) -
     return Life(guarded, app, service, began, fail)
 
 
+def _served(app: FastAPI) -> Served | None:
+    process: Process = app.state.process
+    champion = process.watcher.now.champion
+    return champion.model if champion else None
+
+
 class Life:
     """Starts a process when its server starts, and closes it when that has answered all it accepted."""
 
     def __init__(
-        self, asked: ASGIApp, app: FastAPI, service: Service, began: Event, fail: Callable[[AbtestError], None]
+        self, asked: ASGIApp, app: FastAPI, service: Service, began: Flag, fail: Callable[[AbtestError], None]
     ) -> None:
         self._asked = asked
         self._app = app

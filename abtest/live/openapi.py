@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abtest.live import invocations, wire
+from abtest.live.log import Received
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,7 @@ def _schemas(service: Service) -> Schema:
     wrapped = _object({"features": row, "unit": _UNIT}, required=["features"])
     label = _object(
         {
-            "prediction_id": {"type": "string", "pattern": wire.ID.pattern},
+            "prediction_id": {"type": "string", "pattern": "^[0-9a-f]{1,64}-[1-9][0-9]{0,17}$"},
             "label": _LABEL,
             "observed_at": {"anyOf": [{"type": "number"}, text, nothing]},
         },
@@ -182,7 +183,7 @@ def _schemas(service: Service) -> Schema:
     receipt = _object(
         {
             "prediction_id": text,
-            "received": {"enum": [received.value for received in wire.Received]},
+            "received": {"enum": [received.value for received in Received]},
             "status": whole,
             "error": _or_null(text),
         }
@@ -212,8 +213,7 @@ _RECEIPTS = {
     "202": "No such prediction is known yet: the label is kept aside.",
 }
 _HEADERS = {
-    f"X-Abtest-{name}": {"schema": {"type": "string"}}
-    for name in ("Prediction-Ids", "Model-Version", "Arm", "Epoch")
+    f"X-Abtest-{name}": {"schema": {"type": "string"}} for name in ("Prediction-Ids", "Model-Version", "Arm", "Epoch")
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from abtest.errors import AbtestError, BackendError
 from abtest.live.answering import Answerer
@@ -17,8 +17,6 @@ from abtest.live.watching import Watcher
 from abtest.registry import RegistryClient
 
 if TYPE_CHECKING:
-    from multiprocessing.synchronize import Event
-
     from abtest.labels import Side
     from abtest.live.experiment import Experiment
     from abtest.live.service import Service
@@ -26,6 +24,16 @@ if TYPE_CHECKING:
 
 _AGAIN = 1.0  # seconds between two tries
 _logger = logging.getLogger(__name__)
+
+
+class Flag(Protocol):
+    """An event of threads, or of processes."""
+
+    def is_set(self) -> bool:
+        """Whether it is set."""
+
+    def set(self) -> None:
+        """Set it."""
 
 
 class Process:
@@ -42,7 +50,7 @@ class Process:
         answerer: How it answers.
     """
 
-    def __init__(self, service: Service, began: Event) -> None:
+    def __init__(self, service: Service, began: Flag) -> None:
         self.service = service
         self._began = began
         registry = RegistryClient(service.tracking_uri, service.registry_uri)

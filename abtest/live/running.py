@@ -6,6 +6,7 @@ import contextlib
 import errno
 import multiprocessing
 import socket
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ from abtest.registry import Reference, RegistryClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.synchronize import Event
 
     from abtest.errors import AbtestError
+    from abtest.live.process import Flag
     from abtest.live.service import Service
 
 _BACKLOG = 2048  # connections that wait to be accepted
@@ -56,11 +57,10 @@ def run(service: Service, *, ready: Callable[[str], None]) -> None:
     service = _checked(service)
     with contextlib.closing(_bound(service.host, service.port)) as listening:
         ready(_address(service.host, listening))
-        began = multiprocessing.get_context("spawn").Event()
         if service.workers == 1:
-            _run_alone(service, began, listening)
+            _run_alone(service, listening)
         else:
-            _run_workers(service, began, listening)
+            _run_workers(service, listening)
 
 
 def _checked(service: Service) -> Service:
@@ -99,7 +99,7 @@ def _address(host: str, listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
 
-def _config(service: Service, began: Event, fail: Callable[[AbtestError], None]) -> uvicorn.Config:
+def _config(service: Service, began: Flag, fail: Callable[[AbtestError], None]) -> uvicorn.Config:
     return uvicorn.Config(
         partial(build, service, began, fail),
         factory=True,
@@ -113,21 +113,22 @@ def _config(service: Service, began: Event, fail: Callable[[AbtestError], None])
     )
 
 
-def _run_alone(service: Service, began: Event, listening: socket.socket) -> None:
+def _run_alone(service: Service, listening: socket.socket) -> None:
     failures: list[AbtestError] = []
 
     def fail(error: AbtestError) -> None:
         failures.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(_config(service, began, fail))
+    server = uvicorn.Server(_config(service, threading.Event(), fail))
     with contextlib.suppress(KeyboardInterrupt):  # Uvicorn raises the signal again that it has ended upon
         server.run([listening])
     if failures:
         raise failures[0]
 
 
-def _run_workers(service: Service, began: Event, listening: socket.socket) -> None:
+def _run_workers(service: Service, listening: socket.socket) -> None:
+    began = multiprocessing.get_context("spawn").Event()
     supervisor = Multiprocess(_config(service, began, _cannot_happen), [listening])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
