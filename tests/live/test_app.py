@@ -33,9 +33,9 @@ def folder(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(registered: Path, folder: Path) -> Iterator[Server]:
+def server(folder: Path) -> Iterator[Server]:
     """A server with small limits, and keys."""
-    uri = f"sqlite:///{folder / registered.name}"
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
     limits = ("--max-rows", str(MOST_ROWS), "--max-body", str(MOST_BODY))
     with serving(
         "--model-name", "iris", "--tracking-uri", uri, "--api-key-file", "keys", "--log-features", "1", *limits,
@@ -143,17 +143,18 @@ BAD: list[tuple[str, Any, dict[str, str], int, str]] = [
     ("/feedback", {"feedback": []}, {}, 422, "no rows"),
     ("/feedback", "pear", {}, 422, "object"),
     ("/invocations", b"width\n1\n", {"Content-Type": "text/html"}, 415, "Content-Type"),
-    ("/invocations", {"width": 1}, {}, 422, "dataframe_split"),
+    ("/invocations", {"width": 1}, {}, 400, "dataframe_split"),
     ("/invocations", b"{", JSON, 400, "no JSON"),
     ("/invocations", {"dataframe_records": [PEAR] * 6}, {}, 413, "5 rows"),
 ]
 
 
-@pytest.mark.parametrize(("path", "body", "headers", "status", "says"), BAD)
+@pytest.mark.parametrize("request_", BAD, ids=lambda request: f"{request[0]} {str(request[1])[:40]}")
 def test_what_cannot_be_answered_is_refused_with_what_and_where(
-    server: Server, path: str, body: Any, headers: dict[str, str], status: int, says: str
+    server: Server, request_: tuple[str, Any, dict[str, str], int, str]
 ) -> None:
     """Whatever is wrong with a request is a 4xx that says what it is, and the server goes on."""
+    path, body, headers, status, says = request_
     content = {"content": body} if isinstance(body, bytes) else {"json": body}
     answer = server.client.post(path, headers=headers, **content)
     assert answer.status_code == status, answer.text
