@@ -27,8 +27,8 @@ def test_reads_json() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["application/json; charset=utf-8", 'application/json;charset="UTF-8"', "Application/JSON", "application/json ;  x=y"],
-)  # fmt: skip
+    [JSON, f"{JSON}; charset=utf-8", f'{JSON};charset="UTF-8"', "Application/JSON", f"{JSON} ;  x=y"],
+)
 def test_types_that_are_read(kind: str) -> None:
     """JSON may be named in capitals, with its charset, and with parameters that nobody knows."""
     assert read_json(b"1", kind) == 1
