@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from abtest.labels import SIDES
 from abtest.live.experiment import Experiment
-from abtest.live.log import Snapshot
+from abtest.live.log import PairGroup, Snapshot
 from abtest.live.store import Store
 from tests.live.store.logs import START, label, moment, plan, row
 from tests.live.store.oracle import Oracle
@@ -96,7 +96,7 @@ def logs(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         yield one, other
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(told=_told())
 def test_both_databases_count_what_is_counted_by_hand(logs: tuple[Store, Store], told: Told) -> None:
     """Whatever fails, is dropped, written twice, labelled early, late or again, both give the oracle's numbers."""
@@ -150,6 +150,33 @@ def test_known_labels_are_what_was_predicted(log: Store) -> None:
     rows = [row(n, experiment="e", prediction=what) for n, what in enumerate(["cat", "dog", "cat", None], 1)]
     log.write([*rows, row(5, experiment="other", prediction="eel"), row(6, prediction="ant")])
     assert log.known_labels("e") == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("received", "counts", "since"),
+    [
+        ([(3, "cat")], "cat", 10),
+        ([(10, "cat")], "cat", 10),
+        ([(12, "cat")], "cat", 12),
+        ([(3, "cat"), (9, "dog")], "dog", 10),  # a correction in time
+        ([(3, "cat"), (10, "dog")], "cat", 10),  # at the moment of maturity it is late
+        ([(3, "cat"), (5, "dog"), (7, "eel"), (11, "ant")], "eel", 10),
+        ([(10, "cat"), (11, "dog")], "cat", 10),  # none in time: the first one
+        ([(12, "cat"), (13, "dog")], "cat", 12),
+    ],
+)
+def test_the_label_that_counts(log: Store, received: list[tuple[int, str]], counts: str, since: int) -> None:
+    """The last one received before maturity, else the first one; it is known from when it is both there and mature."""
+    experiment = plan(horizon=10)
+    log.start(experiment, inclusion=1, why="")
+    log.write([row(1, arm=arm, experiment=experiment.name, prediction="fly") for arm in SIDES])
+    for at, truth in received:
+        log.record([label(1, truth)], received_at=START + at)
+    assert log.pairs(experiment, until=moment(since - 0.001))[1] == ()
+    for later in (since, 20):
+        (group,) = log.pairs(experiment, until=moment(later), buckets=4)[1]
+        expected = PairGroup(bucket=min(3, 4 * since // later), label=counts, champion="fly", challenger="fly", n=1)
+        assert group == expected
 
 
 def test_a_look_that_was_kept_is_not_rewritten(log: Store) -> None:
