@@ -4,5 +4,9 @@
 assignment   which arm a unit belongs to: a pure function of experiment, salt and unit
 experiment   what an experiment is: its plan, frozen at the start, and its epochs
 log          what is written of each prediction and label
+units        unit ids as the log keeps them: keyed hashes
+routing      which arm answers a request now: what the store says, read again about every second
+commits      group commit: all that wait at a moment share one transaction
+writer       off the request's path into the log: a bounded queue, one thread, batches
 ```
 """
