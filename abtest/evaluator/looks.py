@@ -74,20 +74,15 @@ class Path:
     @classmethod
     def of_pairs(cls, counts: Counts, a: float) -> Path:
         """Follow correctness on the same rows: counts as in ``Contingency`` by each look, shape (looks, 4)."""
-        champion_only, challenger_only = counts[:, 1], counts[:, 2]
-        evidence: dict[str, Floats] = {
-            name: np.maximum(log_evidence_by_look(champion_only, challenger_only, a=a, alternative=side), _LEAST)
-            for name, side in _SIDES.items()
-        }
-        return cls(looked=tuple(MeanDifference.of_pairs(contingency(row)) for row in counts), **evidence)
+        looked = tuple(MeanDifference.of_pairs(contingency(row)) for row in counts)
+        return cls(looked=looked, better=_evidence(counts, a, "greater"), worse=_evidence(counts, a, "less"))
 
     @classmethod
     def of_rates(cls, champion: Counts, challenger: Counts) -> Path:
         """Follow two arms by successes and units by each look, shape (looks, 2) each."""
-        pairs = zip(champion.tolist(), challenger.tolist(), strict=True)
-        return cls(
-            looked=tuple(MeanDifference.of_rates(champion=(a, n), challenger=(b, m)) for (a, n), (b, m) in pairs)
-        )
+        arms = zip(champion.tolist(), challenger.tolist(), strict=True)
+        looked = tuple(MeanDifference.of_rates(champion=(a, n), challenger=(b, m)) for (a, n), (b, m) in arms)
+        return cls(looked=looked)
 
     @classmethod
     def of_means(cls, champion: Sequence[Moments], challenger: Sequence[Moments]) -> Path:
@@ -155,7 +150,8 @@ class Path:
         return tuple(found)
 
 
-_SIDES: dict[str, Literal["greater", "less"]] = {"better": "greater", "worse": "less"}
+def _evidence(counts: Counts, a: float, alternative: Literal["greater", "less"]) -> Floats:
+    return np.maximum(log_evidence_by_look(counts[:, 1], counts[:, 2], a=a, alternative=alternative), _LEAST)
 
 
 def contingency(row: npt.NDArray[Any]) -> Contingency:

@@ -6,7 +6,6 @@ metrics nothing is known that does; they keep their values and effects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +20,8 @@ from abtest.outcomes import Counts, PairedOutcomes
 from abtest.stats.two_arms import two_proportions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abtest.labels import Label
     from abtest.policy import Policy
 
@@ -116,9 +117,8 @@ def evaluate_arms(
 
     def tell(row: MetricRow, label: int | None) -> MetricRow:
         if tuning is None:
-            return _once(
-                row, *(side[-1].sum(axis=0) if label is None else side[-1, label] for side in arms.by_look), policy
-            )
+            first, second = (side[-1].sum(axis=0) if label is None else side[-1, label] for side in arms.by_look)
+            return _once(row, first, second, policy)
         path = whole if label is None else Path.of_rates(champion[:, label], challenger[:, label])
         return _at_any_look(row, path, tuning)
 
@@ -176,7 +176,8 @@ def _class_rows(
             continue
         champion, challenger = (class_values(metric, side).tolist() for side in sides)
         rows = [
-            bare_row(metric, values, n, by=unknown) for *values, n in zip(champion, challenger, support, strict=True)
+            bare_row(metric, (one, other), n, by=unknown)
+            for one, other, n in zip(champion, challenger, support, strict=True)
         ]
         if metric.name == "recall":
             rows = adjusted([tell(row, i) if row.n else row for i, row in enumerate(rows)])

@@ -111,18 +111,16 @@ def evaluate_arm_errors(
     """
     whole = Path.of_means(champion.squared, challenger.squared)
     greater = {loss.name: loss.greater_is_better for loss in custom_losses(policy.metrics)}
-    rows, skipped = [], []
+    rows, skipped, sums = [], [], (champion.outcomes, challenger.outcomes)
     for name in policy.metrics:
         try:
-            values = [arm.outcomes.value(name, "champion") for arm in (champion, challenger)]
+            values = [arm.value(name, "champion") for arm in sums]
         except NotApplicableError as error:
             skipped.append(Skipped(what=name, why=error.message))
             continue
         better = greater[name] if name in greater else not LOWER_IS_BETTER.get(name, True)  # type: ignore[call-overload] # any name
-        row = _bare_row(
-            name, values[0], values[1], champion.outcomes.n + challenger.outcomes.n, greater_is_better=better
-        )
-        losses = [arm.outcomes.losses_of(name).champion for arm in (champion, challenger)]
+        row = _bare_row(name, values[0], values[1], sum(arm.n for arm in sums), greater_is_better=better)
+        losses = [arm.losses_of(name).champion for arm in sums]
         if tuning is None:
             row = _once(row, losses[0], losses[1], policy)
         else:
