@@ -6,20 +6,23 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from abtest.live.store import Store
+from tests import zoo
 from tests.live import moody
+from tests.live.logs import away
 from tests.live.servers import serving
 from tests.waiting import until
-from tests import zoo
-from abtest.registry import RegistryClient
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from abtest.lifecycle import Registry
+    from abtest.registry import RegistryClient
 
 PEAR = {"width": 5.0, "height": 9.0}
 
@@ -39,27 +42,44 @@ def test_a_server_that_is_told_to_end_writes_down_all_that_it_answered(
     assert (known.closed, known.assigned, known.logged, known.lost) == (True, asked, asked, 0)
 
 
-def test_what_was_accepted_is_answered_before_a_server_ends(templates: Path, tmp_path: Path) -> None:
-    """A request that a slow model is at when the server is told to end is answered, and logged."""
-    registry = RegistryClient(zoo.copy(templates / "empty.db", tmp_path))
-    moody.register(registry, tmp_path / "models")
+def test_what_was_accepted_is_answered_before_a_server_ends(registry: RegistryClient, tmp_path: Path) -> None:
+    """While a slow model thinks a server says that it is well; told to end, it answers the request, and logs it."""
+    dawdling, enough = tmp_path / "dawdling", tmp_path / "enough"
+
+    def slow(frame: pd.DataFrame) -> Any:
+        import time
+
+        dawdling.touch()
+        while not enough.exists():
+            time.sleep(0.01)
+        return ["pear"] * len(frame)
+
+    source = zoo.save(slow, tmp_path / "model", inputs=zoo.signature(width="double", height="double"))
+    zoo.register(registry.client, "slow", source, stages={1: "Production"})
     answers: list[httpx.Response] = []
-    with serving("--model-name", "moody", "--version", "2", "--tracking-uri", registry.tracking_uri, folder=tmp_path) as server:
-
-        def ask() -> None:
-            answers.append(server.client.post("/predict", json={"number": 7, "mood": moody.DAWDLE}))
-
-        asking = threading.Thread(target=ask)
+    with serving("--model-name", "slow", "--tracking-uri", registry.tracking_uri, folder=tmp_path) as server:
+        asking = threading.Thread(target=lambda: answers.append(server.client.post("/predict", json=PEAR)))
         asking.start()
-        until((tmp_path / "dawdling").exists)
-        with httpx.Client(base_url=server.client.base_url) as other:
-            assert other.get("/health").status_code == 200  # though its model is slow
-        assert server.end() == 0
+        until(dawdling.exists)
+        with httpx.Client(base_url=server.client.base_url, timeout=30) as other:
+            assert other.get("/health").status_code == 200
+        server.process.terminate()
+        until(lambda: _refuses(str(server.client.base_url)))
+        enough.touch()
+        assert server.process.wait(60) == 0
         asking.join()
-    assert answers[0].json()["prediction"] == 7
+    assert answers[0].json()["prediction"] == "pear"
     with Store(f"sqlite:///{tmp_path / 'abtest-live.db'}") as store:
         (known,) = store.servers()
     assert (known.closed, known.logged) == (True, 1)
+
+
+def _refuses(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=5)
+    except httpx.TransportError:
+        return True
+    return False
 
 
 def test_a_worker_that_dies_is_replaced(iris: Registry, tmp_path: Path) -> None:
@@ -99,9 +119,8 @@ def _children(parent: int) -> list[int]:
     return found
 
 
-def test_workers_that_cannot_load_end_the_server(templates: Path, tmp_path: Path) -> None:
+def test_workers_that_cannot_load_end_the_server(registry: RegistryClient, tmp_path: Path) -> None:
     """A model that does not load ends a server at its start, of one process or of several, with the reason."""
-    registry = RegistryClient(zoo.copy(templates / "empty.db", tmp_path))
     moody.register(registry, tmp_path / "models")
     for workers in ("1", "2"):
         with serving(
@@ -116,8 +135,6 @@ def test_workers_that_cannot_load_end_the_server(templates: Path, tmp_path: Path
 
 def test_a_database_that_is_gone_stops_labels_and_not_predictions(iris: Registry, tmp_path: Path) -> None:
     """While the log does not answer, predictions are answered and written later; a label is refused, not lost."""
-    from tests.live.logs import away
-
     url = f"sqlite:///{tmp_path / 'abtest-live.db'}"
     with serving("--model-name", "iris", "--tracking-uri", str(iris), folder=tmp_path) as server:
         named = server.post("/predict", PEAR)["prediction_id"]
