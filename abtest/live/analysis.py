@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from abtest import wording
+from abtest import tracking, wording
 from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import RefusedError
@@ -53,7 +53,7 @@ def look(
     name: str,
     *,
     registry: RegistryClient | None = None,
-    by: str,
+    by: str | None = None,
     command: str | None = None,
 ) -> Analysed:
     """Roll back where the plan says so and there is harm, then analyse.
@@ -62,7 +62,7 @@ def look(
         store: The log.
         name: The experiment.
         registry: Where its models are.
-        by: Who looks.
+        by: Who looks; the user by default.
         command: The command line this came from.
 
     Raises:
@@ -70,7 +70,7 @@ def look(
     """
     experiment, rolled_back = store.experiment(name), None
     if experiment.auto_rollback and not store.epochs(name)[-1].state.is_over:
-        rolled_back = rollback(store, experiment, by=by)
+        rolled_back = rollback(store, experiment, by=by or tracking.user())
     return Analysed(comparison=analyse(store, name, registry=registry, command=command), rolled_back=rolled_back)
 
 

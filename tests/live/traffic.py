@@ -136,7 +136,7 @@ def feed(store: Store, labels: Sequence[tuple[Feedback, float]]) -> None:
 
 def pairs_of(n: int, *, right: tuple[float, float], seed: int, classes: int = 3) -> list[Triple]:
     """Rows of several classes on which each side is right with a probability of its own."""
-    import numpy as np  # noqa: PLC0415 - only drawing needs it
+    import numpy as np
 
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, classes, n)
