@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from benchmarks.simulated_errors import Shape
+
     Floats = npt.NDArray[np.float64]
     Whole = npt.NDArray[np.int64]
     Marks = npt.NDArray[np.bool_]
@@ -68,6 +70,24 @@ def arms(
         missed["fixed"] += _ever(settled & (z > _Z))
         missed["early"] += _ever(known & (n >= LEAST_N) & (z > boundary))
         missed["sequence"] += _ever(settled & (z > boundary))
+    return missed
+
+
+def means(
+    rng: np.random.Generator, repeats: int, *, shape: Shape, share: float, planned: int, units: int
+) -> Counter[str]:
+    """Count series of two equal arms in which a 95 % interval of the difference of mean squared errors ever misses."""
+    n, boundary, missed = np.arange(1, units + 1), _boundary(units, planned), Counter[str]()
+    for size in _batches(repeats):
+        challenger, error = rng.random((size, units)) < share, rng.normal(size=(size, units))
+        loss = np.square(error if shape == "normal" else np.exp(error) - math.exp(0.5))
+        arms = [_running(loss, of) for of in (~challenger, challenger)]
+        spread = np.sqrt(sum(variance / np.maximum(of, 1) for of, _, variance in arms))
+        z = np.abs(arms[1][1] - arms[0][1]) / np.where(spread > 0, spread, np.inf)
+        fewer = np.minimum(arms[0][0], arms[1][0])
+        missed["fixed"] += _ever((fewer >= LEAST_UNITS) & (z > _Z))
+        missed["early"] += _ever((n >= LEAST_N) & (fewer > 1) & (z > boundary))
+        missed["sequence"] += _ever((fewer >= LEAST_UNITS) & (z > boundary))
     return missed
 
 
@@ -224,6 +244,28 @@ def tables() -> tuple[Table, ...]:
                 ),
             ),
         ),
+        Table(
+            title="Looking all the time: how often does a 95 % interval of two arms' mean squared errors ever miss?",
+            heads=(
+                "errors",
+                "share",
+                "units",
+                "fixed interval",
+                "sequence from 200 on",
+                "after its burn-in",
+            ),
+            rows=tuple(
+                Row(
+                    names=(shape, f"{100 * share:g} %", "10,000"),
+                    simulate=means,
+                    parameters={"shape": shape, "share": share, "planned": 5000, "units": 10_000},
+                    repeats=4000,
+                    counts=INTERVALS,
+                )
+                for shape in ("normal", "lognormal")
+                for share in (0.5, 0.1)
+            ),
+        ),
     )
 
 
@@ -244,13 +286,21 @@ def _two_arms(
     return np.abs(p[1] - p[0]) / np.where(known, error, np.inf), settled, known
 
 
+def _running(loss: Floats, of: Marks) -> tuple[Whole, Floats, Floats]:
+    # An arm's units, mean and variance by each look.
+    n = np.cumsum(of, axis=1, dtype=np.int64)
+    mean = np.cumsum(loss * of, axis=1) / np.maximum(n, 1)
+    squares = np.cumsum(np.square(loss) * of, axis=1)
+    return n, mean, np.maximum(squares - n * np.square(mean), 0) / np.maximum(n - 1, 1)
+
+
 def _discordant(
     rng: np.random.Generator, size: int, discordance: float, effect: float, units: int
 ) -> tuple[Floats, Whole]:
     # The estimate's distance from the truth in standard errors, and the discordant pairs, by series and look.
     draws, n = rng.random((size, units)), np.arange(1, units + 1)
     lost = (discordance - effect) / 2
-    b, m = np.cumsum(draws < lost, axis=1), np.cumsum(draws < discordance, axis=1)
+    b, m = np.cumsum(draws < lost, axis=1), np.cumsum(draws < discordance, axis=1, dtype=np.int64)
     mean = (m - 2 * b) / n
     error = np.sqrt(np.maximum(m / n - mean * mean, 0) / n)
     return np.abs(mean - effect) / np.where(error > 0, error, np.inf), m

@@ -158,7 +158,7 @@ def ever(rejects: Rejects, p: float, most: int) -> float:
 
 def test_looking_is_as_rare_as_the_exact_sums() -> None:
     """The committed rates of rejecting at any of the looks are within four errors, and rounding, of enumeration."""
-    evidence, power = LOOKING[0], LOOKING[-1]
+    evidence, power = LOOKING[0], LOOKING[4]
     level, a, one = math.log(20), tuned(100), tuned(100, one_sided=True)
     two_sided = ever(lambda b, c: log_evidence_by_look(b, c, a=a) >= level, 0.5, 200)
     greater = ever(lambda b, c: log_evidence_by_look(b, c, a=one, alternative="greater") >= level, 0.5, 200)
@@ -176,13 +176,18 @@ def test_looking_is_as_rare_as_the_exact_sums() -> None:
 
 
 def test_looking_keeps_its_level() -> None:
-    """Committed rates of false alarms under constant looking exceed their level by no more than three errors."""
+    """Committed rates of false alarms under constant looking exceed their level by no more than three errors.
+
+    But for what the page is frank about: a tenth of the units, with squared errors of a long tail.
+    """
     wrong = [(LOOKING[0], slice(3, 5), 5.0), (LOOKING[1], slice(6, 7), 5.0), (LOOKING[2], slice(5, 6), 5.0)]
     for table, columns, level in wrong:
         for row in committed(table):
             for cell in row[columns]:
-                told, error = map(float, cell.split(" ± "))
-                assert told <= level + 3 * error
+                rate, error = map(float, cell.split(" ± "))
+                assert rate <= level + 3 * error
+    told = [float(row[5].split(" ± ")[0]) for row in committed(LOOKING[5])]
+    assert max(told[:3]) <= 5 < told[3]
     for row in committed(LOOKING[3])[:2]:
         assert float(row[4].split(" ± ")[0]) <= 0.1 + 300 * (0.001 * 0.999 / 20_000) ** 0.5
 
