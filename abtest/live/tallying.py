@@ -89,7 +89,7 @@ def tally_pairs(groups: Sequence[PairGroup], looks: Sequence[int]) -> TalliedPai
 
 def tally_arms(groups: Sequence[ArmGroup], looks: Sequence[int]) -> TalliedArms:
     """Tally two arms; errors as of ``tally_pairs``."""
-    of_arm = {side: [group.prediction for group in groups if group.arm == side] for side in SIDES}
+    of_arm: _Columns = {side: [group.prediction for group in groups if group.arm == side] for side in SIDES}
     columns: _Columns = {"truth": [group.label for group in groups], **of_arm}
     cast, pos_label, notices = _reconciled(columns, [group.n for group in groups], arms=[g.arm for g in groups])
     predicted = {side: iter(cast[side]) for side in SIDES}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from abtest.live.log import Feedback, Logged
 from abtest.policy import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from abtest.labels import Label, Side
     from abtest.live.store import Store
 
