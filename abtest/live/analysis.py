@@ -118,7 +118,7 @@ def analyse(
             drop_unlabelled=False, policy=policy,
         ),
         outcomes=found.outcomes,
-        confusion=found.confusion,
+        arms=found.arms,
         evaluation=evaluation,
         decision=decide(evaluation, policy),
         provenance=provenance(
