@@ -10,7 +10,7 @@ from abtest.engines.catalogue import LOCAL
 from abtest.evaluator import FEW_ROWS
 from abtest.evaluator.scores import BINNED, EVERY_CLASS, PULLED
 from abtest.metrics.catalogue import in_text, title, unit
-from abtest.reporter import summary, views
+from abtest.reporter import headline, views
 from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         yield Paragraph(
             term="Were these rows enough?",
             text=(
-                f"{summary.enough(record)} This is reckoned from {_spread(record)}, and never from the difference that "
+                f"{headline.enough(record)} This is reckoned from {_spread(record)}, and never from the difference that "
                 "was observed."
             ),
             references=""
