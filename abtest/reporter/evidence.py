@@ -68,9 +68,7 @@ class _Plot:
         """Draw a line through points."""
         trace = Trace(points)
         if trace.length:
-            self.canvas.drawn.append(
-                Outline(shapes=(trace.whole(),), fill=None, stroke=role, width=width, opacity=1)
-            )
+            self.canvas.drawn.append(Outline(shapes=(trace.whole(),), fill=None, stroke=role, width=width, opacity=1))
 
     def label(self, y: float, text: str, role: Role, *, bold: bool = False) -> None:
         """Have something written at the right end, as near to its height as there is room."""

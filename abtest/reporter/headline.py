@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.metrics.catalogue import in_text, unit
+from abtest.reporter import live
 
 if TYPE_CHECKING:
     from abtest.evaluator import MetricRow
@@ -30,8 +31,9 @@ def told(record: ComparisonRecord) -> str:
     decision, policy = record.decision, record.settings.policy
     found = record.evaluation.find(policy.decisive)
     row = found or record.evaluation.tested
-    rates = _rates(row, wording.plural(record.data.n, "row"))
-    verdict = decision.verdict
+    rates, verdict = _rates(record, row), decision.verdict
+    if record.live is not None and (failed := live.broken(record.live)):
+        return f"{live.doubt(failed)}: {rates}."
     if found is None:
         return f"There is not enough evidence, as {in_text(policy.decisive)} could not be computed: {rates}."
     if verdict is not decision.by_rule:
@@ -62,7 +64,10 @@ def _held_back(record: ComparisonRecord) -> str:
     return _BESIDE_THE_RULE[failed[0]] if failed else _HELD_BACK[record.decision.verdict]
 
 
-def _rates(row: MetricRow, rows: str) -> str:
+def _rates(record: ComparisonRecord, row: MetricRow) -> str:
+    if record.live is not None:
+        return live.rates(row, record.live)
+    rows = wording.plural(record.data.n, "row")
     champion, challenger = (wording.value(value, unit(row.metric)) for value in (row.champion, row.challenger))
     if row.metric == "accuracy":
         return f"on the same {rows} the challenger is right {challenger} of the time, the champion {champion}"
@@ -122,6 +127,8 @@ def enough(record: ComparisonRecord) -> str:
 def advice(record: ComparisonRecord) -> str:
     """Say what to do."""
     verdict, guarded = record.decision.verdict, record.decision.verdict is not record.decision.by_rule
+    if record.live is not None and (live.broken(record.live) or verdict is not Verdict.CONDITIONAL):
+        return live.advice(record, record.live)
     if verdict is Verdict.CONDITIONAL:
         if record.evaluation.tested.improvement < 0:
             return "It is never promoted automatically; somebody has to decide that this trade is wanted."

@@ -74,7 +74,8 @@ class LiveSummary:
         about: Which, how, and since when.
         evidence: How it stands.
         shadow: Whether both sides predicted the same rows.
-        value: What the arms are measured by.
+        counted: What is counted of the arms.
+        value: What they are measured by.
         arms: The champion and the challenger.
         checks: Whether it can be trusted.
         notes: What a reader has to know beside that.
@@ -83,6 +84,7 @@ class LiveSummary:
     about: str
     evidence: str
     shadow: bool
+    counted: str
     value: str
     arms: tuple[WrittenArm, ...]
     checks: tuple[WrittenCheck, ...]
@@ -103,6 +105,7 @@ def summarise(record: ComparisonRecord) -> LiveSummary | None:
         about=_about(reading),
         evidence=_evidence(reading, record.settings.policy.alpha),
         shadow=reading.mode == "shadow",
+        counted=_counted(reading),
         value="accuracy" if record.task == "classification" else "mean squared error",
         arms=tuple(_arm(arm, record) for arm in reading.arms),
         checks=tuple(WrittenCheck(name=it.name, held=it.held, text=it.text) for it in reading.checks),
@@ -222,9 +225,19 @@ def _about(reading: LiveReading) -> str:
     )
 
 
+def _counted(reading: LiveReading) -> str:
+    if reading.horizon:
+        aged = f"Mature are those older than {spell_seconds(reading.horizon)}, when labels are taken to be complete"
+    else:
+        aged = "All are mature at once, as labels are not waited for"
+    return f"Units count once, by their first request. {aged}; labelled is a share of those."
+
+
 def _evidence(reading: LiveReading, alpha: float) -> str:
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
-    found = f"{wording.pvalue(reading.pvalue)} that there is no difference, {valid}" if reading.pvalue is not None else ""
+    found = (
+        f"{wording.pvalue(reading.pvalue)} that there is no difference, {valid}" if reading.pvalue is not None else ""
+    )
     if reading.log_better is None or reading.log_worse is None:
         return f"By {reading.test}, {found}." if found else "There is no test yet: too few labels."
     return (

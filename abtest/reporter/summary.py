@@ -14,7 +14,7 @@ from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
 from abtest.metrics.catalogue import title, unit
-from abtest.reporter import headline
+from abtest.reporter import headline, live
 from abtest.wording import Unit
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from abtest.evaluator import ClassRow, MetricRow, SegmentRow
     from abtest.labels import Label
     from abtest.record import ComparisonRecord
+    from abtest.reporter.live import LiveSummary
 
 Tone = Literal["better", "worse", "same"]
 TONE_MARKS: dict[Tone, str] = {"better": "▲", "worse": "▼", "same": "="}
@@ -127,6 +128,7 @@ class Summary:
     belief: str
     notices: tuple[str, ...]
     skipped: tuple[str, ...]
+    live: LiveSummary | None
 
     @property
     def effect_header(self) -> str:
@@ -149,6 +151,7 @@ class Summary:
 
 def summarise(record: ComparisonRecord) -> Summary:
     """Put a comparison into words."""
+    told = live.summarise(record)
     return Summary(
         title=cleaned(
             f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}"
@@ -168,8 +171,9 @@ def summarise(record: ComparisonRecord) -> Summary:
         segments=_segments(record),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
         belief=headline.belief(record),
-        notices=record.notices,
+        notices=(*record.notices, *(told.notes if told else ())),
         skipped=tuple(f"{entry.what}: {entry.why}" for entry in record.skipped),
+        live=told,
     )
 
 
