@@ -6,6 +6,7 @@ To add a figure, write a function that draws it and one that tells it, and enter
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from abtest import wording
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
 
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Point, Role
-    from abtest.reporter.looks import EffectView, EvidenceView
+    from abtest.reporter.looks import EffectView, EvidenceView, TurnView
     from abtest.reporter.summary import Tone
 
 _WIDTH, _LEFT, _RIGHT = 960.0, 62.0, 760.0
-_TOP, _BOTTOM = 46.0, 306.0
+_TOP, _BOTTOM = 58.0, 318.0
 _LABEL = _RIGHT + 14
 _APART = 17.0  # pixels between the labels at the ends of lines
 _MOST_TICKS = 6
 _SPELLED = 4  # powers of ten up to here are spelled out
+_QUIET: Role = "muted"
+_HARM: Role = "worse"
 _MARKS: dict[Tone, tuple[Point, ...]] = {"better": TRIANGLE_UP, "worse": TRIANGLE_DOWN, "same": SQUARE}
 
 
@@ -38,11 +41,26 @@ class _Plot:
     """A canvas with time across, and labels at the right ends of what is drawn."""
 
     def __init__(self, record: ComparisonRecord, name: str) -> None:
-        reading = looks.reading_of(record)
+        reading, self._turns = looks.reading_of(record), looks.turns(record)
         self.canvas = Canvas(_WIDTH, _BOTTOM + 52)
         self.x = TimeAxis(reading.started_at, reading.until, _LEFT, _RIGHT)
         self._labels: list[tuple[float, str, Role, bool]] = []
         self.canvas.text(0, 10, name, size=12, role="muted")
+
+    def turns(self, turns: Sequence[TurnView]) -> None:
+        """Mark where epochs begin, and write what each does where there is room: the last ones first."""
+        free = _WIDTH
+        for turn in reversed(turns):
+            at, role = self.x(turn.at), _HARM if turn.harm else _QUIET
+            width = CHARACTER * len(turn.text)
+            if at > _LEFT + 1:
+                trace = Trace([(at, _TOP - 8), (at, _BOTTOM)])
+                self.canvas.drawn.append(
+                    Outline(shapes=trace.dashes(2, 3), fill=None, stroke=role, width=1.2 if turn.harm else 1, opacity=1)
+                )
+            if at + width + 8 <= free:
+                self.canvas.text(at, _TOP - 16, turn.text, size=11, role=role, bold=turn.harm)
+                free = at
 
     def times(self) -> None:
         """Draw the axis of time, and name its zone."""
@@ -77,6 +95,7 @@ class _Plot:
     def finish(self) -> Canvas:
         """Draw the axis of time and the labels, when everything else is there."""
         self.times()
+        self.turns(self._turns)
         places = apart([y for y, *_ in self._labels], _APART, _TOP + 4, _BOTTOM)
         for y, (_, text, role, bold) in zip(places, self._labels, strict=True):
             self.canvas.text(_LABEL, y, text, size=12, role=role, bold=bold)
@@ -120,7 +139,7 @@ def _draw_effect(record: ComparisonRecord) -> Canvas:
     plot = _Plot(record, f"effect on {what}: {better} 0 the challenger is better, {other} it the champion")
     for tick, text in zip(y.ticks, y.texts, strict=True):
         plot.rule(y(tick), text)
-    _before(plot, view)
+    _before(plot, view, y)
     for piece in view.looks:
         upper = [(plot.x(look.at), y(look.upper)) for look in piece]
         lower = [(plot.x(look.at), y(look.lower)) for look in piece]
@@ -137,8 +156,8 @@ def _draw_effect(record: ComparisonRecord) -> Canvas:
     return plot.finish()
 
 
-def _before(plot: _Plot, view: EffectView) -> None:
-    """Say where there is no interval yet."""
+def _before(plot: _Plot, view: EffectView, y: Axis) -> None:
+    """Say where there is no interval yet; of the effect before it, draw what fits."""
     end = plot.x(view.looks[0][0].at) if view.looks else _RIGHT
     if end - _LEFT < 1:
         return
@@ -146,6 +165,14 @@ def _before(plot: _Plot, view: EffectView) -> None:
     text = "no interval yet: too few labels" if view.looks else "no interval: too few labels so far"
     if end - _LEFT > CHARACTER * len(text):
         plot.canvas.text((_LEFT + end) / 2, _TOP + 16, text, size=11, role="muted", align="center")
+    drawn = [(plot.x(at), y(value)) for at, value in view.before]
+    for piece in _within(drawn):
+        plot.line(piece, "muted", 1.2)
+
+
+def _within(points: Sequence[Point]) -> list[list[Point]]:
+    """The pieces of a line that lie in the plot."""
+    return [list(piece) for inside, piece in groupby(points, key=lambda it: _TOP <= it[1] <= _BOTTOM) if inside]
 
 
 def _now(plot: _Plot, record: ComparisonRecord, view: EffectView, y: Axis) -> None:
@@ -230,7 +257,8 @@ FIGURES = (
         caption=(
             "What one would have won by betting against “no difference”, one way (▲ better) and the other (▼ worse): "
             "from 1 it reaches the line by chance alone no oftener than the level says, however often one looks. Who "
-            "has crossed it has convinced, whatever comes after; a hollow mark is where."
+            "has crossed it has convinced, whatever comes after; a hollow mark is where. Dotted lines are begins of "
+            "epochs, with the share of units that take part."
         ),
         alt=_alt_evidence,
         draw=_draw_evidence,

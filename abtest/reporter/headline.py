@@ -33,7 +33,7 @@ def told(record: ComparisonRecord) -> str:
     row = found or record.evaluation.tested
     rates, verdict = _rates(record, row), decision.verdict
     if record.live is not None and (failed := live.broken(record.live)):
-        return f"{live.doubt(failed)}: {rates}."
+        return live.doubt(failed)
     if found is None:
         return f"There is not enough evidence, as {in_text(policy.decisive)} could not be computed: {rates}."
     if verdict is not decision.by_rule:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from abtest import wording
 from abtest.reporter import explained, forest, palette, several, views
-from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, capitalised, cleaned, summarise
+from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, cleaned, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def _environment() -> jinja2.Environment:
         "pvalue": wording.pvalue,
         "aligned": aligned,
         "unbroken": unbroken,
-        "capitalised": capitalised,
+        "capitalised": wording.capitalised,
         "drawing": Markup,  # SVG of our own making, its texts escaped there
     }
     environment.globals |= {

@@ -63,7 +63,7 @@ class WrittenCheck:
     @property
     def word(self) -> str:
         """The same as a word."""
-        return "holds" if self.held else "fails"
+        return "in order" if self.held else "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def broken(reading: LiveReading) -> Check | None:
 
 def doubt(check: Check) -> str:
     """Say that nothing can be concluded, as a check fails."""
-    return f"Nothing can be concluded from this experiment, as {_BROKEN[check.name]}"
+    return f"Nothing can be concluded from this experiment, as {_BROKEN[check.name]}."
 
 
 def rates(row: MetricRow, reading: LiveReading) -> str:
@@ -213,15 +213,14 @@ def spell_seconds(seconds: float) -> str:
 
 
 def _about(reading: LiveReading) -> str:
-    share = wording.percent(reading.inclusion)
     if reading.mode == "shadow":
-        how = f"in shadow mode: the champion answers {share} of the units that could take part, and the challenger predicts the same requests"
+        how = "The champion answers, and the challenger predicts the same requests behind it"
     else:
-        served = wording.percent(reading.challenger_share)
-        how = f"{share} of the units take part, and the challenger serves {served} of those"
+        how = f"Of the units that take part, {wording.percent(reading.challenger_share)} go to the challenger"
     return (
         f"Experiment {reading.experiment}, {reading.mode} mode, epoch {reading.epoch} ({reading.state}), from "
-        f"{moment(reading.started_at)} to {moment(reading.until)}: {how}."
+        f"{moment(reading.started_at)} to {moment(reading.until)}. {how}. "
+        f"{wording.percent(reading.inclusion)} of all units take part now."
     )
 
 
@@ -234,15 +233,16 @@ def _counted(reading: LiveReading) -> str:
 
 
 def _evidence(reading: LiveReading, alpha: float) -> str:
+    """Say how the evidence stands, each way, and how valid its p-value is."""
+    if reading.pvalue is None:
+        return "There are too few labels for a test so far."
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
-    found = (
-        f"{wording.pvalue(reading.pvalue)} that there is no difference, {valid}" if reading.pvalue is not None else ""
-    )
+    tested = f"{wording.capitalised(reading.test)} gives {wording.pvalue(reading.pvalue)}, {valid}."
     if reading.log_better is None or reading.log_worse is None:
-        return f"By {reading.test}, {found}." if found else "There is no test yet: too few labels."
+        return tested
     return (
         f"The evidence that the challenger is better is {odds(reading.log_better)}, that it is worse "
-        f"{odds(reading.log_worse)}; it convinces at {odds(math.log(2 / alpha))}. {wording.pvalue(reading.pvalue)}, {valid}."
+        f"{odds(reading.log_worse)}; it convinces at {odds(math.log(2 / alpha))}. {tested}"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from abtest import wording
 from abtest.errors import NotApplicableError
 from abtest.metrics.catalogue import DECISIVE
 
@@ -67,6 +68,15 @@ class EffectView:
     more_is_better: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnView:
+    """The begin of an epoch, as it is written; ``harm`` is one that rolled back."""
+
+    at: datetime
+    text: str
+    harm: bool
+
+
 def reading_of(record: ComparisonRecord) -> LiveReading:
     """What live traffic shows.
 
@@ -76,6 +86,18 @@ def reading_of(record: ComparisonRecord) -> LiveReading:
     if record.live is None:
         raise NotApplicableError("These rows are not from live traffic.")
     return record.live
+
+
+def turns(record: ComparisonRecord) -> tuple[TurnView, ...]:
+    """Lay out the begins of the epochs that are known."""
+    return tuple(
+        TurnView(
+            at=turn.at,
+            text=wording.percent(turn.inclusion) if turn.state == "running" else turn.state,
+            harm=turn.state == "rolled back",
+        )
+        for turn in reading_of(record).turns
+    )
 
 
 def evidence(record: ComparisonRecord) -> tuple[EvidenceView, EvidenceView] | None:

@@ -216,11 +216,6 @@ def shown(label: Label) -> str:
     return cleaned(" ".join(str(label).split())) or "(empty)"
 
 
-def capitalised(text: str) -> str:
-    """Begin a sentence: the first letter is a capital, the others stay."""
-    return text[:1].upper() + text[1:]
-
-
 def cleaned(text: str) -> str:
     """Replace what no page can show, or what would reorder one, by U+FFFD."""
     return "".join("\ufffd" if _cannot_show(c) else c for c in text)

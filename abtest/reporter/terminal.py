@@ -34,6 +34,7 @@ def render(summary: Summary) -> RenderableType:
     verdict = Text.assemble((f"{summary.verdict}", style), "  ", summary.headline)
     return Group(
         verdict,
+        *_experiment(summary),
         Text(),
         _table(summary),
         *_segments(summary),
@@ -60,6 +61,14 @@ def render_several(summary: SeveralSummary) -> RenderableType:
         *(_note(said) for said in (summary.adjustment, *summary.notices, *(best.notices if best else ()))),
         *_more(own, "note on one challenger or another", "notes on one challenger or another"),
     )
+
+
+def _experiment(summary: Summary) -> list[Text]:
+    """The checks of live traffic that failed, before anything else, and how its evidence stands."""
+    if summary.live is None:
+        return []
+    alarms = [Text(f"{it.mark} {it.text}", style=f"bold {WORSE}") for it in summary.live.alarms]
+    return [*alarms, Text(summary.live.about, style="dim"), Text(summary.live.evidence)]
 
 
 def _challengers(summary: SeveralSummary) -> Table:
@@ -126,7 +135,8 @@ def _hold(guardrails: int) -> str:
 
 def _advice(summary: Summary | SeveralSummary) -> list[Text]:
     """What to do where the evidence is not enough; other verdicts speak for themselves."""
-    return [Text(f"○ {summary.advice}")] if summary.verdict is Verdict.INSUFFICIENT_EVIDENCE else []
+    goes_on = summary.verdict is Verdict.INSUFFICIENT_EVIDENCE or getattr(summary, "live", None) is not None
+    return [Text(f"{summary.verdict_mark} {summary.advice}")] if goes_on else []
 
 
 def _notices(summary: Summary) -> list[Text]:

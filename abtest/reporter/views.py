@@ -14,7 +14,7 @@ from abtest import wording
 from abtest.errors import NotApplicableError
 from abtest.evaluator import FEW_ROWS, NOT_ESTIMABLE
 from abtest.metrics.catalogue import title, unit
-from abtest.reporter.summary import Tone, Toned, capitalised, segments_of, shown, tone_of, write_row
+from abtest.reporter.summary import Tone, Toned, segments_of, shown, tone_of, write_row
 from abtest.stats.resampling import NOISE
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Mistake:
     @property
     def of(self) -> str:
         """Rows of that truth, as they are written."""
-        of_challenger = "" if self.n_challenger is None else f", {wording.whole(self.n_challenger)}"
+        of_challenger = "" if self.n_challenger is None else f" and {wording.whole(self.n_challenger)}"
         return wording.whole(self.n) + of_challenger
 
     @property
@@ -319,10 +319,10 @@ def accuracy_test(record: ComparisonRecord) -> McNemar:
 def pair_test(record: ComparisonRecord) -> str:
     """Say what the test of equal accuracy on the same rows found; nothing where there is none."""
     if record.mcnemar is not None:
-        return f"{capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
+        return f"{wording.capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
     if record.live is None or record.live.pvalue is None:
         return ""
-    return f"{capitalised(record.live.test)}: {wording.pvalue(record.live.pvalue)}"
+    return f"{wording.capitalised(record.live.test)}: {wording.pvalue(record.live.pvalue)}"
 
 
 def band_views(record: ComparisonRecord) -> list[BandView]:
