@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from abtest.labels import Label, Side
 
+NEVER_SCORED = ("dropped", "crashed")  # errors of a shadow's row that say nothing of the model; the others are its own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
@@ -76,11 +78,19 @@ class Received(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What happened to one label, and why where it was refused."""
+    """What happened to one label.
+
+    Attributes:
+        prediction_id: As it was sent.
+        received: What happened.
+        why: Why it was refused, or that it was corrected since.
+        lag: Seconds from the prediction to its first label, where this was it.
+    """
 
     prediction_id: str
     received: Received
     why: str | None = None
+    lag: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +101,7 @@ class PairGroup:
         bucket: Which period of time they became known in, from 0.
         label: The truth.
         champion: The champion's prediction; None where it failed.
-        challenger: The challenger's; None where it failed, or was dropped.
+        challenger: The challenger's; None where it failed. What was dropped is no pair.
         n: How many.
     """
 
@@ -99,6 +109,23 @@ class PairGroup:
     label: Label
     champion: Label | None
     challenger: Label | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropGroup:
+    """Labelled, mature units of shadow mode that are alike, by whether there is a pair of them.
+
+    Attributes:
+        dropped: Whether the challenger never had its turn: its row was dropped, crashed, or is missing.
+        label: The truth.
+        champion: The champion's prediction; None where it failed.
+        n: How many.
+    """
+
+    dropped: bool
+    label: Label
+    champion: Label | None
     n: int
 
 
@@ -128,10 +155,10 @@ class ArmTraffic:
     Attributes:
         arm: Which side.
         exposed: Units that it was exposed to; in shadow mode those of the champion are all.
-        predictions: Rows predicted.
+        predictions: Rows that it had its turn at.
         failed: Of them, those that failed.
-        dropped: Shadow rows that were never scored: dropped on overload, too late, or crashed.
-        mature: First predictions of a unit that are older than the horizon.
+        dropped: Shadow rows beside them that were never scored: dropped on overload, crashed, or missing.
+        mature: First predictions of a unit that are older than the horizon; of a shadow those of pairs.
         labelled: Of them, those with a label.
         corrected: Of them, those whose label was corrected later.
         seconds: Sum of the seconds that its predictions took.

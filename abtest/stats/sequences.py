@@ -133,7 +133,7 @@ class ConfidenceSequence:
 
     References:
         Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Time-uniform central limit theory and asymptotic
-        confidence sequences, Annals of Statistics 52:2613: theorem 2.2, and appendix B.1 for one side.
+        confidence sequences, Annals of Statistics 52:2613: theorem 2.2; for one side, and the best mixture, appendix B.
 
     Example:
         >>> looked = MeanDifference.of_rates(champion=(100, 1000), challenger=(130, 1000))

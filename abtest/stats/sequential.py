@@ -129,8 +129,7 @@ def tuned(planned_discordant: int, alpha: float = 0.05, *, one_sided: bool = Fal
         InvalidInputError: There are no rows planned, or alpha is no level.
 
     References:
-        Howard, Ramdas, McAuliffe & Sekhon (2021), Annals of Statistics 49:1055, section 3.5 and proposition 3, with
-        Waudby-Smith et al. (2024), Annals of Statistics 52:2613, appendix, for the closed form of the best mixture.
+        Howard, Ramdas, McAuliffe & Sekhon (2021), Annals of Statistics 49:1055, section 3.5.
 
     Example:
         >>> round(tuned(100), 5), round(tuned(100, one_sided=True), 5)

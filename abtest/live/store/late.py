@@ -1,0 +1,209 @@
+"""Labels that came later: revisions of a prediction's outcome, and those that wait for a prediction.
+
+A label is told apart by what it says and when it was observed, so that the same file twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+
+from abtest.guardrail import is_number
+from abtest.live.log import Receipt, Received
+from abtest.live.store.schema import outcomes, predictions, snapshots, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from abtest.live.log import Feedback
+    from abtest.live.store.connecting import Database
+
+LOCK = "labels"
+_PREDICTION_ID = re.compile(r"([0-9a-f]{1,64})-([1-9][0-9]{0,17})", re.ASCII)
+_AHEAD = 86_400.0  # seconds that another clock may be ahead of ours
+_LONGEST_QUOTE = 60  # characters
+_MOST_KEYS = 400  # in one statement
+
+Key: TypeAlias = tuple[str, int]  # server and sequence: a prediction's id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Revision:
+    """One label of one prediction, as it is kept."""
+
+    key: Key
+    revision: int
+    label: str  # as JSON
+    observed_at: float | None
+    received_at: float
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "server": self.key[0], "sequence": self.key[1], "revision": self.revision, "label": self.label,
+            "observed_at": self.observed_at, "received_at": self.received_at,
+        }  # fmt: skip
+
+
+def record(
+    database: Database, connection: sa.Connection, labels: Sequence[Feedback], *, received_at: float
+) -> tuple[Receipt, ...]:
+    """Record labels, each of them or say why not; the lock on labels must be held."""
+    read = [_read(label, received_at) for label in labels]
+    keys = sorted({one.key for one in read if isinstance(one, _Revision)})
+    at = dict(_predicted(connection, keys))
+    find(database, connection, at)  # what waited for them came earlier
+    known = _Revisions(connection, outcomes, at)
+    aside = _Revisions(connection, waiting, [key for key in keys if key not in at])
+    receipts = []
+    for label, one in zip(labels, read, strict=True):
+        if isinstance(one, str):
+            receipts.append(Receipt(prediction_id=label.prediction_id, received=Received.REFUSED, why=one))
+        elif one.key in at:
+            received, why = known.append(one)
+            lag = received_at - at[one.key] if received is Received.RECORDED else None
+            receipts.append(Receipt(prediction_id=label.prediction_id, received=received, why=why, lag=lag))
+        else:
+            aside.append(one)
+            receipts.append(Receipt(prediction_id=label.prediction_id, received=Received.WAITING))
+    known.insert(connection)
+    aside.insert(connection)
+    return tuple(receipts)
+
+
+def find(database: Database, connection: sa.Connection, keys: Iterable[Key]) -> int:
+    """Move the labels that wait for these predictions, which must be there, to where labels are; say how many."""
+    moved = 0
+    for some in _some(keys):
+        database.lock(connection, LOCK)
+        here = _is_among(waiting, some)
+        rows = connection.execute(sa.select(waiting).where(here).order_by(*waiting.primary_key)).mappings()
+        found = [_revision(row) for row in rows]
+        known = _Revisions(connection, outcomes, {one.key for one in found})
+        for one in found:
+            known.append(one)
+        known.insert(connection)
+        connection.execute(sa.delete(waiting).where(here))
+        moved += len(found)
+    return moved
+
+
+def retry(database: Database, connection: sa.Connection) -> int:
+    """Find the predictions of labels that wait; the lock on labels must be held."""
+    rows = connection.execute(sa.select(waiting.c.server, waiting.c.sequence).distinct()).all()
+    return find(database, connection, [key for key, _ in _predicted(connection, [(row[0], row[1]) for row in rows])])
+
+
+def waits(connection: sa.Connection, keys: Iterable[Key]) -> list[Key]:
+    """Those of the predictions for which a label waits, found by the range of their numbers."""
+    ranges: dict[str, tuple[int, int]] = {}
+    wanted = set(keys)
+    for server, sequence in wanted:
+        low, high = ranges.get(server, (sequence, sequence))
+        ranges[server] = min(low, sequence), max(high, sequence)
+    found: set[Key] = set()
+    for server, (low, high) in ranges.items():
+        rows = sa.select(waiting.c.sequence).where(waiting.c.server == server, waiting.c.sequence.between(low, high))
+        found.update((server, sequence) for sequence in connection.scalars(rows))
+    return sorted(found & wanted)
+
+
+class _Revisions:
+    """The revisions of some predictions, and those to be added."""
+
+    def __init__(self, connection: sa.Connection, table: sa.Table, keys: Iterable[Key]) -> None:
+        self._table = table
+        self._by_key: dict[Key, list[_Revision]] = {}
+        self._new: list[_Revision] = []
+        for some in _some(keys):
+            rows = sa.select(table).where(_is_among(table, some)).order_by(*table.primary_key)
+            for row in connection.execute(rows).mappings():
+                one = _revision(row)
+                self._by_key.setdefault(one.key, []).append(one)
+        # A look that was kept has seen what came before it: what corrects that comes after it, whatever the clock says.
+        self._looked_at = connection.scalar(sa.select(sa.func.max(snapshots.c.at))) or -math.inf
+
+    def append(self, one: _Revision) -> tuple[Received, str | None]:
+        there = self._by_key.setdefault(one.key, [])
+        if any(other.label == one.label and other.observed_at == one.observed_at for other in there):
+            why = None if there[-1].label == one.label else "it was corrected since; observed_at tells it from another."
+            return Received.UNCHANGED, why
+        received = Received.RECORDED
+        received_at = one.received_at
+        if there:
+            received = Received.UNCHANGED if there[-1].label == one.label else Received.CORRECTED
+            received_at = max(received_at, there[-1].received_at, self._looked_at)
+        added = _Revision(
+            key=one.key, revision=len(there) + 1, label=one.label, observed_at=one.observed_at, received_at=received_at
+        )
+        there.append(added)
+        self._new.append(added)
+        return received, None
+
+    def insert(self, connection: sa.Connection) -> None:
+        if self._new:
+            connection.execute(self._table.insert(), [one.row() for one in self._new])
+
+
+def _read(feedback: Feedback, now: float) -> _Revision | str:
+    """Read a label, or say why it cannot be one."""
+    # From JSON each may be anything.
+    prediction_id, label, observed_at = _given(feedback)
+    named = _PREDICTION_ID.fullmatch(prediction_id) if isinstance(prediction_id, str) else None
+    if named is None:
+        return f"prediction_id must be as the answer to the request has it, got {_short(prediction_id)}."
+    if not (isinstance(label, bool | str) or is_number(label)):
+        return f"label must be a finite number, text or a boolean, got {_short(label)}."
+    if observed_at is not None and not (is_number(observed_at) and 0 <= observed_at <= now + _AHEAD):
+        return f"observed_at must be in seconds since 1970, and not in the future, got {_short(observed_at)}."
+    return _Revision(
+        key=(named[1], int(named[2])),
+        revision=0,
+        label=json.dumps(label),
+        observed_at=None if observed_at is None else float(observed_at),
+        received_at=now,
+    )
+
+
+def _given(feedback: Feedback) -> tuple[Any, Any, Any]:
+    return feedback.prediction_id, feedback.label, feedback.observed_at
+
+
+def _short(value: object) -> str:
+    return repr(value)[:_LONGEST_QUOTE] if isinstance(value, str | float | bool | None) else type(value).__name__
+
+
+def _predicted(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, float]]:
+    """Those of the predictions that are there, and when they were answered."""
+    of = predictions.c
+    for some in _some(keys):
+        rows = sa.select(of.server, of.sequence, sa.func.min(of.at)).where(_is_among(predictions, some))
+        for server, sequence, at in connection.execute(rows.group_by(of.server, of.sequence)):
+            yield (server, sequence), at
+
+
+def _is_among(table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
+    return sa.tuple_(table.c.server, table.c.sequence).in_(keys)
+
+
+def _some(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    left = iter(keys)
+    while some := list(itertools.islice(left, _MOST_KEYS)):
+        yield some
+
+
+def _revision(row: Mapping[Any, Any]) -> _Revision:
+    return _Revision(
+        key=(row["server"], row["sequence"]), revision=row["revision"], label=row["label"],
+        observed_at=row["observed_at"], received_at=row["received_at"],
+    )  # fmt: skip
+
+
+def waiting_now(connection: sa.Connection) -> int:
+    """How many labels wait."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(waiting)) or 0
