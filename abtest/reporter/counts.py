@@ -237,8 +237,8 @@ FIGURES = (
         topic="mistakes",
         title="Which mistakes changed?",
         caption=(
-            "Rows each cell gained (+) or lost (−) from champion to challenger; of two arms, points of the share of its "
-            "row. Teal is better: more on the diagonal, fewer off it. Vermilion is worse."
+            "Rows each cell gained (+) or lost (−) from champion to challenger; of two arms, points of the share of "
+            "its row. Teal is better: more on the diagonal, fewer off it. Vermilion is worse."
         ),
         alt=_alt_difference,
         draw=_draw_difference,

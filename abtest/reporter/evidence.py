@@ -13,20 +13,19 @@ from abtest import wording
 from abtest.reporter import looks
 from abtest.reporter.axis import Axis, number_text, ten_to, unit_of
 from abtest.reporter.canvas import SQUARE, TRIANGLE_DOWN, TRIANGLE_UP, Canvas, Figure, Outline
-from abtest.reporter.layout import CHARACTER, Scale, Trace, apart
+from abtest.reporter.layout import CHARACTER, Scale, Trace, apart, free_place
 from abtest.reporter.live import moment, odds
 from abtest.reporter.timeaxis import TimeAxis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Point, Role
     from abtest.reporter.looks import EffectView, EvidenceView, TurnView
     from abtest.reporter.summary import Tone
 
-_WIDTH, _LEFT, _RIGHT = 960.0, 62.0, 760.0
+_WIDTH, _LEFT, _RIGHT = 960.0, 62.0, 745.0
 _TOP, _BOTTOM = 58.0, 318.0
 _LABEL = _RIGHT + 14
 _APART = 17.0  # pixels between the labels at the ends of lines
@@ -152,7 +151,7 @@ def _draw_effect(record: ComparisonRecord) -> Canvas:
             plot.line(edge, "challenger", 1)
         plot.line([(plot.x(look.at), y(look.value)) for look in piece], "challenger")
     plot.across(y(0), "no difference")
-    _now(plot, record, view, y)
+    _now(plot, view, y)
     return plot.finish()
 
 
@@ -162,12 +161,17 @@ def _before(plot: _Plot, view: EffectView, y: Axis) -> None:
     if end - _LEFT < 1:
         return
     plot.canvas.boxes([(_LEFT, _TOP, end - _LEFT, _BOTTOM - _TOP)], fill="raised")
-    text = "no interval yet: too few labels" if view.looks else "no interval: too few labels so far"
-    if end - _LEFT > CHARACTER * len(text):
-        plot.canvas.text((_LEFT + end) / 2, _TOP + 16, text, size=11, role="muted", align="center")
     drawn = [(plot.x(at), y(value)) for at, value in view.before]
-    for piece in _within(drawn):
+    pieces = _within(drawn)
+    for piece in pieces:
         plot.line(piece, "muted", 1.2)
+    text = "no interval yet: too few labels" if view.looks else "no interval: too few labels so far"
+    size = CHARACTER * len(text), 16.0
+    if end - _LEFT > size[0]:
+        zero = [(_LEFT + (end - _LEFT) * i / 40, y(0)) for i in range(41)]
+        taken = [*zero, *(point for piece in pieces for point in piece)]
+        left, top = free_place(taken, size, (_LEFT, _TOP, end - _LEFT, _BOTTOM - _TOP), (0.5, 0))
+        plot.canvas.text(left + size[0] / 2, top + 8, text, size=11, role="muted", align="center")
 
 
 def _within(points: Sequence[Point]) -> list[list[Point]]:
@@ -175,12 +179,12 @@ def _within(points: Sequence[Point]) -> list[list[Point]]:
     return [list(piece) for inside, piece in groupby(points, key=lambda it: _TOP <= it[1] <= _BOTTOM) if inside]
 
 
-def _now(plot: _Plot, record: ComparisonRecord, view: EffectView, y: Axis) -> None:
+def _now(plot: _Plot, view: EffectView, y: Axis) -> None:
     """Write the last effect, and both ends of its interval, at the right."""
     last = view.looks[-1][-1] if view.looks else None
     if last is None:
         return
-    tone = _tone(view, last.lower, last.upper, last.value)
+    tone = _tone(view, last.value)
     for end in (last.lower, last.upper):
         plot.label(y(end), _effect_text(view, end), "muted")
     at = plot.x(last.at), y(last.value)
@@ -189,7 +193,7 @@ def _now(plot: _Plot, record: ComparisonRecord, view: EffectView, y: Axis) -> No
     plot.label(at[1], f"{_effect_text(view, last.value)}{unit}", "muted" if tone == "same" else tone, bold=True)
 
 
-def _tone(view: EffectView, lower: float, upper: float, value: float) -> Tone:
+def _tone(view: EffectView, value: float) -> Tone:
     if value == 0:
         return "same"
     return "better" if (value > 0) == view.more_is_better else "worse"
@@ -270,7 +274,8 @@ FIGURES = (
         title="How sure is the effect by now?",
         caption=(
             "The line is the effect, the band its interval, which holds at every look at once. It narrows as labels "
-            "come in; once all of it is on one side of zero, there is a difference."
+            "come in; once all of it is on one side of zero, there is a difference. Dotted lines are begins of epochs, "
+            "with the share of units that take part."
         ),
         alt=_alt_effect,
         draw=_draw_effect,

@@ -390,10 +390,7 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
         yield Fact(term="Digest over all rows", text=data.digest, code=True)
     if data.target:
         yield Fact(term="Target", text=data.target)
-    engine = "" if settings.engine == LOCAL else settings.engine
-    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit), ("Engine", engine)):
-        if told:
-            yield Fact(term=term, text=told)
+    yield from _told_apart(record)
     yield from _test_set(record)
     yield from _footprint(record)
     metrics = ", ".join(title(name) for name in settings.policy.metrics)
@@ -415,6 +412,14 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield Fact(term="Versions", text=f"abtest {source.abtest_version}, Python {source.python_version}, {libraries}")
     if source.command:
         yield Fact(term="Command", text=wording.redacted(source.command), code=True)
+
+
+def _told_apart(record: ComparisonRecord) -> Iterator[Fact]:
+    data, settings = record.data, record.settings
+    engine = "" if settings.engine == LOCAL else settings.engine
+    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit), ("Engine", engine)):
+        if told:
+            yield Fact(term=term, text=told)
 
 
 def _test_set(record: ComparisonRecord) -> Iterator[Fact]:

@@ -75,7 +75,7 @@ def _same_requests(record: ComparisonRecord) -> Paragraph:
         text=(
             "The champion answered; the challenger predicted the same requests behind it, and none of its answers was "
             f"served. Such a paired comparison is far sharper than two arms: {says}. {_FIRST}. "
-            f"A prediction that failed counts as wrong. An effect is challenger minus champion{_in_points(record)}."
+            f"{_failed(record)} An effect is challenger minus champion{_in_points(record)}."
         ),
     )
 
@@ -86,9 +86,9 @@ def _two_arms(record: ComparisonRecord) -> Paragraph:
         text=(
             "Which side serves a unit is drawn by a hash of the experiment and the unit: a unit meets one side only, "
             "and nothing known of it decides which. Ramping lets more units take part, and moves none from one side "
-            f"to the other. {_FIRST}. A request on which the challenger failed was answered by the champion, and "
-            f"counts as the challenger's failure. An effect is challenger minus champion{_in_points(record)}; as both "
-            "served other units, only shares and means can be compared, never counts."
+            f"to the other. {_FIRST}. A request on which the challenger failed was answered by the champion, and is "
+            f"still the challenger's. {_failed(record)} An effect is challenger minus champion{_in_points(record)}; as "
+            "both served other units, only shares and means can be compared, never counts."
         ),
         references="Kohavi, Tang & Xu (2020), Trustworthy Online Controlled Experiments, chapters 1 and 14.",
     )
@@ -104,7 +104,8 @@ def _evidence(record: ComparisonRecord) -> Paragraph:
             "fair odds, would have by now. By chance alone it ever reaches 1/α with probability α at most, so one may "
             "look as often as one likes, and stop when one likes (this is an e-process). One bettor bets on the "
             f"challenger and one against it, each at half of the level of {alpha:.3g}: E convinces at "
-            f"{odds(math.log(2 / alpha))}. What convinced once stays convincing; p comes from the largest E so far."
+            f"{odds(math.log(2 / alpha))}. p comes from the largest E so far, in the direction of the effect as it is "
+            "now."
         ),
         references=(
             f"{_VILLE} Robbins (1970), Annals of Mathematical Statistics 41:1397. Howard, Ramdas, McAuliffe & Sekhon "
@@ -190,6 +191,12 @@ def _trust(reading: LiveReading) -> Paragraph:
         if reading.mode == "split"
         else "",
     )
+
+
+def _failed(record: ComparisonRecord) -> str:
+    if record.task == "classification":
+        return "A prediction that failed counts as wrong."
+    return "A prediction that failed has no error, and is left out of them."
 
 
 def _in_points(record: ComparisonRecord) -> str:

@@ -20,6 +20,7 @@ _HELD_BACK = {
 }
 _BESIDE_THE_RULE = {
     "guardrail": "A guardrail does not hold",
+    "rollback": "The champion stays, as the challenger was rolled back",
     "growth": "There is not enough evidence on rows that were looked at before they grew",
     "confirmation": "There is not enough evidence, as the locked test set does not confirm it",
 }
@@ -27,13 +28,16 @@ _FEW_DISCORDANT = 10
 
 
 def told(record: ComparisonRecord) -> str:
-    """Say the verdict in a sentence, with both sides' numbers."""
+    """Say the verdict in a sentence, with both sides' numbers; of an experiment in doubt, that there is none."""
+    failed = live.broken(record.live) if record.live is not None else None
+    return live.doubt(failed) if failed is not None else _told(record)
+
+
+def _told(record: ComparisonRecord) -> str:
     decision, policy = record.decision, record.settings.policy
     found = record.evaluation.find(policy.decisive)
     row = found or record.evaluation.tested
     rates, verdict = _rates(record, row), decision.verdict
-    if record.live is not None and (failed := live.broken(record.live)):
-        return live.doubt(failed)
     if found is None:
         return f"There is not enough evidence, as {in_text(policy.decisive)} could not be computed: {rates}."
     if verdict is not decision.by_rule:

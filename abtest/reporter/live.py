@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.decision import Verdict
+from abtest.evaluator.traffic import NOT_WHILE_LOOKING
+from abtest.labels import Side
 from abtest.metrics.catalogue import in_text, unit
 from abtest.reporter.axis import ten_to
 
@@ -16,16 +18,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from abtest.evaluator import MetricRow
-    from abtest.evaluator.live import ArmReading, Check, LiveReading
-    from abtest.labels import Side
+    from abtest.evaluator.live import ArmReading, Check, CheckName, LiveReading
     from abtest.record import ComparisonRecord
 
-CheckName = Literal["sample ratio", "label coverage", "shadow drops"]
 _BROKEN: dict[CheckName, str] = {
     "sample ratio": "units are not split as planned",
-    "label coverage": "the labels of both arms do not come in alike",
+    "label coverage": "labels do not come in equally often for both sides",
     "shadow drops": "the requests that the shadow dropped are not like the others",
 }
+CHECKS = tuple(name.replace(" ", "-") for name in _BROKEN)  # as reasons spell them
+_OVER = {"stopped": "the experiment was stopped", "rolled back": "the challenger was rolled back"}
+_UNMET = " The reasons that do not hold say what is not settled."
 _LONG_ODDS = 6  # powers of ten from which E is one
 _LEAST_ODDS = 0.01
 
@@ -73,6 +76,7 @@ class LiveSummary:
     Attributes:
         about: Which, how, and since when.
         evidence: How it stands.
+        looks: What the part on the evidence is called.
         shadow: Whether both sides predicted the same rows.
         counted: What is counted of the arms.
         value: What they are measured by.
@@ -83,12 +87,20 @@ class LiveSummary:
 
     about: str
     evidence: str
+    looks: str
     shadow: bool
     counted: str
     value: str
     arms: tuple[WrittenArm, ...]
     checks: tuple[WrittenCheck, ...]
     notes: tuple[str, ...]
+
+    @property
+    def in_order(self) -> str:
+        """Which checks hold, in a sentence; nothing where none does."""
+        held = [check.name for check in self.checks if check.held]
+        verb = "is" if len(held) == 1 else "are"
+        return f"{wording.capitalised(' and '.join(held))} {verb} in order." if held else ""
 
     @property
     def alarms(self) -> tuple[WrittenCheck, ...]:
@@ -103,13 +115,14 @@ def summarise(record: ComparisonRecord) -> LiveSummary | None:
         return None
     return LiveSummary(
         about=_about(reading),
-        evidence=_evidence(reading, record.settings.policy.alpha),
+        evidence=_evidence(record, reading),
+        looks="Over time" if reading.looks else "The one look",
         shadow=reading.mode == "shadow",
         counted=_counted(reading),
         value="accuracy" if record.task == "classification" else "mean squared error",
         arms=tuple(_arm(arm, record) for arm in reading.arms),
         checks=tuple(WrittenCheck(name=it.name, held=it.held, text=it.text) for it in reading.checks),
-        notes=tuple(_notes(reading)),
+        notes=tuple(_notes(record, reading)),
     )
 
 
@@ -144,32 +157,39 @@ def advice(record: ComparisonRecord, reading: LiveReading) -> str:
     check, verdict = broken(reading), record.decision.verdict
     if check is not None:
         return f"Find out why {_BROKEN[check.name]} before believing anything below."
-    over = reading.state in {"stopped", "rolled back"}
     if verdict is Verdict.PROMOTE:
         return f"Promote it: {wording.command('experiment', 'analyze', reading.experiment)} --auto-promote"
-    if verdict is Verdict.KEEP_CHAMPION:
-        if over:
-            return f"Keep the champion; the experiment is {reading.state}."
-        return f"Keep the champion, and stop it: {wording.command('experiment', 'stop', reading.experiment)}"
+    if reading.state in _OVER:
+        return f"Keep the champion; {_OVER[reading.state]}."
+    if verdict is Verdict.KEEP_CHAMPION or reading.harmed:
+        why = "" if verdict is Verdict.KEEP_CHAMPION else ", as the challenger is worse at the level of a rollback"
+        return f"Keep the champion, and stop it{why}: {wording.command('experiment', 'stop', reading.experiment)}"
+    return _go_on(record, reading)
+
+
+def _go_on(record: ComparisonRecord, reading: LiveReading) -> str:
     if reading.looking == "fixed":
         return "Keep the champion. The one look that was planned is over; what comes later cannot be added to it."
-    if over:
-        return f"Keep the champion; the experiment is {reading.state}."
     if reading.state == "paused":
         return f"Keep the champion for now. It is paused: {wording.command('experiment', 'resume', reading.experiment)}"
-    return f"Keep it running{_more(record, reading)}."
+    unmet = record.decision.verdict is not record.decision.by_rule
+    return f"Keep it running{_more(record, reading)}.{_UNMET if unmet else ''}"
 
 
 def _more(record: ComparisonRecord, reading: LiveReading) -> str:
-    """Say about how much longer."""
+    """Say about how much longer: until what was planned is there."""
     n = sum(arm.analysed for arm in reading.arms) if reading.mode == "split" else reading.arms[0].analysed
     noun = "labelled unit" if reading.mode == "split" else "labelled pair"
-    needed = record.power.rows_needed if record.power is not None else None
-    if needed is not None and needed > n:
-        return f": about {wording.plural(needed - n, f'more {noun}')}"
-    if reading.planned_n is not None and reading.planned_n > n:
-        return f": {wording.plural(reading.planned_n - n, f'more {noun}')} to what was planned"
-    return "" if reading.planned_n is None else ", or stop it: it has all that was planned"
+    if reading.planned_n is not None:
+        left = reading.planned_n - n
+        return (
+            f": about {wording.plural(left, f'more {noun}')}" if left > 0 else ", or stop it: it has what was planned"
+        )
+    if reading.planned_discordant is not None and record.contingency is not None:
+        left = reading.planned_discordant - record.contingency.discordant
+        told = "more pair that tells the two apart", "more pairs that tell the two apart"
+        return f": about {wording.plural(left, *told)}" if left > 0 else ", or stop it: it has what was planned"
+    return ""
 
 
 def moment(at: datetime) -> str:
@@ -188,13 +208,13 @@ def odds(log: float) -> str:
 
     Example:
         >>> [odds(log) for log in (0.0, 3.68, 6.7, 40.0, -2.0, -900.0)]
-        ['1', '40', '810', '10¹⁷', '0.14', 'less than 0.01']
+        ['1', '40', '810', '10¹⁷', '0.14', 'below 0.01']
     """
     if log >= _LONG_ODDS * math.log(10):
         return ten_to(math.floor(log / math.log(10)))
     found = math.exp(log)
     if found < _LEAST_ODDS:
-        return f"less than {_LEAST_ODDS:g}"
+        return f"below {_LEAST_ODDS:g}"
     rounded = float(f"{found:.2g}")
     return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
@@ -217,10 +237,11 @@ def _about(reading: LiveReading) -> str:
         how = "The champion answers, and the challenger predicts the same requests behind it"
     else:
         how = f"Of the units that take part, {wording.percent(reading.challenger_share)} go to the challenger"
+    part = f"{wording.percent(reading.inclusion)} of all units take" if reading.inclusion else "No unit takes"
     return (
         f"Experiment {reading.experiment}, {reading.mode} mode, epoch {reading.epoch} ({reading.state}), from "
         f"{moment(reading.started_at)} to {moment(reading.until)}. {how}. "
-        f"{wording.percent(reading.inclusion)} of all units take part now."
+        f"{part} part now."
     )
 
 
@@ -232,17 +253,19 @@ def _counted(reading: LiveReading) -> str:
     return f"Units count once, by their first request. {aged}; labelled is a share of those."
 
 
-def _evidence(reading: LiveReading, alpha: float) -> str:
+def _evidence(record: ComparisonRecord, reading: LiveReading) -> str:
     """Say how the evidence stands, each way, and how valid its p-value is."""
     if reading.pvalue is None:
         return "There are too few labels for a test so far."
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
-    tested = f"{wording.capitalised(reading.test)} gives {wording.pvalue(reading.pvalue)}, {valid}."
+    name = record.mcnemar.name if record.mcnemar is not None else f"the {reading.test}"
+    tested = f"{wording.capitalised(name)} gives {wording.pvalue(reading.pvalue)}, {valid}."
     if reading.log_better is None or reading.log_worse is None:
         return tested
+    line = odds(math.log(2 / record.settings.policy.alpha))
     return (
-        f"The evidence that the challenger is better is {odds(reading.log_better)}, that it is worse "
-        f"{odds(reading.log_worse)}; it convinces at {odds(math.log(2 / alpha))}. {tested}"
+        f"E, the evidence, is {odds(reading.log_better)} that the challenger is better, and "
+        f"{odds(reading.log_worse)} that it is worse; it convinces at {line}. {tested}"
     )
 
 
@@ -264,6 +287,8 @@ def _arm(arm: ArmReading, record: ComparisonRecord) -> WrittenArm:
     )
 
 
-def _notes(reading: LiveReading) -> Iterator[str]:
+def _notes(record: ComparisonRecord, reading: LiveReading) -> Iterator[str]:
+    if any(row.ci_method == NOT_WHILE_LOOKING for row in (*record.metrics, *record.per_class)):
+        yield "Where there is no interval, none is known that would hold at every look."
     if reading.waiting:
         yield f"{wording.plural(reading.waiting, 'label')} of predictions that are not known are kept aside."

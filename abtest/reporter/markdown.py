@@ -47,11 +47,10 @@ def _experiment(summary: Summary) -> list[str]:
     if live is None:
         return []
     headers = ["", "units", "predictions", "failed", *["dropped"] * live.shadow, "labelled", live.value]
-    checks = sorted(live.checks, key=lambda check: check.held)
+    alarms = [f"- {it.mark} **{escaped(it.name)}: {it.word}.** {escaped(it.text)}" for it in live.alarms]
     return [
-        *(f"- {it.mark} **{escaped(it.name)}: {it.word}.** {escaped(it.text)}" for it in checks),
-        "",
-        f"{escaped(live.about)} {escaped(live.evidence)}",
+        *([*alarms, ""] if alarms else []),
+        escaped(f"{live.about} {live.in_order} {live.evidence}"),
         "",
         f"| {' | '.join(headers)} |",
         f"|:--{'|--:' * (len(headers) - 1)}|",

@@ -220,7 +220,9 @@ def _none(record: ComparisonsRecord) -> str:
     if record.verdict is Verdict.KEEP_CHAMPION:
         return f"The champion should stay: {none} may replace it"
     if any(one.decision.by_rule in _MAY for one in record.comparisons):
-        return wording.capitalised(f"{none} may replace the champion")  # what the rule found, something beside it holds back
+        return wording.capitalised(
+            f"{none} may replace the champion"
+        )  # what the rule found, something beside it holds back
     if not any(decisive_row(one) for one in record.comparisons):
         why = f"as {in_text(policy.decisive)} could not be computed"
         return wording.capitalised(f"{none} is shown to be better than the champion, {why}")

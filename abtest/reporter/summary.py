@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
+from abtest.evaluator.traffic import NOT_WHILE_LOOKING
 from abtest.metrics.catalogue import title, unit
 from abtest.reporter import headline, live
+from abtest.reporter.live import LiveSummary
 from abtest.wording import Unit
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from abtest.evaluator import ClassRow, MetricRow, SegmentRow
     from abtest.labels import Label
     from abtest.record import ComparisonRecord
-    from abtest.reporter.live import LiveSummary
 
 Tone = Literal["better", "worse", "same"]
 TONE_MARKS: dict[Tone, str] = {"better": "▲", "worse": "▼", "same": "="}
@@ -229,7 +230,7 @@ def _cannot_show(character: str) -> bool:
 
 def _interval(row: MetricRow, kind: Unit) -> str:
     if row.ci_lower is None or row.ci_upper is None:
-        return row.ci_method if row.ci_method != "none" else ""
+        return {"none": "", NOT_WHILE_LOOKING: wording.MISSING}.get(row.ci_method, row.ci_method)
     return wording.interval(row.ci_lower, row.ci_upper, kind, spell_unit=False)
 
 
@@ -288,7 +289,13 @@ def _asked(record: ComparisonRecord) -> list[Reason]:
     """The reasons that matter for the verdict: what CONDITIONAL asks is idle where PROMOTE's share held."""
     enough = any(reason.rule == "promote_share" and reason.held for reason in record.decision.reasons)
     asked = [reason for reason in record.decision.reasons if not (enough and reason.rule == "conditional_share")]
-    return sorted(asked, key=lambda reason: reason.rule == "guardrail" and reason.held)  # what holds can wait
+    asked = [reason for reason in asked if reason.rule not in live.CHECKS]  # told with the experiment
+    return sorted(asked, key=_urgency)
+
+
+def _urgency(reason: Reason) -> int:
+    """A rollback comes first, and guardrails that hold can wait."""
+    return -1 if reason.rule == "rollback" else int(reason.rule == "guardrail" and reason.held)
 
 
 def verdict_tone(verdict: Verdict) -> Tone:

@@ -68,7 +68,7 @@ def _experiment(summary: Summary) -> list[Text]:
     if summary.live is None:
         return []
     alarms = [Text(f"{it.mark} {it.text}", style=f"bold {WORSE}") for it in summary.live.alarms]
-    return [*alarms, Text(summary.live.about, style="dim"), Text(summary.live.evidence)]
+    return [*alarms, Text(f"{summary.live.about} {summary.live.in_order}", style="dim"), Text(summary.live.evidence)]
 
 
 def _challengers(summary: SeveralSummary) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _SHORTEST = timedelta(seconds=5)  # shorter spans are widened to it
 _APART = 66.0  # pixels from tick to tick, so that no two texts touch
 _ZERO = datetime(1, 1, 1, tzinfo=UTC)  # a Monday

@@ -322,7 +322,7 @@ def pair_test(record: ComparisonRecord) -> str:
         return f"{wording.capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
     if record.live is None or record.live.pvalue is None:
         return ""
-    return f"{wording.capitalised(record.live.test)}: {wording.pvalue(record.live.pvalue)}"
+    return f"The {record.live.test}: {wording.pvalue(record.live.pvalue)}"
 
 
 def band_views(record: ComparisonRecord) -> list[BandView]:
