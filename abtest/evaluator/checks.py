@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from abtest import wording
 from abtest.evaluator.live import Check
 from abtest.stats.mismatch import ALPHA, mismatch_evidence
 from abtest.stats.sequences import LEAST_RIGHT, LEAST_UNITS, PLANNED_PAIRS, ConfidenceSequence, MeanDifference
 from abtest.stats.sequential import anytime_pvalue
+
+if TYPE_CHECKING:
+    from abtest.stats.moments import Moments
 
 Rate: TypeAlias = tuple[int, int]  # so many, out of so many
 
@@ -70,11 +73,27 @@ def shadow_drops(scored: Rate, dropped: Rate, *, planned_n: int | None) -> Check
         text = (
             f"The champion {'is' if held else 'is not'} right as often where the shadow was dropped: {_share(dropped)} "
             f"of {wording.whole(dropped[1])}, against {_share(scored)} where it was scored ({wording.pvalue(pvalue)})."
-            f"{'' if held else ' What was dropped is not like the rest.'}"
+            f"{'' if held else _UNLIKE}"
         )
     return Check(name="shadow drops", held=held, log_evidence=None, pvalue=pvalue, text=text)
 
 
+def shadow_drops_of_errors(scored: Moments, dropped: Moments, *, planned_n: int | None) -> Check:
+    """The same of a regression: the champion's squared errors where pairs were dropped, and where they were scored."""
+    sequence = ConfidenceSequence(planned_n=planned_n or PLANNED_PAIRS, alpha=ALPHA)
+    found = sequence.pvalue(MeanDifference.of_means(champion=scored, challenger=dropped))
+    pvalue = 1.0 if found is None else found
+    held = pvalue >= ALPHA
+    text = "No shadow prediction was dropped."
+    if dropped.n:
+        text = (
+            f"The champion is {'' if held else 'not '}as near to the truth where the shadow was dropped "
+            f"({wording.plural(dropped.n, 'row')}; {wording.pvalue(pvalue)}).{'' if held else _UNLIKE}"
+        )
+    return Check(name="shadow drops", held=held, log_evidence=None, pvalue=pvalue, text=text)
+
+
+_UNLIKE = " What was dropped is not like the rest."
 _LOST = " Something assigns, loses or logs them unevenly: find it before anything else is read."
 
 

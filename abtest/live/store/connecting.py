@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import re
 import time
 import zlib
 from pathlib import Path
@@ -23,7 +24,8 @@ DEFAULT_URL = "sqlite:///abtest-live.db"
 _BUSY_SECONDS = 10  # how long one waits for another who writes
 _CONNECT_SECONDS = 10
 _POSTGRES_DRIVERS = ("psycopg2", "psycopg")
-_PAGES_KIB = 64 * 1024  # of SQLite's, kept in memory by each connection that needs them
+_PAGES_KIB = 32 * 1024  # of SQLite's, kept in memory by each connection that needs them
+_REFUSED = re.compile(r"authentication|no password supplied|role .* does not exist|permission denied")
 _SQLITE_OURS = (11, 26)  # a damaged file, no SQLite file: trying later helps nobody
 
 
@@ -47,8 +49,6 @@ class Database:
         if self.is_sqlite:
             _check_file(spelled, self.shown, create=create)
         self._engine = _engine(spelled)
-        if self.is_sqlite:
-            self._log_ahead()
 
     def __str__(self) -> str:
         """The URL without its user and password."""
@@ -98,13 +98,13 @@ class Database:
         except exc.SQLAlchemyError as error:
             raise self._told(error) from error
 
-    def _log_ahead(self) -> None:
+    def log_ahead(self) -> None:
         """Put a SQLite file in WAL mode, in which readers and the one writer do not wait for each other.
 
         The file keeps it. SQLite does not wait for others when it turns a file, so that this does.
         """
         deadline = time.monotonic() + _BUSY_SECONDS
-        while True:
+        while self.is_sqlite:
             try:
                 with self._engine.connect() as connection:
                     raw: Any = connection.connection.dbapi_connection
@@ -118,13 +118,16 @@ class Database:
     def _told(self, error: Exception) -> AbtestError:
         cause = getattr(error, "orig", None) or error
         said = wording.first_line(cause)
-        if any(word in said for word in ("authentication", "no password supplied", "role ")):
+        if _REFUSED.search(said):
             return NotPermittedError(
-                f"The database {self.shown} lets nobody in: {said}.", hint="check the user and the password in its URL."
+                f"The database {self.shown} does not let us: {said}.",
+                hint="check the user and the password in its URL.",
             )
         if getattr(cause, "sqlite_errorcode", None) in _SQLITE_OURS:
             return InvalidInputError(f"The store {self.shown} is no log of live traffic: {said}.")
-        hint = "who else writes to it?" if "locked" in said else "is it up, and is this its address?"
+        hint = "is it up, and is this its address?"
+        if self.is_sqlite:
+            hint = "who else writes to it?" if "locked" in said else "may it be written, and is there room?"
         return BackendError(f"The database {self.shown} failed: {said}.", hint=hint)
 
 

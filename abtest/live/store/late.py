@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import operator
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -57,7 +58,7 @@ def record(
     read = [_read(label, received_at) for label in labels]
     keys = sorted({one.key for one in read if isinstance(one, _Revision)})
     at = dict(_predicted(connection, keys))
-    find(database, connection, at)  # what waited for them came earlier
+    find(database, connection, waits(connection, at))  # what waited for them came earlier
     known = _Revisions(connection, outcomes, at)
     aside = _Revisions(connection, waiting, [key for key in keys if key not in at])
     receipts = []
@@ -79,9 +80,9 @@ def record(
 def find(database: Database, connection: sa.Connection, keys: Iterable[Key]) -> int:
     """Move the labels that wait for these predictions, which must be there, to where labels are; say how many."""
     moved = 0
-    for some in _some(keys):
+    for server, some in _by_server(keys):
         database.lock(connection, LOCK)
-        here = _is_among(waiting, some)
+        here = _is_among(waiting, server, some)
         rows = connection.execute(sa.select(waiting).where(here).order_by(*waiting.primary_key)).mappings()
         found = [_revision(row) for row in rows]
         known = _Revisions(connection, outcomes, {one.key for one in found})
@@ -95,22 +96,20 @@ def find(database: Database, connection: sa.Connection, keys: Iterable[Key]) -> 
 
 def retry(database: Database, connection: sa.Connection) -> int:
     """Find the predictions of labels that wait; the lock on labels must be held."""
-    rows = connection.execute(sa.select(waiting.c.server, waiting.c.sequence).distinct()).all()
-    return find(database, connection, [key for key, _ in _predicted(connection, [(row[0], row[1]) for row in rows])])
+    wait, of = waiting.c, predictions.c
+    is_there = sa.exists().where(of.server == wait.server, of.sequence == wait.sequence)
+    rows = connection.execute(sa.select(wait.server, wait.sequence).where(is_there).distinct())
+    return find(database, connection, [(server, sequence) for server, sequence in rows])
 
 
 def waits(connection: sa.Connection, keys: Iterable[Key]) -> list[Key]:
-    """Those of the predictions for which a label waits, found by the range of their numbers."""
-    ranges: dict[str, tuple[int, int]] = {}
-    wanted = set(keys)
-    for server, sequence in wanted:
-        low, high = ranges.get(server, (sequence, sequence))
-        ranges[server] = min(low, sequence), max(high, sequence)
+    """Those of the predictions for which a label waits; as a rule none does, and it is cheap to see so."""
     found: set[Key] = set()
-    for server, (low, high) in ranges.items():
-        rows = sa.select(waiting.c.sequence).where(waiting.c.server == server, waiting.c.sequence.between(low, high))
-        found.update((server, sequence) for sequence in connection.scalars(rows))
-    return sorted(found & wanted)
+    for server, some in _by_server(keys):
+        between = waiting.c.sequence.between(some[0], some[-1])
+        rows = connection.scalars(sa.select(waiting.c.sequence).where(waiting.c.server == server, between))
+        found.update((server, sequence) for sequence in set(rows) & set(some))
+    return sorted(found)
 
 
 class _Revisions:
@@ -120,8 +119,8 @@ class _Revisions:
         self._table = table
         self._by_key: dict[Key, list[_Revision]] = {}
         self._new: list[_Revision] = []
-        for some in _some(keys):
-            rows = sa.select(table).where(_is_among(table, some)).order_by(*table.primary_key)
+        for server, some in _by_server(keys):
+            rows = sa.select(table).where(_is_among(table, server, some)).order_by(*table.primary_key)
             for row in connection.execute(rows).mappings():
                 one = _revision(row)
                 self._by_key.setdefault(one.key, []).append(one)
@@ -181,20 +180,22 @@ def _short(value: object) -> str:
 def _predicted(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, float]]:
     """Those of the predictions that are there, and when they were answered."""
     of = predictions.c
-    for some in _some(keys):
-        rows = sa.select(of.server, of.sequence, sa.func.min(of.at)).where(_is_among(predictions, some))
-        for server, sequence, at in connection.execute(rows.group_by(of.server, of.sequence)):
+    for server, some in _by_server(keys):
+        rows = sa.select(of.server, of.sequence, sa.func.min(of.at)).where(_is_among(predictions, server, some))
+        for _, sequence, at in connection.execute(rows.group_by(of.server, of.sequence)):
             yield (server, sequence), at
 
 
-def _is_among(table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
-    return sa.tuple_(table.c.server, table.c.sequence).in_(keys)
+def _is_among(table: sa.Table, server: str, sequences: Sequence[int]) -> sa.ColumnElement[bool]:
+    return (table.c.server == server) & table.c.sequence.in_(sequences)
 
 
-def _some(keys: Iterable[Key]) -> Iterator[list[Key]]:
-    left = iter(keys)
-    while some := list(itertools.islice(left, _MOST_KEYS)):
-        yield some
+def _by_server(keys: Iterable[Key]) -> Iterator[tuple[str, list[int]]]:
+    """Keys by server, at most so many at a time: SQLite finds pairs of values in a list by reading all rows."""
+    for server, some in itertools.groupby(sorted(set(keys)), key=operator.itemgetter(0)):
+        left = (sequence for _, sequence in some)
+        while sequences := list(itertools.islice(left, _MOST_KEYS)):
+            yield server, sequences
 
 
 def _revision(row: Mapping[Any, Any]) -> _Revision:

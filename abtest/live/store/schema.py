@@ -78,11 +78,13 @@ epochs = _table(
 exposures = _table(
     "exposures",
     _key("experiment"),
-    _key("unit"),
+    _key("server"),
+    _key("sequence", sa.BigInteger()),
+    _text("unit"),
     _text("arm"),
-    _text("server"),
-    _number("sequence"),
     _seconds("at"),
+    # The other way about the key, an analysis would search for each prediction somewhere else: it takes three times.
+    sa.UniqueConstraint("experiment", "unit"),
 )
 predictions = _table(
     "predictions",
@@ -133,6 +135,7 @@ def prepare(database: Database, *, create: bool) -> None:
         raise InvalidInputError(
             f"The database {database} holds no log of live traffic.", hint="'abtest serve' makes one where it logs."
         )
+    database.log_ahead()
     with database.writing("tables") as connection:
         if not _is_ready(connection, str(database)):  # another process was first
             _metadata.create_all(connection)
