@@ -79,7 +79,7 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
         yield from explained_live.method(record, live)
     else:
         yield _same_rows(record)
-    if live is None or (live.mode == "shadow" and live.looking == "fixed"):
+    if _is_ordinary(record):
         yield from _of_errors(record) if record.task == "regression" else _of_classes(record)
     elif record.per_class:
         yield _many_classes()
@@ -123,6 +123,11 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
         )
+
+
+def _is_ordinary(record: ComparisonRecord) -> bool:
+    """Whether it was computed as any comparison of labelled rows is, as live pairs are that are looked at once."""
+    return record.live is None or (record.live.mode == "shadow" and record.live.looking == "fixed")
 
 
 def _same_rows(record: ComparisonRecord) -> Paragraph:
@@ -404,7 +409,7 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
             f"{_form(record)}digest {source.policy_digest}"
         ),
     )
-    if record.live is None or record.live.looking == "fixed":
+    if _is_ordinary(record):
         yield Fact(term="Resamples and seed", text=f"{wording.whole(settings.resamples)}, seed {settings.seed}")
     if source.git_commit:
         yield Fact(term="Git commit", text=source.git_commit, code=True)

@@ -40,13 +40,14 @@ def method(record: ComparisonRecord, reading: LiveReading) -> Iterator[Paragraph
             )
     yield _labels(reading)
     yield _trust(reading)
-    yield Paragraph(
-        term="Rolling back",
-        text=(
-            f"Harm has a level of its own, {reading.rollback_alpha:g}, apart from the verdict's: the challenger is "
-            f"shown to be worse where the one-sided p is below it. Here it is {wording.pvalue(reading.pvalue_worse)}."
-        ),
-    )
+    if reading.pvalue_worse is not None:
+        yield Paragraph(
+            term="Rolling back",
+            text=(
+                f"Harm has a level of its own, {reading.rollback_alpha:g}, apart from the verdict's: the challenger "
+                f"is rolled back where the one-sided p is below it. Here {wording.pvalue(reading.pvalue_worse)}."
+            ),
+        )
 
 
 def facts(reading: LiveReading) -> Iterator[Fact]:

@@ -258,7 +258,8 @@ def _evidence(record: ComparisonRecord, reading: LiveReading) -> str:
     if reading.pvalue is None:
         return "There are too few labels for a test so far."
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
-    name = record.mcnemar.name if record.mcnemar is not None else f"the {reading.test}"
+    kind = "" if reading.looking == "anytime" else " test"
+    name = record.mcnemar.name if record.mcnemar is not None else f"the {reading.test}{kind}"
     tested = f"{wording.capitalised(name)} gives {wording.pvalue(reading.pvalue)}, {valid}."
     if reading.log_better is None or reading.log_worse is None:
         return tested

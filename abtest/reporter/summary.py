@@ -16,7 +16,7 @@ from abtest.evaluator import FEW_ROWS
 from abtest.evaluator.traffic import NOT_WHILE_LOOKING
 from abtest.metrics.catalogue import title, unit
 from abtest.reporter import headline, live
-from abtest.reporter.live import LiveSummary
+from abtest.reporter.live import LiveSummary, WrittenCheck
 from abtest.wording import Unit
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ class Summary:
         """What effects are, in a sentence."""
         points = any(row.unit == "share" for row in self.metrics)
         return f"Effects are challenger − champion{'; of shares, in percentage points' if points else ''}."
+
+    @property
+    def alarms(self) -> tuple[WrittenCheck, ...]:
+        """Checks of live traffic that fail: what has to be seen before anything else."""
+        return self.live.alarms if self.live is not None else ()
 
     @property
     def sides(self) -> tuple[str, str]:

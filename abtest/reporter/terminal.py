@@ -40,7 +40,7 @@ def render(summary: Summary) -> RenderableType:
         *_segments(summary),
         Text(),
         *_reasons(summary.reasons),
-        *_advice(summary),
+        *_advice(summary, always=summary.live is not None),
         *_notices(summary),
     )
 
@@ -67,7 +67,7 @@ def _experiment(summary: Summary) -> list[Text]:
     """The checks of live traffic that failed, before anything else, and how its evidence stands."""
     if summary.live is None:
         return []
-    alarms = [Text(f"{it.mark} {it.text}", style=f"bold {WORSE}") for it in summary.live.alarms]
+    alarms = [Text(f"{it.mark} {it.text}", style=f"bold {WORSE}") for it in summary.alarms]
     return [*alarms, Text(f"{summary.live.about} {summary.live.in_order}", style="dim"), Text(summary.live.evidence)]
 
 
@@ -133,10 +133,10 @@ def _hold(guardrails: int) -> str:
     return "1 guardrail holds" if guardrails == 1 else f"{guardrails} guardrails hold"
 
 
-def _advice(summary: Summary | SeveralSummary) -> list[Text]:
+def _advice(summary: Summary | SeveralSummary, *, always: bool = False) -> list[Text]:
     """What to do where the evidence is not enough; other verdicts speak for themselves."""
-    goes_on = summary.verdict is Verdict.INSUFFICIENT_EVIDENCE or getattr(summary, "live", None) is not None
-    return [Text(f"{summary.verdict_mark} {summary.advice}")] if goes_on else []
+    said = always or summary.verdict is Verdict.INSUFFICIENT_EVIDENCE
+    return [Text(f"{summary.verdict_mark} {summary.advice}")] if said else []
 
 
 def _notices(summary: Summary) -> list[Text]:
