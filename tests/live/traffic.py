@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from abtest.live.log import Feedback, Logged
 from abtest.policy import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from abtest.labels import Label, Side
     from abtest.live.store import Store
 
@@ -136,7 +137,7 @@ def feed(store: Store, labels: Sequence[tuple[Feedback, float]]) -> None:
 
 def pairs_of(n: int, *, right: tuple[float, float], seed: int, classes: int = 3) -> list[Triple]:
     """Rows of several classes on which each side is right with a probability of its own."""
-    import numpy as np  # noqa: PLC0415 - only drawing needs it
+    import numpy as np
 
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, classes, n)
