@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Shadow", "ShadowRequest", "ShadowState"]
 
 Dropped: TypeAlias = Literal["full", "late", "down", "closed"]
-_ROWS = 64  # that the model is asked about at a time: few enough that logging them holds nobody up
-_GATHER = 0.005  # seconds that the first of them waits for more
+_ROWS = 128  # that the model is asked about at a time: few enough that logging them holds nobody up
+_GATHER = 0.02  # seconds that the first of them waits for more
 _WATCH = 1.0  # seconds between two looks at a process that has nothing to do
 _LONGEST_PAUSE = 60.0
 _LOADING = 300.0  # seconds that a model may take to load
@@ -79,8 +79,9 @@ class Shadow:
             "loading": _LOADING,
             "deadline": deadline,
         }
-        self._wake = threading.Condition()  # guards everything below
         self._stop = threading.Event()
+        self._wake = threading.Condition()  # guards the counts and the queue; all else is the thread's
+        self._counts: collections.Counter[str] = collections.Counter()
         self._queue: collections.deque[tuple[float, ShadowRequest]] = collections.deque()
         self._held: list[ShadowRequest] = []  # with the challenger now
         self._suspects: collections.deque[ShadowRequest] = collections.deque()
@@ -88,7 +89,6 @@ class Shadow:
         self._down = False
         self._pid: int | None = None
         self._last_error: str | None = None
-        self._counts: collections.Counter[str] = collections.Counter()
         self._thread = threading.Thread(target=self._run, name="abtest-shadow", daemon=True)
         self._thread.start()
 
@@ -115,11 +115,10 @@ class Shadow:
 
     def state(self) -> ShadowState:
         """Say how it is doing."""
+        pid = self._pid
+        used = resident(pid) if pid else 0
         with self._wake:
-            pid = self._pid
-            return ShadowState(
-                **self._counts, pid=pid, resident=resident(pid) if pid else 0, last_error=self._last_error
-            )
+            return ShadowState(**self._counts, pid=pid, resident=used, last_error=self._last_error)
 
     def close(self) -> None:
         """End the process, and log what still waits as dropped."""
@@ -199,7 +198,7 @@ class Shadow:
                     return self._held
                 self._wake.wait_for(lambda: self._queue or self._stop.is_set(), _WATCH)
             child.check()
-            if most > 1 and self._queue:
+            if self._counts["waiting"] < most > 1:
                 self._stop.wait(_GATHER)
             self._tick()
             with self._wake:
