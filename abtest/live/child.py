@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeVar
 
 from abtest import wording
-from abtest.live import wire
+from abtest.live import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,8 +114,8 @@ class Child:
             ChildLostError: There is none.
         """
         until = time.monotonic() + within
-        self._send(wire.framed(pickle.dumps(message, pickle.HIGHEST_PROTOCOL)), until)
-        count = wire.length(self._take(wire.HEAD, until))
+        self._send(messages.framed(pickle.dumps(message, pickle.HIGHEST_PROTOCOL)), until)
+        count = messages.length(self._take(messages.HEAD, until))
         if count > most:
             raise ChildLostError("shape", f"It answered with {wording.size_on_disk(count)}.")
         try:

@@ -23,8 +23,6 @@ from abtest.errors import InvalidInputError, near
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import numpy.typing as npt
-
     Read = Callable[[Any], Any]
 
 Row: TypeAlias = "Mapping[str, Any] | Sequence[Any]"
@@ -40,7 +38,9 @@ class FieldError(InvalidInputError):
         row: The row's number in a batch, from 1; None of a single row.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None):
+    def __init__(
+        self, message: str, *, hint: str | None = None, field: str | None = None, row: int | None = None
+    ) -> None:
         super().__init__(f"Row {row}: {message}" if row else message, hint=hint)
         self.field = field
         self.row = row
@@ -79,25 +79,26 @@ def field(name: str, kind: np.dtype[Any] | str | None, *, optional: bool = False
 
     Args:
         name: Its name.
-        kind: A NumPy type of numbers, booleans, or times ("datetime64[ns]"); "text" or "binary"; None where nothing
-            says what it holds.
+        kind: A NumPy type of numbers, booleans, or times ("datetime64[ns]"); "text" or "binary"; "scalar" where nothing
+            says what it holds; None where MLflow is to look at it.
         optional: Whether it may be missing.
 
     Example:
         >>> field("age", np.dtype("int64")).read(41.0)
         41
     """
-    if kind is None:
-        return Field(name=name, dtype=np.dtype(object), rule="anything", read=_anything, optional=True)
-    if isinstance(kind, str):
-        rule, read = {"text": ("text", _text), "binary": ("bytes in base64", _binary)}[kind]
+    rule: str
+    read: Read
+    if kind is None or isinstance(kind, str):
+        rule, read = _OBJECTS[kind]
         return Field(name=name, dtype=np.dtype(object), rule=rule, read=read, optional=optional)
     if kind.kind == "f":
         rule = "a number" if kind.itemsize >= 8 else f"a number that {8 * kind.itemsize} bits hold"
         read = _double if kind.itemsize >= 8 else _rounded(kind)
     elif kind.kind in "iu":
         low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
-        rule, read = f"a whole number from {low} to {high}", _whole(low, high)
+        rule = f"a whole number{'' if low else ' from 0'} of {8 * kind.itemsize} bits"
+        read = _whole(low, high)
     elif kind.kind == "b":
         rule, read = "true or false", _boolean
     else:
@@ -159,10 +160,10 @@ class Fields:
                 f"The model takes a list of {wording.plural(self._width, 'number')}, got an object.", row=number
             )
         if not row.keys() <= set(self.names):
-            extra = next(name for name in row if name not in self.names)
+            extra = cut(next(name for name in row if name not in self.names))
             raise FieldError(
-                f"Field '{_cut(extra)}' is none of the model's.",
-                hint=near(_cut(extra), self.names) or f"it takes {_listed(self.names)}.",
+                f"Field '{extra}' is none of the model's.",
+                hint=near(extra, self.names) or f"it takes {_listed(self.names)}.",
                 field=extra,
                 row=number,
             )
@@ -184,7 +185,7 @@ class Fields:
         return row
 
     def _value(self, field: Field, value: Any, number: int | None) -> Any:  # noqa: ANN401 - as JSON has it
-        if value is None and field.optional:
+        if value is None and field.optional and field.dtype.kind != "f":  # a missing number is NaN
             return None
         try:
             return field.read(value)
@@ -204,13 +205,23 @@ def shown(value: Any) -> str:  # noqa: ANN401 - as JSON has it
     if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to spell very long ones
         return "an integer of more than 30 digits"
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity"
-    return _cut(repr(value))
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return cut(repr(value))
 
 
-def array(values: Sequence[Sequence[Any]], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Put rows' numbers in an array, shape (rows, columns); what is missing is NaN."""
-    return np.array(values, dtype=dtype)
+def cut(text: str) -> str:
+    """Show the beginning of a long text.
+
+    Example:
+        >>> cut("a column")
+        'a column'
+    """
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def is_scalar(value: Any) -> bool:  # noqa: ANN401 - as JSON has it
+    """Whether it is one value, and a finite one if it is a number."""
+    return not isinstance(value, dict | list | tuple) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _never(_: Row) -> None:
@@ -222,9 +233,13 @@ def _is_object(row: Any) -> bool:  # noqa: ANN401 - as JSON has it
 
 
 def _anything(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    if isinstance(value, float) and not math.isfinite(value):
-        raise _Misfit
     return value
+
+
+def _scalar(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    if is_scalar(value):
+        return value
+    raise _Misfit
 
 
 def _double(value: Any) -> float:  # noqa: ANN401 - as JSON has it
@@ -293,9 +308,13 @@ def _nanoseconds(text: str) -> np.datetime64:
     return pd.Timestamp(text).as_unit("ns").to_datetime64()
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:8])}{', …' if names[8:] else ''}"
+
+
+_OBJECTS: dict[str | None, tuple[str, Read]] = {
+    "text": ("text", _text),
+    "binary": ("bytes in base64", _binary),
+    "scalar": ("one value", _scalar),
+    None: ("anything", _anything),
+}

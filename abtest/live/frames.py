@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abtest.live.fields import FieldError, shown
+from abtest.live.fields import FieldError, is_scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Framed:
 
 def _is_absent(field: Field, column: Sequence[Any]) -> bool:
     """Whether an optional column is left out: MLflow hands on none that no row has."""
-    return field.optional and all(value is None for value in column)
+    return field.optional and field.dtype.kind != "f" and all(value is None for value in column)
 
 
 def _column(field: Field, column: Sequence[Any]) -> npt.NDArray[Any] | list[Any]:
@@ -82,7 +82,7 @@ def _check_alike(rows: Sequence[Row]) -> None:
         if _shape(row) != first:
             raise FieldError("It has other columns than the first row.", row=at)
         for name, value in row.items() if isinstance(row, dict) else enumerate(row, 1):
-            if isinstance(value, dict | list):
+            if not is_scalar(value):
                 raise FieldError(f"Field '{name}' must be one value, got {shown(value)}.", field=str(name), row=at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,19 +14,15 @@ import numpy as np
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.live.bare import bare
-from abtest.live.fields import Field, Fields, field
+from abtest.live.fields import Field, Fields, Row, field
 from abtest.live.frames import Framed
-from abtest.loaders.models import from_uri
+from abtest.loaders.models import Model, from_uri
 from abtest.loaders.unwrapped import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     import numpy.typing as npt
 
     from abtest.labels import Label
-    from abtest.live.fields import Row
-    from abtest.loaders.models import Model
     from abtest.registry import RegistryClient
 
 Path: TypeAlias = Literal["array", "frame", "pyfunc"]
@@ -45,6 +42,9 @@ class Served:
         signature: Its signature as MLflow writes it; None without one.
         path: How it is asked: an "array" or a data "frame" goes to the estimator itself, or a frame to MLflow's
             "pyfunc".
+        model: As MLflow has loaded it.
+        parser: What ``parse`` does.
+        ask: Features in, whatever the model returns out.
     """
 
     name: str | None
@@ -70,14 +70,18 @@ class Served:
         """
         return self.parser(rows)
 
-    def predict(self, features: Any) -> list[Label]:  # noqa: ANN401 - what parse gave
+    def predict(self, features: Any, params: Mapping[str, Any] | None = None) -> list[Label]:  # noqa: ANN401 - see parse
         """Predict one label or number a row.
+
+        Args:
+            features: What ``parse`` gave.
+            params: What a "pyfunc" is told beside them; others have no use for it.
 
         Raises:
             InvalidInputError: The model raises, or does not return one prediction a row.
         """
         try:
-            raw = self.ask(features)
+            raw = self.ask(features) if not params else _told(self, features, params)
         except InvalidInputError:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not end the server
@@ -99,8 +103,9 @@ def load(
     model = replace(from_uri("champion", uri, registry), name="model")
     loaded: Any = model.predictor
     told = loaded.metadata.signature
-    fields = _fields(model, told)
-    path, parser, ask = _way(model, fields, has_signature=told is not None and told.inputs is not None)
+    signed = told is not None and told.inputs is not None
+    fields = _fields(model, has_signature=signed)
+    path, parser, ask = _way(model, fields, has_signature=signed)
     return Served(
         name=name,
         version=version,
@@ -116,27 +121,37 @@ def load(
     )
 
 
+def _told(served: Served, features: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - see parse
+    loaded: Any = served.model.predictor
+    return loaded.predict(features, params=dict(params)) if served.path == "pyfunc" else served.ask(features)
+
+
 def _plain(signature: Mapping[str, Any]) -> dict[str, Any]:
     """MLflow keeps each part of a signature as JSON text in JSON."""
     return {part: json.loads(text) if isinstance(text, str) else text for part, text in signature.items()}
 
 
-def _fields(model: Model, signature: Any) -> Fields | None:  # noqa: ANN401 - MLflow's
+def _fields(model: Model, *, has_signature: bool) -> Fields | None:
     """The columns that a model takes; None where nothing says."""
     if model.tensor and model.tensor[1] > 0:
         dtype, width = model.tensor
         return Fields((field(str(at), _kind(dtype)) for at in range(1, width + 1)), named=False)
-    if model.features is None:
-        return None
-    kinds: dict[str, Any] = {name: _kind_of(model, name) for name in model.features}
-    return Fields(field(name, kind, optional=name in model.optional) for name, kind in kinds.items())
+    if model.features is not None:
+        return Fields(field(name, _kind_of(model, name), optional=name in model.optional) for name in model.features)
+    estimator = unwrapped(model)
+    fitted_on = getattr(estimator.predictor, "feature_names_in_", None) if estimator and not has_signature else None
+    return None if fitted_on is None else Fields(field(str(name), "scalar") for name in fitted_on)
 
 
 def _kind_of(model: Model, name: str) -> np.dtype[Any] | str | None:
     arrow = model.types.get(name)
     if arrow is None:  # a list, an object, a map: MLflow looks at it
         return None
-    kinds = {"string": "text", "binary": "binary", "timestamp[ns]": np.dtype("datetime64[ns]")}
+    kinds: dict[str, np.dtype[Any] | str] = {
+        "string": "text",
+        "binary": "binary",
+        "timestamp[ns]": np.dtype("datetime64[ns]"),
+    }
     return kinds.get(str(arrow)) or _kind(np.dtype(arrow.to_pandas_dtype()))
 
 
@@ -161,23 +176,22 @@ def _array_way(
     model: Model, estimator: Model, fields: Fields, framed: Framed
 ) -> tuple[Callable[[Sequence[Row]], Any], Callable[[Any], Any]] | None:
     """Ask an estimator with an array, if it is known to take one and tells the same of made-up rows."""
-    if not all(field.is_number and not field.optional for field in fields.fields):
-        return None
-    predict = bare(estimator.predictor, None if model.tensor else fields.names, len(fields.fields))
-    if predict is None:
+    if not all(field.dtype.kind == "f" or (field.is_number and not field.optional) for field in fields.fields):
         return None
     dtype = np.result_type(*(field.dtype for field in fields.fields))
 
     def parse(rows: Sequence[Row]) -> npt.NDArray[Any]:
         return np.array(fields.read(rows), dtype=dtype)
 
-    return (parse, predict) if _alike(model, framed, parse, predict, fields.fields) else None
+    ways = bare(estimator.predictor, None if model.tensor else fields.names, len(fields.fields))
+    alike = (way for way in ways if _alike(model, framed, parse, way, fields.fields))
+    return next(((parse, way) for way in alike), None)
 
 
 def _alike(
     model: Model, framed: Framed, parse: Callable[..., Any], predict: Callable[..., Any], fields: Sequence[Field]
 ) -> bool:
-    """Whether an array gives to the last bit what MLflow's way gives, of many made-up rows and of one."""
+    """Whether an array gives what MLflow's way gives, of some made-up rows and of one; numbers to rounding."""
     rng = np.random.default_rng(0)
     rows: list[list[float]] = []
     for scale in (1, 100):
@@ -186,11 +200,23 @@ def _alike(
                  for row in drawn.tolist()]  # fmt: skip
     try:
         return all(
-            labels(model, _warned(model)(framed(some)), len(some)) == labels(model, predict(parse(some)), len(some))
-            for some in (rows, *([row] for row in rows[::8]))
+            _same(
+                labels(model, _warned(model)(framed(some)), len(some)), labels(model, predict(parse(some)), len(some))
+            )
+            for some in (rows, rows[:9], *([row] for row in rows[::8]))
         )
     except Exception:  # noqa: BLE001 - a model may raise whatever it likes; then it is asked as MLflow asks it
         return False
+
+
+def _same(one: Sequence[Label], other: Sequence[Label]) -> bool:
+    """Numbers to rounding: frames lie otherwise in memory than arrays, and jobs are summed in the order they end."""
+    if [*map(type, one)] != [*map(type, other)]:
+        return False
+    if not all(isinstance(label, float) for label in one):
+        return one == other
+    scale = max(abs(float(label)) for label in one)
+    return bool(np.allclose(np.array(one), np.array(other), rtol=1e-9, atol=1e-9 * scale))
 
 
 def _warned(model: Model) -> Callable[[Any], Any]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import AbtestError
-from abtest.live.wire import framed, receive
+from abtest.live.messages import framed, receive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
