@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from abtest.live.log import Logged
 
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for a condition, a minute at most."""
+    """Wait for a condition, two minutes at most."""
     deadline = time.monotonic() + _PATIENCE
     while not holds():
         assert time.monotonic() < deadline
