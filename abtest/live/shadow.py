@@ -145,6 +145,9 @@ class Shadow:
                 pause = self._pause if time.monotonic() - began > _LONGEST_PAUSE else pause
                 self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+        except Exception as error:
+            self._last_error = f"The shadow ended: {type(error).__name__}: {wording.first_line(error)}."
+            raise
         finally:
             with self._wake:
                 self._stop.set()
@@ -186,6 +189,9 @@ class Shadow:
             except ChildLostError as lost:
                 self._fail(batch, lost, (time.monotonic() - began) / rows)
                 raise
+            except Exception as error:  # noqa: BLE001 - rows that cannot be sent, as they nest too deep; none was
+                self._unsent(batch, error)
+                continue
             self._settle(batch, answers)
             most = _ROWS
 
@@ -248,6 +254,16 @@ class Shadow:
             self._suspects.clear()
         logged = [row for request in batch for row in unscored(request, self._version, lost.loss, seconds)]
         self._held = []
+        self._finish(logged, failed=len(logged))
+
+    def _unsent(self, batch: Sequence[ShadowRequest], error: Exception) -> None:
+        """Log, or keep for another try, what cannot be handed to another process."""
+        self._last_error = f"Rows cannot be handed over: {type(error).__name__}: {wording.first_line(error)}."
+        self._held, self._guilty = [], 0
+        if len(batch) > 1:
+            self._suspects.extend(batch)
+            return
+        logged = unscored(batch[0], self._version, "raised")
         self._finish(logged, failed=len(logged))
 
     def _drop(self, requests: Sequence[ShadowRequest], why: Dropped) -> None:

@@ -216,6 +216,19 @@ def test_a_row_that_the_challenger_does_not_take_is_its_failure(patient: Traffic
     assert "weight" in (patient.state.last_error or "")
 
 
+def test_rows_that_cannot_be_sent_fail_alone(patient: Traffic) -> None:
+    """Rows that nest too deep to be handed over fail, and neither what is asked with them nor the shadow."""
+    os.kill(pid := patient.proven(), signal.SIGSTOP)
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    first, good = patient.offer(Mood.PREDICT), patient.offer(Mood.PREDICT)
+    bad, more = patient.offer_rows({"number": deep, "mood": 0}), patient.offer(Mood.PREDICT)
+    os.kill(pid, signal.SIGCONT)
+    assert patient.errors([*first, *good, *bad, *more]) == [None, None, "raised", None]
+    assert patient.ready() == pid
+
+
 @pytest.mark.parametrize("mood", [Mood.HANG, Mood.HOLD, pytest.param(Mood.SPIN, marks=pytest.mark.slow)])
 def test_who_hangs_is_ended(hasty: Traffic, mood: Mood) -> None:
     """A challenger that sleeps, spins or holds the interpreter's lock is ended at the deadline, and started again."""
