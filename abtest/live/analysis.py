@@ -14,7 +14,7 @@ from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import RefusedError
 from abtest.evaluator import RESAMPLES, both_sides
-from abtest.evaluator.live import ArmReading, LiveReading, Look
+from abtest.evaluator.live import ArmReading, LiveReading, Look, Turn
 from abtest.live import trust
 from abtest.live.evaluating import read
 from abtest.live.experiment import Epoch
@@ -157,7 +157,8 @@ def _reading(
         ci_lower=None if squared else tested.ci_lower, ci_upper=None if squared else tested.ci_upper,
     )  # fmt: skip
     looks = path.looks(found.at, tuning) if path else (once,)
-    epoch = store.epochs(experiment.name)[-1]
+    epochs = store.epochs(experiment.name)
+    epoch = epochs[-1]
     champion, challenger = (
         _arm(arm, experiment, n, value) for arm, n, value in zip(traffic, found.n, values, strict=True)
     )
@@ -184,6 +185,9 @@ def _reading(
         test=path.test if path else tested.test,
         checks=trust.checks_of(store, experiment, traffic, until),
         waiting=store.waiting(),
+        turns=tuple(
+            Turn(at=it.began_at, epoch=it.number, state=str(it.state), inclusion=it.inclusion) for it in epochs
+        ),
     )
 
 

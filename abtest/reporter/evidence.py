@@ -245,12 +245,16 @@ def _alt_effect(record: ComparisonRecord) -> str:
     )
 
 
+def _over_time(record: ComparisonRecord) -> bool:
+    return record.live is not None and record.live.looking == "anytime"
+
+
 def _has_evidence(record: ComparisonRecord) -> bool:
-    return record.live is not None and looks.evidence(record) is not None
+    return _over_time(record) and looks.evidence(record) is not None
 
 
 def _has_effect(record: ComparisonRecord) -> bool:
-    return record.live is not None and looks.effect(record).now is not None
+    return _over_time(record) and looks.effect(record).now is not None
 
 
 FIGURES = (

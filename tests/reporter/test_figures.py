@@ -34,7 +34,7 @@ def test_every_figure_is_drawn(situation: str) -> None:
     always = {"metrics"} if record.task == "classification" else set()
     always |= {"contingency"} if record.contingency else set()
     always |= {"predicted", "errors", "bands"} if record.errors else set()
-    always |= {"effect-over-time"} if record.live and record.live.looks else set()
+    always |= {"effect-over-time"} if record.live and record.live.looking == "anytime" else set()
     assert {figure.name for figure in drawn} >= {"change", *always}
     for figure in drawn:
         for it in figure.canvas.drawn:
