@@ -145,8 +145,6 @@ def _tested(evaluation: Evaluation) -> tuple[float | None, str]:
         return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
     row = evaluation.tested
     by_unit = row.test == "by unit"
-    if evaluation.live is not None:
-        return row.pvalue, f"the {row.test} test"
     return row.pvalue, "the test of units" if by_unit else f"the {row.test.replace('paired t', 'paired t test')}"
 
 

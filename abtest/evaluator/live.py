@@ -127,7 +127,7 @@ class LiveReading:
         started_at: In UTC.
         until: The moment of looking.
         arms: The champion and the challenger.
-        looks: The evidence over time; the last one is now.
+        looks: The evidence over time; the last one is now. None of a fixed look.
         log_better: log E that the challenger is better; None of a split, and of a fixed look.
         log_worse: log E that it is worse; likewise.
         pvalue: Two-sided, of no effect: valid at every look, or of the one fixed look.

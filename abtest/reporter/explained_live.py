@@ -181,9 +181,7 @@ def _trust(reading: LiveReading) -> Paragraph:
     own = ratio if reading.mode == "split" else dropped
     return Paragraph(
         term="Can it be trusted?",
-        text=(
-            f"On every look it is checked {own}. A check that fails stops every verdict, whatever the numbers say."
-        ),
+        text=(f"On every look it is checked {own}. A check that fails stops every verdict, whatever the numbers say."),
         references=(
             "Fabijan et al. (2019), Proceedings of KDD 25:2156, for sample-ratio mismatch. Lindon & Malek (2022), "
             "Advances in Neural Information Processing Systems 35, for its test at every look."

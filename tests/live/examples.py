@@ -25,7 +25,6 @@ from abtest.record import (
     ComparedModel,
     ComparisonRecord,
     ComparisonSettings,
-    Confusion,
     Provenance,
 )
 from tests.examples import HOSTILE, SCRIPT
@@ -111,7 +110,7 @@ def observed(it: Traffic) -> ComparisonRecord:
         ("regression", "shadow"): _paired_errors,
         ("regression", "split"): _arm_errors,
     }[it.policy.task, it.mode]
-    evaluation, path, outcomes, confusion = make(it)
+    evaluation, path, outcomes, arms = make(it)
     evaluation = replace(evaluation, live=_reading(it, evaluation, path))
     return ComparisonRecord.of(
         model_name="rents" if it.policy.task == "regression" else "spam",
@@ -130,12 +129,12 @@ def observed(it: Traffic) -> ComparisonRecord:
             registry="postgresql://me:hunter2@db/mlflow", git_commit=None,
             command="abtest experiment analyze spam-2", policy_digest=it.policy.digest,
         ),
-        confusion=confusion,
+        arms=arms,
         created_at=START + it.span,
     )  # fmt: skip
 
 
-Made = tuple["Evaluation", "Path | None", "PairedOutcomes | None", "Confusion | None"]
+Made = tuple["Evaluation", "Path | None", "PairedOutcomes | None", "tuple[PairedOutcomes, PairedOutcomes] | None"]
 
 
 def _pairs(it: Traffic) -> Made:
@@ -158,8 +157,7 @@ def _arms(it: Traffic) -> Made:
         grown.append(np.stack([counts[..., 0], counts.sum(axis=-1)], axis=-1))
     arms = Arms(champion=tables[0], challenger=tables[1], by_look=(grown[0], grown[1]))
     tuning = it.tuning if it.looking == "anytime" else None
-    confusion = Confusion.of(labels, *(table.confusion("champion") for table in tables))
-    return *evaluate_arms(arms, it.policy, tuning=tuning), None, confusion
+    return *evaluate_arms(arms, it.policy, tuning=tuning), None, (tables[0], tables[1])
 
 
 def _paired_errors(it: Traffic) -> Made:

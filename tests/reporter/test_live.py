@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import html as html_lib
 import re
 from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from abtest.decision import Verdict, decide
-from abtest.reporter import explained, github, html, junit, live, markdown, plain, run
+from abtest.live.analysis import analyse
+from abtest.live.store import Store
+from abtest.record import ComparisonRecord
+from abtest.reporter import explained, figures, github, html, junit, live, looks, markdown, plain, run, terminal, views
 from abtest.reporter.summary import summarise
 from tests import dialect
 from tests.examples import SITUATIONS as OFFLINE
 from tests.known import known
+from tests.live import traffic
 from tests.live.examples import SITUATIONS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from abtest.labels import Side
+    from abtest.live.experiment import Experiment
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
@@ -163,8 +177,6 @@ def test_a_run_gets_finite_metrics(situation: str) -> None:
 def test_shares_of_arms_are_compared_and_never_counts() -> None:
     """Of arms of unlike sizes, a mistake's change is in points of its row, with the tone of the shares."""
     record = SITUATIONS["split_unsure"]()
-    from abtest.reporter import views
-
     matrices = views.matrices(record)
     for it in views.mistakes(record):
         i, j = matrices.labels.index(it.truth), matrices.labels.index(it.predicted)
@@ -199,3 +211,49 @@ def test_a_rollback_keeps_the_champion() -> None:
     assert words.verdict is Verdict.KEEP_CHAMPION
     assert words.headline.startswith("The champion stays, as the challenger was rolled back")
     assert words.reasons[0].rule == "rollback"
+
+
+def _told(store: Store, experiment: Experiment, at: datetime) -> ComparisonRecord:
+    """A real analysis, told in every output."""
+    record = analyse(store, experiment.name, until=at, keep=False).record
+    assert ComparisonRecord.from_dict(record.to_dict()) == record
+    words = summarise(record)
+    page = html.render(record, figures.render(record))
+    assert words.headline in html_lib.unescape(page).replace("\u00a0", " ")
+    assert markdown.render(words)
+    assert terminal.render(words)
+    assert junit.render(record)
+    assert run.metrics(record)
+    return record
+
+
+def test_a_real_log_is_told(tmp_path: Path) -> None:
+    """Pairs with failures, drops and a ramp, out of a real log: every output is there, and the ramp is marked."""
+    with Store(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        experiment = traffic.plan()
+        store.start(experiment, inclusion=0.1, why="try")
+        rows: list[traffic.Triple] = list(traffic.pairs_of(600, right=(0.7, 0.8), seed=1))
+        rows[7] = (rows[7][0], rows[7][1], None)
+        traffic.shadow(store, experiment, rows, dropped=[11, 12])
+        last = store.epochs(experiment.name)[-1]
+        store.turn(replace(last, number=2, inclusion=0.5, began_at=traffic.START + timedelta(seconds=200)))
+        record = _told(store, experiment, traffic.until(660))
+    assert [turn.text for turn in looks.turns(record)] == ["10.0 %", "50.0 %"]
+    assert {figure.name for figure in figures.render(record)} >= {"evidence", "effect-over-time", "contingency"}
+    assert "(no prediction)" in html.render(record)
+
+
+def test_a_real_split_is_told(tmp_path: Path) -> None:
+    """Two arms out of a real log, one with a failure: shares are compared, and nothing of pairs is said."""
+    with Store(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        experiment = traffic.plan(mode="split", planned_n=800)
+        store.start(experiment, inclusion=1.0, why="try")
+        arms: tuple[Side, ...] = ("champion", "challenger")
+        pairs = traffic.pairs_of(600, right=(0.7, 0.8), seed=2)
+        served: list[traffic.Served] = [(arms[i % 2], row[0], row[1 + i % 2]) for i, row in enumerate(pairs)]
+        served[9] = (served[9][0], served[9][1], None)
+        traffic.split(store, experiment, served)
+        record = _told(store, experiment, traffic.until(660))
+    assert "of 300 units that the challenger served" in summarise(record).headline
+    assert {figure.name for figure in figures.render(record)} >= {"effect-over-time", "confusion-difference"}
+    assert "Row by row" not in html.render(record)

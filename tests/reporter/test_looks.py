@@ -56,7 +56,7 @@ def test_effects_are_those_of_the_looks(situation: str) -> None:
     for ends, look in zip(drawn, told, strict=True):
         assert ends[0] == look.at
         assert ends[1:] == pytest.approx([factor * known(end) for end in (look.ci_lower, look.effect, look.ci_upper)])
-    assert all(at < drawn[0][0] for at, _ in view.before) if drawn else view.before
+    assert all(at <= drawn[0][0] for at, _ in view.before) if drawn else view.before
     assert view.more_is_better == (record.task == "classification")
 
 
