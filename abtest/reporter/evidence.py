@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WIDTH, _LEFT, _RIGHT = 960.0, 62.0, 745.0
 _TOP, _BOTTOM = 58.0, 318.0
 _LABEL = _RIGHT + 14
+_CLEAR = 44.0  # pixels from the last tick, whose text it must not touch, to the zone
 _APART = 17.0  # pixels between the labels at the ends of lines
 _MOST_TICKS = 6
 _SPELLED = 4  # powers of ten up to here are spelled out
@@ -69,7 +70,7 @@ class _Plot:
             canvas.line((at, _BOTTOM), (at, _BOTTOM + 5), role="muted")
             canvas.text(at, _BOTTOM + 15, tick.text, size=11, role="muted", align="center")
             canvas.text(at, _BOTTOM + 31, tick.under, size=11, role="muted", align="center")
-        canvas.text(_LABEL, _BOTTOM + 15, "UTC", size=11, role="muted")
+        canvas.text(_RIGHT + _CLEAR, _BOTTOM + 15, "UTC", size=11, role="muted")
 
     def rule(self, y: float, text: str) -> None:
         """Draw a line of the grid, and write its tick."""
