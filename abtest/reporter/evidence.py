@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from abtest import wording
 from abtest.reporter import looks
@@ -115,7 +115,7 @@ def _draw_evidence(record: ComparisonRecord) -> Canvas:
     for power in range(math.ceil(y.low / step) * step, math.floor(y.high) + 1, step):
         plot.rule(y(power), _power(power))
     plot.across(y(sides[0].line), f"convinces, at {odds(sides[0].line * math.log(10))}")
-    told: tuple[tuple[Tone, EvidenceView], ...] = (("worse", sides[1]), ("better", sides[0]))
+    told: tuple[tuple[Literal["better", "worse"], EvidenceView], ...] = (("worse", sides[1]), ("better", sides[0]))
     for tone, side in told:
         points = [(plot.x(at), y(power)) for at, power in side.points]
         plot.line(points, tone)

@@ -183,7 +183,8 @@ def _grown(it: Traffic, labels: Sequence[Label], kind: npt.NDArray[np.integer], 
     """Count units of each kind by each look and label of the truth."""
     index = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((LOOKS, len(labels), kinds), dtype=np.int64)
-    np.add.at(counts, (it.look, [index[label] for label in it.columns[0].tolist()], kind.astype(np.int64)), 1)
+    of = np.array([index[label] for label in it.columns[0].tolist()], dtype=np.int64)
+    np.add.at(counts, (it.look, of, kind.astype(np.int64)), 1)
     return counts.cumsum(axis=0)
 
 

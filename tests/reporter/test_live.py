@@ -14,7 +14,20 @@ from abtest.decision import Verdict, decide
 from abtest.live.analysis import analyse
 from abtest.live.store import Store
 from abtest.record import ComparisonRecord
-from abtest.reporter import explained, figures, github, html, junit, live, looks, markdown, plain, run, terminal, views
+from abtest.reporter import (
+    confusions,
+    explained,
+    figures,
+    github,
+    html,
+    junit,
+    live,
+    looks,
+    markdown,
+    plain,
+    run,
+    terminal,
+)
 from abtest.reporter.summary import summarise
 from tests import dialect
 from tests.examples import SITUATIONS as OFFLINE
@@ -122,12 +135,12 @@ def test_a_failed_check_is_seen_first(situation: str) -> None:
         assert note.index(check.name) < note.index("Experiment ")
         assert "failed, which stops every verdict" in page
     cases = {case.name: case for case in dialect.read(junit.render(record))}
-    for check in known(record.live).checks:
-        case = cases[check.name.replace(" ", "-")]
-        assert case.outcome == ("passed" if check.held else "failure")
-        if not check.held:
-            assert check.text in plain.render(record)
-            assert any(check.text.split(":")[0] in line for line in github.annotated(record, passed=False, gate=True))
+    for read in known(record.live).checks:
+        case = cases[read.name.replace(" ", "-")]
+        assert case.outcome == ("passed" if read.held else "failure")
+        if not read.held:
+            assert read.text in plain.render(record)
+            assert any(read.text.split(":")[0] in line for line in github.annotated(record, passed=False, gate=True))
 
 
 @every_situation
@@ -177,8 +190,8 @@ def test_a_run_gets_finite_metrics(situation: str) -> None:
 def test_shares_of_arms_are_compared_and_never_counts() -> None:
     """Of arms of unlike sizes, a mistake's change is in points of its row, with the tone of the shares."""
     record = SITUATIONS["split_unsure"]()
-    matrices = views.matrices(record)
-    for it in views.mistakes(record):
+    matrices = confusions.matrices(record)
+    for it in confusions.mistakes(record):
         i, j = matrices.labels.index(it.truth), matrices.labels.index(it.predicted)
         expected = matrices.challenger_shares[i, j] - matrices.champion_shares[i, j]
         assert it.rates[1] - it.rates[0] == pytest.approx(expected)
