@@ -4,5 +4,10 @@
 assignment   which arm a unit belongs to: a pure function of experiment, salt and unit
 experiment   what an experiment is: its plan, frozen at the start, and its epochs
 log          what is written of each prediction and label
+tallying     what the log counts → tables and arms, look by look
+evaluating   labelled rows → every metric, and the evidence on the one that decides
+trust        whether the experiment can be trusted
+harm         whether the challenger does harm, and the rollback that follows
+analysis     all of that → a decision on record
 ```
 """

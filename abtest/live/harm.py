@@ -67,8 +67,10 @@ def harm(store: Store, experiment: Experiment, *, until: datetime | None = None)
         BackendError: The database does not answer.
     """
     now = until or datetime.now(UTC)
-    traffic = store.traffic(experiment, until=now)
-    found = _quality(store, experiment, now), failures(experiment, *traffic), slowness(experiment, *traffic)
+    found = [_quality(store, experiment, now)]
+    if any(rail.metric in {ERROR_RATE, LATENCY} for rail in experiment.policy.guardrails):
+        champion, challenger = store.traffic(experiment, until=now)
+        found += [failures(experiment, champion, challenger), slowness(experiment, champion, challenger)]
     return next((one for one in found if one is not None and one.pvalue < experiment.rollback_alpha), None)
 
 
