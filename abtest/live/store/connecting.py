@@ -125,6 +125,8 @@ class Database:
             )
         if getattr(cause, "sqlite_errorcode", None) in _SQLITE_OURS:
             return InvalidInputError(f"The store {self.shown} is no log of live traffic: {said}.")
+        if isinstance(error, exc.DataError | exc.IntegrityError):  # of one row, which the log will never take
+            return InvalidInputError(f"The log cannot hold a value: {said}.")
         hint = "is it up, and is this its address?"
         if self.is_sqlite:
             hint = "who else writes to it?" if "locked" in said else "may it be written, and is there room?"
