@@ -15,7 +15,7 @@ Mode: TypeAlias = Literal["proved-not-worse", "not-proved-worse", "improved"]
 Severity: TypeAlias = Literal["block", "warn"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-ROWS, LATENCY, SIZE = "rows", "latency", "size"
+ROWS, LATENCY, SIZE, ERROR_RATE = MEASURED = ("rows", "latency", "size", "error_rate")  # not metrics of the policy
 EVERY = "*"
 _WHY_NOT_ZERO = {
     "proved-not-worse": "no data can prove that there is no loss at all",
@@ -29,7 +29,7 @@ class Guardrail:
 
     Attributes:
         metric: One of the policy's metrics; or "rows", the number of labelled rows; "latency", the time a prediction
-            takes; "size", a model's bytes on disk.
+            takes; "size", a model's bytes on disk; "error_rate", the share of predictions that failed in live traffic.
         class_: A class of the truth, or "*" for each of them; None for all rows. Spelled ``class`` in TOML.
         segment: "region=EU", or "region" for each of its values; None for all rows.
         margin: The harm tolerated, in the metric's own unit; for latency and size as a share of the champion's. For the
@@ -60,7 +60,7 @@ class Guardrail:
     minimum: int | None = None
 
     def __post_init__(self) -> None:
-        if self.metric not in (ROWS, LATENCY, SIZE):
+        if self.metric not in MEASURED:
             object.__setattr__(self, "metric", _spelled(self.metric))
         for name, known in (("mode", MODES), ("severity", SEVERITIES)):
             value = getattr(self, name)
@@ -124,7 +124,7 @@ class Guardrail:
             raise PolicyError(
                 f"margin must be above 0 for {self.mode}: {_WHY_NOT_ZERO[self.mode]}.", hint="margin = 0.01 is 1 point."
             )
-        if margin >= 1 and self.is_about_quality and unit(self.metric) == "share":
+        if margin >= 1 and self._is_share:
             raise PolicyError(
                 f"margin must be below 1, got {margin:g}.", hint=f"{margin / 100:g} is {margin:g} points."
             )
@@ -132,7 +132,11 @@ class Guardrail:
     @property
     def is_about_quality(self) -> bool:
         """Whether it reads a metric of the policy's."""
-        return self.metric not in (ROWS, LATENCY, SIZE)
+        return self.metric not in MEASURED
+
+    @property
+    def _is_share(self) -> bool:
+        return self.metric == ERROR_RATE or (self.is_about_quality and unit(self.metric) == "share")
 
     @property
     def segmentation(self) -> str | None:
@@ -179,7 +183,7 @@ def _spelled(name: object) -> str:
     try:
         (spelled,) = metric_names([str(name)])
     except InvalidInputError:
-        known = [*TITLES, ROWS, LATENCY, SIZE]
+        known = [*TITLES, *MEASURED]
         raise PolicyError(
             f"metric must be among {', '.join(known)}, got {name!r}.", hint=near(str(name), known)
         ) from None

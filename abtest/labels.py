@@ -23,6 +23,7 @@ Label: TypeAlias = bool | int | float | str
 LabelType: TypeAlias = Literal["int", "float", "str", "bool"]
 Task: TypeAlias = Literal["classification", "regression"]
 TASKS: tuple[Task, ...] = get_args(Task)
+NO_PREDICTION = "(no prediction)"  # stands for a prediction that failed, and is never right
 LABEL_TYPES: tuple[LabelType, ...] = ("int", "float", "str", "bool")
 
 _TRUE_FALSE = {"true": True, "false": False, "1": True, "0": False}

@@ -107,15 +107,21 @@ class PairedOutcomes:
 
     @classmethod
     def from_counts(
-        cls, counts: LabelCounts, segments: Mapping[tuple[str, str], LabelCounts] | None = None
+        cls,
+        counts: LabelCounts,
+        segments: Mapping[tuple[str, str], LabelCounts] | None = None,
+        *,
+        labels: Iterable[Label] = (),
     ) -> PairedOutcomes:
         """Build the table from counts keyed by (truth, champion, challenger), all labels of one type.
 
         Args:
             counts: Of all rows.
             segments: Of each segment's rows, by (name, value); those without rows are left out.
+            labels: More labels than occur, so that two tables index the same ones.
         """
-        labels = tuple(sorted({label for key, count in counts.items() if count for label in key}, key=label_order))
+        there = {label for key, count in counts.items() if count for label in key}
+        labels = tuple(sorted({*there, *labels}, key=label_order))
         index = {label: i for i, label in enumerate(labels)}
         return cls(
             labels=labels,

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 # INTERFACES.md, "Output"; `counted` says which metrics the share was taken of.
 KEYS = (
     "schema_version created_at task model_name champion challenger data settings metrics per_class segments "
-    "contingency mcnemar power bayes growth confirmation differences scores errors confusion outcomes decision counted "
-    "skipped notices provenance"
+    "contingency mcnemar power bayes growth confirmation differences scores errors live confusion outcomes decision "
+    "counted skipped notices provenance"
 )
 SEVERAL_KEYS = (
     "schema_version created_at task model_name champion data verdict best confidence adjustment cochran between "
@@ -60,7 +60,7 @@ NESTED_KEYS = {
     "data": "path n digest target unit uses rows rows_digest duplicates train",
     "contingency": "both champion_only challenger_only neither",
     "mcnemar": "method statistic pvalue",
-    "confusion": "champion challenger",
+    "confusion": "champion challenger labels",
     "outcomes": "labels cells segments",
     "decision": "verdict by_rule reasons",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from abtest.decision.gate import ACCEPTABLE, accepted, passes
 from abtest.decision.guardrails import guarded
 from abtest.decision.honesty import honest
+from abtest.decision.live import watched
 from abtest.decision.reasons import Decision, Reason, Verdict, least_favourable
 from abtest.decision.rules import RULES
 
@@ -26,6 +27,7 @@ def decide(evaluation: Evaluation, policy: Policy) -> Decision:
     judged = [
         *(finding for guardrail in policy.guardrails for finding in guarded(guardrail, evaluation, policy)),
         *honest(evaluation, policy),
+        *watched(evaluation),
     ]
     return Decision(
         verdict=least_favourable(verdict, *(finding.at_best for finding in judged)),

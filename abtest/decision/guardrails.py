@@ -13,8 +13,9 @@ from abtest import wording
 from abtest.decision.reasons import Finding, Reason, Verdict
 from abtest.errors import near
 from abtest.evaluator import MetricRow
+from abtest.evaluator.looks import SEQUENCE
 from abtest.evaluator.power import rows_by_width
-from abtest.guardrail import EVERY, LATENCY, ROWS, SIZE
+from abtest.guardrail import ERROR_RATE, EVERY, LATENCY, ROWS, SIZE
 from abtest.labels import Label, cast_label, kind_of
 from abtest.metrics.catalogue import title, unit
 from abtest.stats.resampling import NOISE
@@ -79,7 +80,7 @@ def _proved_not_worse(guardrail: Guardrail, place: _Place, row: MetricRow, polic
 def _rows_needed(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> str:
     """Say how many rows would prove it between two equal models, as the interval's width tells."""
     likely = row.likely_improvement
-    if not guardrail.margin or likely is None:
+    if not guardrail.margin or likely is None or row.ci_method == SEQUENCE:  # which narrows more slowly
         return ""
     needed = rows_by_width(row.n, likely.upper - likely.lower, guardrail.margin, confidence=policy.confidence)
     if needed <= row.n:
@@ -155,11 +156,30 @@ def _footprint(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding
     yield _finding(guardrail, place, ratio, "<=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
 
 
+def _error_rate(guardrail: Guardrail, evaluation: Evaluation) -> Iterator[Finding]:
+    """Share of the challenger's predictions that failed, less the champion's."""
+    live, bound, place = evaluation.live, guardrail.margin or 0.0, _Place(name="", row=None)
+    champion, challenger = (arm.error_rate for arm in live.arms) if live else (None, None)
+    if champion is None or challenger is None:
+        text = "Guardrail: the share of predictions that fail could not be evaluated: only live traffic tells it."
+        yield _finding(guardrail, place, None, "<=", bound, text=text)
+        return
+    excess = challenger - champion
+    held = excess <= bound + NOISE
+    text = (
+        f"Guardrail: {wording.percent(challenger)} of the challenger's predictions failed, and "
+        f"{wording.percent(champion)} of the champion's: {wording.effect(excess, 'share')}, "
+        f"{'at most' if held else 'more than'} the {wording.size(bound, 'share')} tolerated."
+    )
+    yield _finding(guardrail, place, excess, "<=", bound, text=text, held=held, verdict=Verdict.KEEP_CHAMPION)
+
+
 _NOT_ASKED = "its rows are too few or too much alike"
 _KINDS: dict[str, Callable[[Guardrail, Evaluation], Iterator[Finding]]] = {
     ROWS: _rows,
     LATENCY: _footprint,
     SIZE: _footprint,
+    ERROR_RATE: _error_rate,
 }
 _MODES: dict[Mode, Callable[[Guardrail, _Place, MetricRow, Policy], Finding]] = {
     "proved-not-worse": _proved_not_worse,

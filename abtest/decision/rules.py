@@ -136,12 +136,16 @@ def _significance(evaluation: Evaluation, policy: Policy) -> Reason:
 
 def _tested(evaluation: Evaluation) -> tuple[float | None, str]:
     """The p-value of no difference, and its test: on rows that were looked at before, one valid at any look."""
+    if evaluation.live is not None and evaluation.live.looking == "anytime":
+        return evaluation.tested.pvalue, "the evidence that may be looked at any time"
     if evaluation.growth is not None and evaluation.mcnemar is not None:
         return evaluation.growth.pvalue, "the test that stays valid while a test set grows"
     if evaluation.mcnemar is not None:
         return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
     row = evaluation.tested
     by_unit = row.test == "by unit"
+    if evaluation.live is not None:
+        return row.pvalue, f"the {row.test} test"
     return row.pvalue, "the test of units" if by_unit else f"the {row.test.replace('paired t', 'paired t test')}"
 
 

@@ -32,6 +32,7 @@ from abtest.evaluator.table import (
     MOST_CLASSES_RESAMPLED,
     Draws,
     Plan,
+    about_classes,
     class_columns,
     overall_rows,
     resample,
@@ -214,21 +215,13 @@ def _skipped(outcomes: PairedOutcomes, plan: Plan) -> Iterator[Skipped]:
 
 
 def _notices(outcomes: PairedOutcomes, plan: Plan, metrics: Sequence[MetricRow], same: str | None) -> Iterator[str]:
+    yield from about_classes(outcomes, plan, same)
     accuracy = next(row for row in metrics if row.metric == "accuracy")
-    if plan.positive is not None:
-        yield f"Precision, recall and F1 are those of the positive label, {outcomes.labels[plan.positive]!r}."
-    if same:
-        yield f"Recall is counted once with accuracy: {same}."
     if _excludes_zero(accuracy) != ((accuracy.pvalue or 0.0) < plan.policy.alpha):
         yield (
             "McNemar's test and the interval of accuracy disagree about zero, which happens at the edge of "
             "significance: the test decides."
         )
-    few = [label for label, n in zip(outcomes.labels, outcomes.truth_support, strict=True) if 0 < n < FEW_ROWS]
-    if few:
-        first = f"{few[0]!r}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
-        many = wording.plural(len(few), "class has", "classes have")
-        yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
 
 
 def _too_few_resamples(outcomes: PairedOutcomes, plan: Plan, draws: Draws) -> Iterator[str]:

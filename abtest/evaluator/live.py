@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from abtest.labels import Side
+
+CheckName: TypeAlias = Literal["sample ratio", "label coverage", "shadow drops"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,11 @@ class ArmReading:
     analysed: int
     value: float | None
     seconds: float | None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Share of its predictions that failed; None where there is none."""
+        return self.failed / self.predictions if self.predictions else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,7 @@ class Check:
         text: In a sentence.
     """
 
-    name: Literal["sample ratio", "label coverage", "shadow drops"]
+    name: CheckName
     held: bool
     log_evidence: float | None
     pvalue: float | None

@@ -47,7 +47,7 @@ _UNDEFINED = 0.01  # share of the draws in which R² may not be
 _FEW_UNITS = 30  # for their sum to be normal
 _HEAVY = 0.1  # share of the squared errors
 _MANY_BLOCKS = 100  # of fewer, one may well make up so much
-_NOT_COUNTED = {
+NOT_COUNTED = {
     "r2": "R² is counted once with RMSE: on the same rows they rise and fall together.",
     "bias": "Bias is not counted: of two biases near 0 either may be the nearer by chance. A guardrail can hold it.",
 }
@@ -115,15 +115,15 @@ def evaluate_errors(
         metrics=metrics,
         per_class=(),
         segments=segments,
-        counted=tuple(name for name in policy.metrics if name not in _NOT_COUNTED),
+        counted=tuple(name for name in policy.metrics if name not in NOT_COUNTED),
         skipped=skipped,
         power=power,
         bayes=posterior_of_errors(errors.whole, policy, margin=power.margin if power else 0.0, seed=seed),
         errors=_reading(errors, plan),
         notices=(
             *_about_units(errors),
-            *contrasts([row for row in metrics if row.metric not in _NOT_COUNTED], segments, policy.alpha),
-            *(told for name, told in _NOT_COUNTED.items() if name in policy.metrics and policy.rule == "share"),
+            *contrasts([row for row in metrics if row.metric not in NOT_COUNTED], segments, policy.alpha),
+            *(told for name, told in NOT_COUNTED.items() if name in policy.metrics and policy.rule == "share"),
             *_heavy(errors),
             *few_rows_in({key: part.outcomes.n for key, part in errors.segments.items()}),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from abtest.evaluator.live import LiveReading
 from abtest.evaluator.power import PowerReading
 from abtest.labels import Label
 from abtest.metrics.catalogue import DECISIVE, unit
@@ -175,8 +176,8 @@ class Evaluation:
         metrics: One row a metric, over all rows.
         per_class: Rows by class, then metric.
         segments: Rows by segment, then metric.
-        contingency: Who was right where; None of a regression.
-        mcnemar: The test of equal accuracy; None of a regression.
+        contingency: Who was right where; None of a regression, and of a split, where no row has both sides.
+        mcnemar: The test of equal accuracy; None of a regression, and where it is replaced by one valid at every look.
         counted: The metrics that count towards the share improved, computed or not; one that is accuracy by another
             name does not.
         skipped: What was not computed.
@@ -190,6 +191,7 @@ class Evaluation:
         latency: Seconds a row's prediction takes, where both models were timed.
         size: Bytes on disk, where both are known.
         errors: What both sides' errors look like, of a regression.
+        live: What live traffic shows, where the rows are from there.
     """
 
     metrics: tuple[MetricRow, ...]
@@ -208,11 +210,12 @@ class Evaluation:
     latency: BothSides | None = None
     size: BothSides | None = None
     errors: ErrorReading | None = None
+    live: LiveReading | None = None
 
     @property
     def always(self) -> str:
         """The metric that is always computed, as the share rule tests it: accuracy, or RMSE of a regression."""
-        return DECISIVE["classification" if self.mcnemar else "regression"]
+        return DECISIVE["classification" if self.find(DECISIVE["classification"]) else "regression"]
 
     @property
     def tested(self) -> MetricRow:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
+from abtest import wording
+from abtest.evaluator.rows import FEW_ROWS, NOT_ESTIMABLE, MetricRow
 from abtest.labels import Label
 from abtest.metrics.classification import Average, Metric, class_values, overall
 from abtest.metrics.totals import Floats, Totals, both_totals, totals
@@ -24,7 +25,7 @@ from abtest.stats.proportions import Interval, tango_interval
 from abtest.stats.resampling import NOISE, bootstrap_pvalue, multinomial_blocks, percentile_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
     from abtest.outcomes import Contingency, PairedOutcomes
@@ -164,6 +165,19 @@ def class_columns(outcomes: PairedOutcomes, plan: Plan, draws: Draws, units: Uni
     return [adjusted(_class_column(metric, outcomes, plan, draws, units)) for metric in plan.metrics if metric.by_class]
 
 
+def about_classes(outcomes: PairedOutcomes, plan: Plan, same: str | None) -> Iterator[str]:
+    """Say which label is the positive one, whether recall is accuracy by another name, and which classes are rare."""
+    if plan.positive is not None:
+        yield f"Precision, recall and F1 are those of the positive label, {outcomes.labels[plan.positive]!r}."
+    if same:
+        yield f"Recall is counted once with accuracy: {same}."
+    few = [label for label, n in zip(outcomes.labels, outcomes.truth_support, strict=True) if 0 < n < FEW_ROWS]
+    if few:
+        first = f"{few[0]!r}" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
+        many = wording.plural(len(few), "class has", "classes have")
+        yield f"{many} fewer than {FEW_ROWS} rows ({first}): read their numbers with care."
+
+
 def adjusted(rows: Sequence[Row]) -> list[Row]:
     """Adjust the p-values of one metric for being many (Holm)."""
     found = iter(holm([row.pvalue for row in rows if row.pvalue is not None]).tolist())
@@ -185,7 +199,7 @@ def _class_column(
         elif support and metric.name in draws.by_class:
             rows.append(_resampled(metric, values, support, draws.by_class[metric.name][:, i], plan.policy))
         else:
-            rows.append(_row(metric, values, support))
+            rows.append(bare_row(metric, values, support))
     return rows
 
 
@@ -196,25 +210,32 @@ def _proportion(
     test = tested(table, units, policy)
     if units is None:
         interval: Interval | None = tango_interval(table, confidence_level=policy.confidence)
-        row = _row(metric, values, table.n, interval=interval, by="tango")
+        row = bare_row(metric, values, table.n, interval=interval, by="tango")
         return replace(row, test=f"mcnemar {test.method}", statistic=test.statistic, pvalue=test.pvalue)
     interval = cluster_test(units, confidence_level=policy.confidence).interval
-    row = _row(metric, values, table.n, interval=interval, by="by unit")
+    row = bare_row(metric, values, table.n, interval=interval, by="by unit")
     return replace(row, test="by unit", statistic=test.statistic, pvalue=test.pvalue)
 
 
 def _resampled(metric: Metric, values: tuple[float, float], n: int, effects: Floats, policy: Policy) -> MetricRow:
     """Any other metric: the paired bootstrap."""
     interval = percentile_interval(effects, confidence_level=policy.confidence)
-    row = _row(metric, values, n, interval=interval, by="bootstrap percentile")
+    row = bare_row(metric, values, n, interval=interval, by="bootstrap percentile")
     if interval is None and abs(row.effect) > NOISE:
         return row  # an effect that no resample changes cannot be told from chance by resampling
     return replace(row, test="paired bootstrap", pvalue=bootstrap_pvalue(effects))
 
 
-def _row(
-    metric: Metric, values: tuple[float, float], n: int, *, interval: Interval | None = None, by: str = NOT_ESTIMABLE
+def bare_row(
+    metric: Metric,
+    values: tuple[float, float],
+    n: int,
+    *,
+    interval: Interval | None = None,
+    by: str = NOT_ESTIMABLE,
+    unknown: str = NOT_ESTIMABLE,
 ) -> MetricRow:
+    """One metric with its effect, and its interval where there is one, else why it is unknown; nothing is tested."""
     champion, challenger = values
     effect = challenger - champion
     return MetricRow(
@@ -227,7 +248,7 @@ def _row(
         greater_is_better=metric.greater_is_better,
         ci_lower=interval.lower if interval else None,
         ci_upper=interval.upper if interval else None,
-        ci_method=by if interval else NOT_ESTIMABLE,
+        ci_method=by if interval else unknown,
         test="none",
         statistic=None,
         pvalue=None,

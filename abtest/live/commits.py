@@ -39,7 +39,7 @@ class Part(Generic[T]):
 
     def pieces(self) -> list[Part[T]]:
         """Tear it in two where that may be, to find the one item that cannot be committed."""
-        if self.future is not None or len(self.items) == 1:
+        if self.future is not None or len(self.items) < 2:
             return [self]
         middle = len(self.items) // 2
         return [Part(items=self.items[:middle]), Part(items=self.items[middle:])]
@@ -70,11 +70,13 @@ class GroupCommit(Generic[T]):
     Attributes:
         committed: Items, so far.
         failed: Items that were not: turned away, given up before their turn, or refused.
+        refusal: Why an item was refused last; None where none was.
     """
 
     def __init__(self, commit: Callable[[Sequence[T]], _Answers], *, capacity: int, patience: float, most: int) -> None:
         self.committed = 0
         self.failed = 0
+        self.refusal: Exception | None = None
         self._commit = commit
         self._capacity = capacity
         self._patience = patience
@@ -125,7 +127,9 @@ class GroupCommit(Generic[T]):
             part.tell(outcome)
             if not isinstance(outcome, Exception):
                 self.committed += len(part.items)
-            elif part.future is None:
+                continue
+            self.refusal = outcome
+            if part.future is None:
                 refused += len(part.items)
             else:
                 self._fail(len(part.items))

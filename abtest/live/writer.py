@@ -177,6 +177,11 @@ class Writer:
         return self.counters
 
     @property
+    def refusal(self) -> Exception | None:
+        """Why the database refused a row or a label last, as one that it will never take; None where it did not."""
+        return self._rows.refusal or self._labels.refusal
+
+    @property
     def _lost(self) -> int:
         return self._overflowed + self._rows.failed
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.labels import Label, cast_label, kind_of
+from abtest.labels import NO_PREDICTION, Label, cast_label, kind_of
 from abtest.metrics.totals import Floats, Totals
 
 if TYPE_CHECKING:
@@ -126,9 +126,10 @@ def positive_index(outcomes: PairedOutcomes, average: Average, pos_label: Label 
     """
     if average != "binary":
         return None
-    if len(outcomes.labels) > 2:
+    named = [label for label in outcomes.labels if label != NO_PREDICTION]
+    if len(named) > 2:
         raise InvalidInputError(
-            f"average must be macro or weighted for more than two classes, got binary with {len(outcomes.labels)}.",
+            f"average must be macro or weighted for more than two classes, got binary with {len(named)}.",
             hint="--average macro",
         )
     # As in scikit-learn, the greater of two labels is the positive one unless another is named.

@@ -163,10 +163,22 @@ class ComparisonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """Both confusion matrices over ``outcomes.labels``: truth by row, prediction by column."""
+    """Both confusion matrices: truth by row, prediction by column.
+
+    Attributes:
+        champion: The champion's; of a split it counts the rows of its own arm.
+        challenger: The challenger's, likewise.
+        labels: What their rows and columns are of.
+    """
 
     champion: Matrix
     challenger: Matrix
+    labels: tuple[Label, ...]
+
+    @classmethod
+    def of(cls, labels: tuple[Label, ...], champion: Counts, challenger: Counts) -> Confusion:
+        """Spell two matrices, shape (labels, labels)."""
+        return cls(champion=_matrix(champion), challenger=_matrix(challenger), labels=labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +232,10 @@ class Provenance:
     git_commit: str | None
     command: str | None
     policy_digest: str
+
+
+def _matrix(counts: Counts) -> Matrix:
+    return tuple(map(tuple, counts.tolist()))
 
 
 def _spelled(cells: Counts) -> Cells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
@@ -22,6 +22,7 @@ from abtest.evaluator import (
     Skipped,
     both_sides,
 )
+from abtest.evaluator.live import LiveReading
 from abtest.labels import Task
 from abtest.metrics.residuals import ErrorReading
 from abtest.outcomes import Contingency, PairedOutcomes
@@ -31,7 +32,6 @@ from abtest.record.parts import (
     ComparisonSettings,
     Confusion,
     Differences,
-    Matrix,
     OutcomesTable,
     Provenance,
 )
@@ -59,8 +59,8 @@ class ComparisonRecord(Spelled):
         metrics: One row a metric, over all rows.
         per_class: One row a class and metric; a label that is only ever predicted has n = 0.
         segments: One row a segment and metric.
-        contingency: Who was right where; null of a regression.
-        mcnemar: The test of equal accuracy; null of a regression.
+        contingency: Who was right where; null of a regression, and of a split of live traffic.
+        mcnemar: The test of equal accuracy; null of a regression, and of live traffic that may be looked at any time.
         power: What these rows could have shown, and how many would settle the question.
         bayes: What to believe of the metric that the verdict hangs on, beside the test; null where that is not known.
         growth: Where the data extend those of an earlier look at the same two models.
@@ -68,8 +68,9 @@ class ComparisonRecord(Spelled):
         differences: What else differs between the two models; null where that is not known.
         scores: What both sides' scores look like; null where they were not asked for.
         errors: What both sides' errors look like, and their sums; null of a classification.
+        live: What live traffic shows; null where the rows are not from there.
         confusion: Both confusion matrices; null where there are too many classes, and of a regression.
-        outcomes: The table everything was computed from; null of a regression.
+        outcomes: The table everything was computed from; null of a regression, and of a split of live traffic.
         decision: The verdict and its reasons.
         counted: The metrics that count towards the share improved.
         skipped: What was not computed, and why.
@@ -97,6 +98,7 @@ class ComparisonRecord(Spelled):
     differences: Differences | None
     scores: ScoreReading | None
     errors: ErrorReading | None
+    live: LiveReading | None
     confusion: Confusion | None
     outcomes: (
         Annotated[
@@ -130,13 +132,17 @@ class ComparisonRecord(Spelled):
         decision: Decision,
         provenance: Provenance,
         differences: Differences | None = None,
+        confusion: Confusion | None = None,
         notices: tuple[str, ...] = (),
         created_at: datetime | None = None,
     ) -> ComparisonRecord:
-        """Put the parts together; ``notices`` come before the evaluation's own."""
-        skipped, confusion = evaluation.skipped, None
+        """Put the parts together; ``notices`` come before the evaluation's own.
+
+        ``confusion`` is of two arms, which have no table.
+        """
+        skipped = evaluation.skipped
         if outcomes is not None and len(outcomes.labels) <= _MOST_CLASSES_SHOWN:
-            confusion = Confusion(champion=_matrix(outcomes, "champion"), challenger=_matrix(outcomes, "challenger"))
+            confusion = Confusion.of(outcomes.labels, outcomes.confusion("champion"), outcomes.confusion("challenger"))
         elif outcomes is not None:
             why = f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
             skipped = (*skipped, Skipped(what="confusion matrices", why=why))
@@ -161,6 +167,7 @@ class ComparisonRecord(Spelled):
             differences=differences,
             scores=evaluation.scores,
             errors=evaluation.errors,
+            live=evaluation.live,
             confusion=confusion,
             outcomes=outcomes,
             decision=decision,
@@ -184,6 +191,7 @@ class ComparisonRecord(Spelled):
             growth=self.growth,
             scores=self.scores,
             errors=self.errors,
+            live=self.live,
             confirmation=self.confirmation,
             counted=self.counted,
             skipped=self.skipped,
@@ -214,10 +222,6 @@ class ComparisonRecord(Spelled):
         return (
             f"{_slug(self.model_name or 'comparison')}-{_slug(self.champion.short)}-vs-{_slug(self.challenger.short)}"
         )
-
-
-def _matrix(outcomes: PairedOutcomes, side: Any) -> Matrix:  # noqa: ANN401 - a Side, spelled where it is used
-    return tuple(tuple(row) for row in outcomes.confusion(side).tolist())
 
 
 def _slug(name: str) -> str:

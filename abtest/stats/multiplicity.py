@@ -1,4 +1,4 @@
-"""Many tests at once: p-values adjusted so that any false alarm among them is as rare as for one."""
+"""Many tests at once: any false alarm among them is as rare as for one, or false ones are a small share."""
 
 from __future__ import annotations
 
@@ -88,6 +88,47 @@ def holm_levels(pvalues: Sequence[float], alpha: float) -> list[float]:
             level = max(alpha / left, math.nextafter(own, 1)) if rejects else min(alpha / left, own)
         levels[at] = level
     return levels
+
+
+def e_benjamini_hochberg(logs: Sequence[float], alpha: float) -> list[bool]:
+    """Choose among many tests by their evidence, so that false choices are a small share of all: e-BH.
+
+    Null:
+        Each test's own. Of the tests chosen, the expected share whose null is true is at most ``alpha``.
+
+    Assumes:
+        Each E is at most 1 in expectation under its null, as any e-process is at a look; nothing about how they
+        depend on each other.
+
+    Args:
+        logs: log E, one a test; minus infinity is no evidence.
+        alpha: The level of the false discovery rate, in (0, 1).
+
+    Returns:
+        Whether each is chosen, in the order given: the k with the most evidence, for the largest k of which even the
+        least has E of at least K / (k·alpha), of K tests.
+
+    Raises:
+        InvalidInputError: One of them is not a number, or alpha is no level.
+
+    References:
+        Wang & Ramdas (2022), Journal of the Royal Statistical Society B 84:822, definition 1 and theorem 2.
+
+    Example:
+        >>> e_benjamini_hochberg([math.log(50), math.log(2), math.log(31)], 0.05)
+        [True, False, True]
+        >>> e_benjamini_hochberg([math.log(50), math.log(2), math.log(29)], 0.05)
+        [False, False, False]
+    """
+    if not 0 < alpha < 1:
+        raise InvalidInputError(f"alpha must be in (0, 1), got {alpha}.", hint="try 0.05.")
+    log_e = np.asarray(logs, dtype=np.float64)
+    if np.isnan(log_e).any():
+        raise InvalidInputError("logs must be numbers, got nan.")
+    needed = math.log(max(log_e.size, 1) / alpha) - np.log(np.arange(1, log_e.size + 1))
+    enough = np.flatnonzero(np.sort(log_e)[::-1] >= needed)
+    chosen: list[bool] = (log_e >= needed[enough[-1]]).tolist() if enough.size else [False] * log_e.size
+    return chosen
 
 
 def _checked(pvalues: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

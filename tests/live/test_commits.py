@@ -54,22 +54,21 @@ def test_all_that_wait_share_a_transaction() -> None:
     assert (group.committed, group.failed, len(group)) == (20, 0, 0)
 
 
-@given(
-    parts=st.lists(st.lists(st.integers(-1, 3), min_size=1, max_size=4), max_size=8), also=st.lists(st.integers(-1, 3))
-)
+@given(parts=st.lists(st.lists(st.integers(-1, 3), max_size=4), max_size=8), also=st.lists(st.integers(-1, 3)))
 def test_one_that_is_refused_takes_no_other_with_it(parts: list[list[int]], also: list[int]) -> None:
     """A part with an item that no table takes fails whole and alone; where nobody waits, only the item does."""
     table = Table()
     group = line(table)
     futures = [group.join(items) for items in parts]
     refused = group.turn(Part(items=also) if also else None)
-    whole = [items for items in parts if min(items) >= 0]
+    whole = [items for items in parts if not any(item < 0 for item in items)]
     assert sorted(table.there) == sorted([*chain.from_iterable(whole), *(item for item in also if item >= 0)])
     assert refused == sum(item < 0 for item in also)
-    assert group.failed == sum(len(items) for items in parts if min(items) < 0)
+    assert group.failed == sum(map(len, parts)) - sum(map(len, whole))
+    assert (group.refusal is None) == (len(whole) == len(parts) and not refused)
     assert len(group) == 0
     for items, future in zip(parts, futures, strict=True):
-        if min(items) >= 0:
+        if items in whole:
             assert future.result(0) == tuple(2 * item for item in items)
         else:
             with pytest.raises(ValueError, match="negative"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from abtest.errors import AbtestError, BackendError
+from abtest.errors import AbtestError, BackendError, InvalidInputError
 from abtest.live.log import Feedback, Received
 from abtest.live.store import Store
 from abtest.live.writer import Sequence, Writer
@@ -107,7 +107,7 @@ def test_nobody_has_to_close(store: Store, url: str, start: Open) -> None:
     writer = start()
     writer.log(rows(writer, 5))
     until(lambda: sequences(url, writer.server) == [1, 2, 3, 4, 5])
-    until(lambda: told(store, writer).assigned == 5)
+    until(lambda: [each.assigned for each in store.servers()] == [5])
     assert not told(store, writer).closed
 
 
@@ -199,18 +199,19 @@ def test_full_queue_counts_what_it_loses(url: str, store: Store, start: Open) ->
     assert counters.written == server.logged == len(sequences(url, writer.server))
 
 
-def test_row_that_no_database_takes_is_lost_alone(url: str, start: Open) -> None:
+@pytest.mark.parametrize("fields", [{"model_version": 2**80}, {"served": None}, {"features": "\ud800"}])
+def test_row_that_no_database_takes_is_lost_alone(url: str, start: Open, fields: dict[str, Any]) -> None:
     """A row that cannot be written is counted as lost, or fails, and takes none of its neighbours with it."""
     writer = start()
-    good, bad, better = rows(writer, 40), rows(writer, 1, model_version=2**80), rows(writer, 40)
-    failing, passing = writer.durable(rows(writer, 1, model_version=2**80)), writer.durable(rows(writer, 1))
-    writer.log([*good, *bad, *better])
+    writer.log([*rows(writer, 40), *rows(writer, 1, **fields), *rows(writer, 40)])
+    failing, passing = writer.durable(rows(writer, 1, **fields)), writer.durable(rows(writer, 1))
     passing.result(30)
-    with pytest.raises((AbtestError, OverflowError)):
+    with pytest.raises((InvalidInputError, OverflowError, UnicodeEncodeError)):
         failing.result(30)
     counters = writer.close()
     assert sequences(url, writer.server) == [*range(1, 41), *range(42, 82), 83]
-    assert (counters.written, counters.lost) == (81, 2)
+    assert (counters.written, counters.lost, counters.failures) == (81, 2, 0)
+    assert writer.refusal is not None
 
 
 def test_after_the_end_nothing_is_taken(start: Open) -> None:

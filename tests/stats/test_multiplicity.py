@@ -1,4 +1,4 @@
-"""Holm's method, as adjusted p-values and as levels, against its definition and against statsmodels."""
+"""Holm's method, as adjusted p-values and as levels, and e-BH: against their definitions and other libraries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import special
 from statsmodels.stats.multitest import multipletests
+from ville.evalues import ebh
 
 from abtest.errors import InvalidInputError
-from abtest.stats.multiplicity import holm, holm_levels
+from abtest.stats.multiplicity import e_benjamini_hochberg, holm, holm_levels
 
 PVALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), max_size=25)
 # Multiplied by a number of tests these stay exact, and are often equal to alpha.
@@ -164,3 +165,61 @@ def test_no_level(wrong: float) -> None:
         holm_levels([0.5], wrong)
     with pytest.raises(InvalidInputError, match=r"^pvalues must be in \[0, 1\], got nan\.$"):
         holm_levels([0.5, math.nan], 0.05)
+
+
+LOGS = st.lists(st.one_of(st.floats(-20, 20), st.just(-math.inf)), max_size=12)
+LEVELS = st.floats(0.001, 0.5)
+
+
+@given(LOGS, LEVELS)
+def test_e_bh_by_definition(logs: list[float], alpha: float) -> None:
+    """The k with the most evidence are chosen, k being the largest for which k of them have E of at least K / (kα)."""
+    e, tests = [math.exp(log_e) for log_e in logs], len(logs)
+    needed = {k: tests / (k * alpha) for k in range(1, tests + 1)}
+    assume(all(abs(x / need - 1) > 1e-9 for x in e for need in needed.values()))  # not within rounding
+    k = max((k for k, need in needed.items() if sum(x >= need for x in e) >= k), default=0)
+    expected = [k > 0 and x >= needed[k] for x in e]
+    assert e_benjamini_hochberg(logs, alpha) == expected
+    assert sum(expected) == k
+
+
+@given(LOGS.filter(len), LEVELS)
+def test_e_bh_agrees_with_ville(logs: list[float], alpha: float) -> None:
+    """The tests chosen are ville's; those that share the evidence of the last one chosen are all chosen."""
+    e = np.exp(logs)
+    assume((np.abs(np.outer(e, np.arange(1, e.size + 1)) * alpha / e.size - 1) > 1e-9).all())  # not within rounding
+    assert e_benjamini_hochberg(logs, alpha) == ebh(e, alpha).tolist()
+
+
+@given(LOGS.filter(len), LEVELS, LEVELS, st.floats(0, 10), st.data())
+def test_e_bh_is_monotone(logs: list[float], alpha: float, other: float, more: float, data: st.DataObject) -> None:
+    """A higher level, or more evidence for one test, never takes a choice back; order is kept."""
+    low, high = sorted((alpha, other))
+    chosen = e_benjamini_hochberg(logs, low)
+    k = data.draw(st.integers(0, len(logs) - 1))
+    raised = e_benjamini_hochberg([log_e + more * (i == k) for i, log_e in enumerate(logs)], low)
+    for after in (e_benjamini_hochberg(logs, high), raised):
+        assert all(now for now, before in zip(after, chosen, strict=True) if before)
+    assert e_benjamini_hochberg(logs[::-1], low) == chosen[::-1]
+
+
+def test_e_bh_of_none_and_one() -> None:
+    """No tests give no answers; one test is chosen where E is at least 1/α."""
+    assert e_benjamini_hochberg([], 0.05) == []
+    assert e_benjamini_hochberg([3.0], 0.05) == [True]
+    assert e_benjamini_hochberg([2.99], 0.05) == [False]
+    assert e_benjamini_hochberg([math.inf, -math.inf], 0.05) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("logs", "alpha", "message"),
+    [
+        ([1.0, math.nan], 0.05, "logs must be numbers, got nan."),
+        ([1.0], 1.0, "alpha must be in (0, 1), got 1.0. Hint: try 0.05."),
+    ],
+)
+def test_no_e_bh(logs: list[float], alpha: float, message: str) -> None:
+    """Evidence that is no number, and a level that is none, are refused by name."""
+    with pytest.raises(InvalidInputError) as refused:
+        e_benjamini_hochberg(logs, alpha)
+    assert str(refused.value) == message

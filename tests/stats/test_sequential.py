@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
+from ville import BernoulliTest
 
 from abtest.errors import InvalidInputError
 from abtest.outcomes import Contingency
 from abtest.stats.mcnemar import mcnemar
-from abtest.stats.sequential import ALTERNATIVES, Alternative, anytime_pvalue, log_evidence
+from abtest.stats.sequential import (
+    ALTERNATIVES,
+    Alternative,
+    anytime_pvalue,
+    log_evidence,
+    log_evidence_by_look,
+    mixture_width,
+    tuned,
+)
 
 COUNTS = st.one_of(st.integers(0, 60), st.integers(0, 10**8))
 PRIORS = st.sampled_from([0.5, 1.0, 5.0, 5.80028])
@@ -41,6 +50,22 @@ def test_worked_values(challenger_only: int, champion_only: int, a: float, log_e
 def test_agrees_with_ville(challenger_only: int, champion_only: int, a: float, e: float) -> None:
     """E is what ville 0.1.0 prints for the same rows, to its four digits."""
     assert math.exp(log_evidence(champion_only, challenger_only, a=a)) == pytest.approx(e, rel=2e-4)
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=200), PRIORS)
+def test_every_look_agrees_with_ville(rows: list[int], a: float) -> None:
+    """Row by row, the evidence of all looks is ville's running Bernoulli test, to twelve digits."""
+    challenger_only = np.cumsum(rows)
+    ours = log_evidence_by_look(np.arange(1, len(rows) + 1) - challenger_only, challenger_only, a=a)
+    assert ours == pytest.approx(BernoulliTest(0.5, prior=(a, a)).fit(rows).log_e_values_, rel=1e-12, abs=1e-12)
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS), max_size=6), PRIORS, st.sampled_from(ALTERNATIVES))
+def test_looks_are_single_looks(looks: list[tuple[int, int]], a: float, alternative: Alternative) -> None:
+    """Many looks at once are each look alone, to the last bit, minus infinity too."""
+    champion_only, challenger_only = [b for b, _ in looks], [c for _, c in looks]
+    found = log_evidence_by_look(champion_only, challenger_only, a=a, alternative=alternative)
+    assert found.tolist() == [log_evidence(b, c, a=a, alternative=alternative) for b, c in looks]
 
 
 @pytest.mark.parametrize("a", [0.7, 1.0, 5.0, 12.0])
@@ -130,21 +155,106 @@ def test_no_evidence(arguments: dict[str, object], message: str) -> None:
     assert str(refused.value) == message
 
 
-def ever_rejected(alternative: Alternative, *, alpha: float, pairs: int) -> float:
+@pytest.mark.parametrize(
+    ("planned", "alpha", "one_sided", "a"),
+    [(100, 0.05, False, 5.80028), (100, 0.05, True, 7.40032), (1, 0.05, False, 0.5)],
+)
+def test_tuned(*, planned: int, alpha: float, one_sided: bool, a: float) -> None:
+    """The worked values come out to every digit; few planned rows have the flattest mixture there is."""
+    assert tuned(planned, alpha, one_sided=one_sided) == pytest.approx(a, abs=5e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.001, 0.05, 0.3])
+def test_the_width_is_where_the_boundary_is_sharpest(alpha: float) -> None:
+    """At that information in units of the mixture's, Robbins' boundary is within 1 % of the best mixture's."""
+
+    def boundary(log_x: float) -> float:  # of information 1, by the logarithm of its ratio to the mixture's
+        x = math.exp(log_x)
+        return math.sqrt((1 + 1 / x) * math.log((x + 1) / alpha**2))
+
+    best = optimize.minimize_scalar(boundary, bounds=(-5, 10), method="bounded")
+    assert boundary(math.log(mixture_width(alpha))) <= 1.01 * best.fun
+    assert mixture_width(alpha / 2, one_sided=True) == mixture_width(alpha)
+
+
+@pytest.mark.parametrize("planned", [40, 100, 1000])
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_tuned_needs_the_least(planned: int, alternative: Alternative) -> None:
+    """At the planned number of rows, the fewest that reject are within one of the fewest of any mixture."""
+
+    def fewest(a: float) -> int:
+        c = np.arange(planned // 2, planned + 1)
+        log_e = log_evidence_by_look(planned - c, c, a=a, alternative=alternative)
+        return min(c[log_e >= math.log(20)].tolist(), default=planned + 1)
+
+    ours = fewest(tuned(planned, one_sided=alternative != "two-sided"))
+    assert ours <= min(fewest(a) for a in np.geomspace(0.5, 4 * planned, 60)) + 1
+
+
+@given(st.integers(1, 10**9), st.floats(0.0005, 0.499))
+def test_tuned_laws(planned: int, alpha: float) -> None:
+    """More planned rows never make the mixture wider; a one-sided test is the two-sided one at twice its level."""
+    assert 0.5 <= tuned(planned, alpha) <= tuned(planned + 1, alpha)
+    assert tuned(planned, alpha, one_sided=True) == tuned(planned, 2 * alpha)
+
+
+@pytest.mark.parametrize(
+    ("planned", "alpha", "one_sided", "message"),
+    [
+        (0, 0.05, False, "planned_discordant must be at least 1, got 0."),
+        (10, 1.0, False, "alpha must be in (0, 1), got 1.0. Hint: try 0.05."),
+        (10, 0.5, True, "alpha must be in (0, 0.5), got 0.5. Hint: try 0.05."),
+        (10, math.nan, False, "alpha must be in (0, 1), got nan. Hint: try 0.05."),
+    ],
+)
+def test_not_tuned(*, planned: int, alpha: float, one_sided: bool, message: str) -> None:
+    """A plan of no rows, or a level that is none, is refused by name."""
+    with pytest.raises(InvalidInputError) as refused:
+        tuned(planned, alpha, one_sided=one_sided)
+    assert str(refused.value) == message
+
+
+def ever_rejected(alternative: Alternative, *, alpha: float, pairs: int, a: float = 1.0, p: float = 0.5) -> float:
     """Add up every path of coin tosses that crosses 1/alpha by then: the exact chance, looking after each pair."""
     alive, crossed = np.array([1.0]), 0.0
     for m in range(1, pairs + 1):
-        alive = (np.append(alive, 0) + np.append(0, alive)) / 2  # by the challenger's share of m
-        for c in range(m + 1):  # from the outside in, until the evidence is too weak
-            if alive[c] and log_evidence(m - c, c, alternative=alternative) >= -math.log(alpha):
-                crossed, alive[c] = crossed + alive[c], 0.0
+        alive = np.append(alive * (1 - p), 0) + np.append(0, alive * p)  # by how many of m are the challenger's
+        c = np.arange(m + 1)
+        rejects = log_evidence_by_look(m - c, c, a=a, alternative=alternative) >= -math.log(alpha)
+        crossed, alive = crossed + alive[rejects].sum(), np.where(rejects, 0.0, alive)
     return float(crossed)
 
 
-@pytest.mark.parametrize(("alternative", "at_least"), [("two-sided", 0.02), ("greater", 0.02)])
-def test_level_with_a_look_after_every_pair(alternative: Alternative, at_least: float) -> None:
-    """Looking after each of 200 pairs, equal models are rejected in at most 5 % of all paths, counted exactly."""
-    assert at_least <= ever_rejected(alternative, alpha=0.05, pairs=200) <= 0.05
+@pytest.mark.parametrize("alpha", [0.025, 0.05])
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+@pytest.mark.parametrize("planned", [None, 100])
+def test_level_with_a_look_after_every_pair(alternative: Alternative, alpha: float, planned: int | None) -> None:
+    """Looking after each of 1,000 pairs, equal models are rejected in at most α of all paths, counted exactly.
+
+    It is far from never either: more than a quarter of α.
+    """
+    a = 1.0 if planned is None else tuned(planned, alpha, one_sided=alternative != "two-sided")
+    assert alpha / 4 <= ever_rejected(alternative, alpha=alpha, pairs=1000, a=a) <= alpha
+
+
+def test_a_worse_challenger_is_hardly_ever_called_better() -> None:
+    """One-sided evidence keeps its level under the whole null: the worse the challenger, the rarer."""
+    rates = [ever_rejected("greater", alpha=0.05, pairs=600, a=5.0, p=p) for p in (0.5, 0.48, 0.45, 0.4)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] <= 0.05
+
+
+def test_power_against_the_fixed_test() -> None:
+    """Where 65 % of discordant pairs are the challenger's, looking all the time shows it in nearly as many cases.
+
+    The fixed exact test at 100 pairs has power .83; looked at all the time, the tuned evidence has more than .6 by
+    then, and overtakes the fixed test by twice the pairs.
+    """
+    critical = stats.binom.isf(0.025, 100, 0.5) + 1
+    fixed = stats.binom.sf(critical - 1, 100, 0.65)
+    a = tuned(100)
+    by_then, by_twice = (ever_rejected("two-sided", alpha=0.05, pairs=pairs, a=a, p=0.65) for pairs in (100, 200))
+    assert 0.6 < by_then < fixed < by_twice
 
 
 @pytest.mark.slow

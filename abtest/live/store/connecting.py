@@ -24,7 +24,7 @@ DEFAULT_URL = "sqlite:///abtest-live.db"
 _BUSY_SECONDS = 10  # how long one waits for another who writes
 _CONNECT_SECONDS = 10
 _POSTGRES_DRIVERS = ("psycopg2", "psycopg")
-_PAGES_KIB = 64 * 1024  # of SQLite's, kept in memory by each connection that needs them
+_PAGES_KIB = 32 * 1024  # of SQLite's, kept in memory by each connection that needs them
 _REFUSED = re.compile(r"authentication|no password supplied|role .* does not exist|permission denied")
 _SQLITE_OURS = (11, 26)  # a damaged file, no SQLite file: trying later helps nobody
 
@@ -125,7 +125,7 @@ class Database:
             )
         if getattr(cause, "sqlite_errorcode", None) in _SQLITE_OURS:
             return InvalidInputError(f"The store {self.shown} is no log of live traffic: {said}.")
-        if isinstance(error, exc.DataError):  # of one row, which the log will never take
+        if isinstance(error, exc.DataError | exc.IntegrityError):  # of one row, which the log will never take
             return InvalidInputError(f"The log cannot hold a value: {said}.")
         hint = "is it up, and is this its address?"
         if self.is_sqlite:

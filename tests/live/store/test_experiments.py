@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 from abtest.errors import AbtestError, InvalidInputError, NotFoundError, RefusedError, StaleChampionError
 from abtest.guardrail import Guardrail
-from abtest.live.experiment import Epoch, Experiment, State
+from abtest.live.experiment import Epoch, State
 from abtest.live.log import Snapshot
 from abtest.live.store import Store
 from abtest.policy import Policy
@@ -112,14 +113,14 @@ def test_of_threads_that_turn_at_once_one_does(log: Store) -> None:
     """An epoch's number is compared and set: of eight who begin the next one, seven are told."""
     first = log.start(plan("e"), inclusion=0.1, why="go")
     told = _at_once(lambda n: log.turn(following(first, inclusion=n / 10, why=f"by {n}")), range(8))
-    assert sorted(map(str, told)) == ["None", *[str(StaleChampionError)] * 7]
+    assert Counter(told) == {None: 1, StaleChampionError: 7}
     assert [epoch.number for epoch in log.epochs("e")] == [1, 2]
 
 
 def test_of_threads_that_start_at_once_one_does(log: Store) -> None:
     """Of eight experiments of one model that start at once, seven are told."""
     told = _at_once(lambda n: log.start(plan(f"e{n}", model_name="m"), inclusion=1, why=""), range(8))
-    assert sorted(map(str, told)) == ["None", *[str(InvalidInputError)] * 7]
+    assert Counter(told) == {None: 1, InvalidInputError: 7}
     assert len(log.experiments("m")) == 1
 
 
@@ -150,9 +151,3 @@ def _at_once(do: Callable[[int], Epoch], which: Sequence[int]) -> list[type[Abte
 
     with ThreadPoolExecutor(len(which)) as threads:
         return list(threads.map(told, which))
-
-
-def test_a_plan_is_the_same_record(log: Store) -> None:
-    """What is read is an Experiment, frozen as it was."""
-    log.start(plan("e"), inclusion=1, why="")
-    assert type(log.experiment("e")) is Experiment

@@ -1,0 +1,166 @@
+"""Laws of what the analysis reads: both databases count what a person with a pencil would."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from abtest.labels import SIDES
+from abtest.live.experiment import Experiment
+from abtest.live.log import Snapshot
+from abtest.live.store import Store
+from tests.live.store.logs import START, label, moment, plan, row
+from tests.live.store.oracle import Oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from abtest.live.experiment import Mode
+    from abtest.live.log import Feedback, Logged
+
+_NUMBERS = itertools.count(1)  # so that examples share a database and nothing else
+_TRUTHS = st.sampled_from([0, 1, "1", True, 1.5, "é"])
+_OWN, _OTHERS = ("raised", "shape", "deadline"), ("dropped", "crashed")
+Event: TypeAlias = "list[Logged] | tuple[float, list[Feedback]]"
+
+
+@dataclass
+class Told:
+    """An experiment, everything that was written and labelled, in order, and how it is looked at."""
+
+    experiment: Experiment
+    events: list[Event]
+    until: float
+    buckets: int
+    most: int | None
+
+
+@st.composite
+def _predicted(draw: st.DrawFn, errors: Sequence[str]) -> dict[str, Any]:
+    error = draw(st.one_of(st.none(), st.none(), st.sampled_from(errors)))
+    return {"error": error, "prediction": draw(_TRUTHS) if error is None else None,
+            "seconds": draw(st.sampled_from([0.001, 0.25]))}  # fmt: skip
+
+
+@st.composite
+def _requests(draw: st.DrawFn, mode: Mode, name: str, server: str) -> list[Logged]:
+    rows = []
+    for sequence in range(1, draw(st.integers(0, 8)) + 1):
+        common = {
+            "server": server,
+            "at": draw(st.integers(0, 200)) / 4,
+            "unit": draw(st.sampled_from([None, "u1", "u2", "u3", "u4"])),
+            "experiment": draw(st.sampled_from([name, name, name, name, None, f"not {name}"])),
+            "epoch": draw(st.integers(1, 3)),
+        }
+        arm = draw(st.sampled_from(SIDES)) if mode == "split" else "champion"
+        rows.append(row(sequence, arm=arm, **common, **draw(_predicted([*_OWN, *_OTHERS]))))
+        if mode == "shadow" and draw(st.sampled_from([True, True, True, False])):
+            rows.append(row(sequence, arm="challenger", served=False, **common,
+                            **draw(_predicted([*_OWN, *_OTHERS]))))  # fmt: skip
+    return rows
+
+
+@st.composite
+def _told(draw: st.DrawFn) -> Told:
+    number, mode = next(_NUMBERS), draw(st.sampled_from(["shadow", "split"]))
+    name, servers = f"e{number}", (f"{number:x}a", f"{number:x}b")
+    rows = draw(st.permutations([one for server in servers for one in draw(_requests(mode, name, server))]))
+    events: list[Event] = []
+    left, seconds = list(rows), 0.0
+    while left or draw(st.booleans()):
+        batch, left = left[: (size := draw(st.integers(1, 6)))], left[size:]
+        again = draw(st.booleans())
+        labels = [
+            label(draw(st.integers(1, 9)), draw(_TRUTHS), server=draw(st.sampled_from(servers)))
+            for _ in range(draw(st.integers(0, 6)))
+        ]
+        seconds += draw(st.integers(0, 60)) / 4
+        events += draw(st.permutations([batch, *[batch] * again, (START + seconds, labels)]))
+    experiment = plan(name, mode=mode, horizon=draw(st.sampled_from([0.0, 4.0, 12.25])))
+    return Told(experiment=experiment, events=events, until=draw(st.integers(0, 320)) / 4,
+                buckets=draw(st.integers(1, 7)), most=draw(st.none() | st.integers(1, 6)))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def logs(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
+    """A log in each database, for all examples."""
+    with Store(f"sqlite:///{tmp_path_factory.mktemp('live') / 'live.db'}") as one, Store(postgres) as other:
+        yield one, other
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(told=_told())
+def test_both_databases_count_what_is_counted_by_hand(logs: tuple[Store, Store], told: Told) -> None:
+    """Whatever fails, is dropped, written twice, labelled early, late or again, both give the oracle's numbers."""
+    oracle, experiment = Oracle(told.experiment), told.experiment
+    for event in told.events:
+        if isinstance(event, list):
+            oracle.write(event)
+        else:
+            for one in event[1]:
+                server, sequence = one.prediction_id.split("-")
+                oracle.label((server, int(sequence)), one.label, event[0])
+    until, now = START + told.until, moment(told.until)
+    for log in logs:
+        log.start(experiment, inclusion=1, why="")
+        for event in told.events:
+            if isinstance(event, list):
+                log.write(event)
+            else:
+                log.record(event[1], received_at=event[0])
+        if experiment.mode == "shadow":
+            period, pairs = log.pairs(experiment, until=now, buckets=told.buckets, most=told.most)
+            counted = Counter({(g.bucket, *map(json.dumps, (g.label, g.champion, g.challenger))): g.n for g in pairs})
+            assert counted == oracle.pairs(until, told.buckets, told.most)
+            drops = log.drops(experiment, until=now)
+            dropped = Counter({(g.dropped, json.dumps(g.label), json.dumps(g.champion)): g.n for g in drops})
+            assert dropped == oracle.drops(until)
+        else:
+            period, arms = log.arms(experiment, until=now, buckets=told.buckets, most=told.most)
+            counted = Counter({(g.bucket, json.dumps(g.label), g.arm, json.dumps(g.prediction)): g.n for g in arms})
+            assert counted == oracle.arms(until, told.buckets, told.most)
+        assert (period.end, period.buckets) == (now, told.buckets)
+        for found in log.traffic(experiment, until=now):
+            expected = oracle.traffic(until, found.arm)
+            assert {name: getattr(found, name) for name in expected} == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_look_at_nothing_is_empty(log: Store) -> None:
+    """An experiment without traffic reads as zeros, and its period is a moment."""
+    experiment = plan()
+    log.start(experiment, inclusion=1, why="")
+    period, pairs = log.pairs(experiment, until=moment(5))
+    assert (period.start, period.end, pairs) == (moment(5), moment(5), ())
+    assert log.arms(experiment, until=moment(5))[1] == log.drops(experiment, until=moment(5)) == ()
+    for found in log.traffic(experiment, until=moment(5)):
+        assert (found.exposed, found.predictions, found.mature, found.seconds) == (0, 0, 0, 0)
+    assert log.known_labels(experiment.name) == ()
+
+
+def test_known_labels_are_what_was_predicted(log: Store) -> None:
+    """What both models predicted is known, each label once; a failure is none."""
+    rows = [row(n, experiment="e", prediction=what) for n, what in enumerate(["cat", "dog", "cat", None], 1)]
+    log.write([*rows, row(5, experiment="other", prediction="eel"), row(6, prediction="ant")])
+    assert log.known_labels("e") == ("cat", "dog")
+
+
+def test_a_look_that_was_kept_is_not_rewritten(log: Store) -> None:
+    """A correction that comes after a look changes none of its numbers, even when the clock steps back."""
+    experiment = plan(horizon=10)
+    log.start(experiment, inclusion=1, why="")
+    log.write([row(1, experiment=experiment.name), row(1, arm="challenger", experiment=experiment.name)])
+    log.record([label(1, 1)], received_at=START + 2)
+    before = log.pairs(experiment, until=moment(11))
+    log.keep(Snapshot(experiment=experiment.name, at=moment(11), n=1, log_better=0.0, log_worse=0.0, effect=None,
+                      ci_lower=None, ci_upper=None, verdict="KEEP_CHAMPION"))  # fmt: skip
+    log.record([label(1, 0)], received_at=START + 5)  # as if before it matured
+    assert log.pairs(experiment, until=moment(11)) == before
+    assert log.traffic(experiment, until=moment(12))[0].corrected == 1
