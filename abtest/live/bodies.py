@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from abtest.errors import InvalidInputError
@@ -10,6 +11,8 @@ from abtest.live.fields import FieldError
 from abtest.live.replies import RefusedRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
 
 
@@ -46,9 +49,20 @@ async def read_json(request: Request, *, most: int) -> Any:  # noqa: ANN401 - as
         MediaTypeError: It is said to be something else.
     """
     body = await read(request, most=most)
-    try:
+    with understood():
         return wire.read_json(body, request.headers.get("content-type"))
-    except (wire.MediaTypeError, FieldError):
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """Tell what is wrong with a whole body, as JSON or as another format, from a value that is at fault in it.
+
+    Raises:
+        RefusedRequestError: It cannot be read.
+    """
+    try:
+        yield
+    except (wire.MediaTypeError, wire.TooManyRowsError, FieldError):
         raise
     except InvalidInputError as error:
         raise RefusedRequestError(400, error.message, hint=error.hint) from None

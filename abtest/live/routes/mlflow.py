@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from abtest.live import bodies, invocations
 from abtest.live.answering import Question
+from abtest.live.fields import FieldError
+from abtest.live.wire import LONGEST_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from abtest.live.process import Process
 
 _JSON = "application/json"
-_UNIT = "x-abtest-unit"
+_LARGE = 2**16  # bytes of a body that the event loop does not read
+_UNIT = "X-Abtest-Unit"
 
 
 async def ping(request: Request) -> Response:
@@ -41,10 +44,14 @@ async def invoke(request: Request) -> Response:
     process: Process = request.app.state.process
     serving, service = process.watcher.now, process.service
     champion = serving.ready().model
-    unit = request.headers.get(_UNIT)
+    unit = _unit(request)
     body = await bodies.read(request, most=service.max_body)
     kind = request.headers.get("content-type")
-    invoked = await asyncio.to_thread(invocations.read, champion, body, kind, most=service.max_rows)
+    with bodies.understood():
+        if len(body) < _LARGE:
+            invoked = invocations.read(champion, body, kind, most=service.max_rows)
+        else:
+            invoked = await asyncio.to_thread(invocations.read, champion, body, kind, most=service.max_rows)
     question = Question(
         rows=invoked.rows,
         units=[unit] * len(invoked.rows),
@@ -54,6 +61,14 @@ async def invoke(request: Request) -> Response:
     answers = await process.answerer.answer(serving, question)
     told = dumps({"predictions": [answer.label for answer in answers]}, allow_nan=False)
     return Response(told, headers=_headers(answers), media_type=_JSON)
+
+
+def _unit(request: Request) -> str | None:
+    """What all rows are about; the same unit as in JSON, where it is no ASCII."""
+    unit = request.headers.get(_UNIT, "").encode("latin-1").decode("utf-8", "surrogateescape")
+    if len(unit) > LONGEST_UNIT:
+        raise FieldError(f"{_UNIT} must have at most {LONGEST_UNIT} characters, got {len(unit):,}.", field=_UNIT)
+    return unit or None
 
 
 def _headers(answers: Sequence[Answer]) -> dict[str, str]:
