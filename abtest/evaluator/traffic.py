@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NOT_WHILE_LOOKING = "not known while one may look at any time"
 NOT_OF_ARMS = "not known of two arms"
-Z_TEST = "two-proportion z"
+Z_TEST = "two-proportion z test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import RefusedError
 from abtest.evaluator import RESAMPLES, both_sides
-from abtest.evaluator.live import ArmReading, LiveReading, Look
+from abtest.evaluator.live import ArmReading, LiveReading, Turn
 from abtest.live import trust
 from abtest.live.evaluating import read
 from abtest.live.experiment import Epoch
@@ -118,7 +118,7 @@ def analyse(
             drop_unlabelled=False, policy=policy,
         ),
         outcomes=found.outcomes,
-        confusion=found.confusion,
+        arms=found.arms,
         evaluation=evaluation,
         decision=decide(evaluation, policy),
         provenance=provenance(
@@ -128,7 +128,7 @@ def analyse(
         created_at=now,
     )  # fmt: skip
     if keep:
-        store.keep(_snapshot(record, reading.looks[-1], name))
+        store.keep(_snapshot(record, reading))
     return Comparison(record, registry, versions)
 
 
@@ -152,12 +152,9 @@ def _reading(
     tested, path, tuning = found.evaluation.tested, found.path, tuning_of(experiment)
     squared = found.evaluation.always == "rmse"
     values = [value * value if squared else value for value in (tested.champion, tested.challenger)]
-    once = Look(
-        at=until, n=tested.n, log_better=None, log_worse=None, effect=values[1] - values[0],
-        ci_lower=None if squared else tested.ci_lower, ci_upper=None if squared else tested.ci_upper,
-    )  # fmt: skip
-    looks = path.looks(found.at, tuning) if path else (once,)
-    epoch = store.epochs(experiment.name)[-1]
+    looks = path.looks(found.at, tuning) if path else ()
+    epochs = store.epochs(experiment.name)
+    epoch = epochs[-1]
     champion, challenger = (
         _arm(arm, experiment, n, value) for arm, n, value in zip(traffic, found.n, values, strict=True)
     )
@@ -176,14 +173,17 @@ def _reading(
         until=until,
         arms=(champion, challenger),
         looks=looks,
-        log_better=looks[-1].log_better,
-        log_worse=looks[-1].log_worse,
+        log_better=looks[-1].log_better if looks else None,
+        log_worse=looks[-1].log_worse if looks else None,
         pvalue=tested.pvalue,
         pvalue_worse=path.pvalue_worse(tuning) if path else None,
         rollback_alpha=experiment.rollback_alpha,
         test=path.test if path else tested.test,
         checks=trust.checks_of(store, experiment, traffic, until),
         waiting=store.waiting(),
+        turns=tuple(
+            Turn(at=it.began_at, epoch=it.number, state=str(it.state), inclusion=it.inclusion) for it in epochs
+        ),
     )
 
 
@@ -218,15 +218,16 @@ def _compared(experiment: Experiment, arm: ArmReading, versions: Sequence[ModelV
     return ComparedModel(ref=uri, version=arm.version, run_id=run_id, uri=uri, latency=arm.seconds)
 
 
-def _snapshot(record: ComparisonRecord, last: Look, experiment: str) -> Snapshot:
+def _snapshot(record: ComparisonRecord, live: LiveReading) -> Snapshot:
+    row, last = record.evaluation.tested, live.looks[-1] if live.looks else None
     return Snapshot(
-        experiment=experiment,
-        at=last.at,
-        n=last.n,
-        log_better=last.log_better,
-        log_worse=last.log_worse,
-        effect=last.effect,
-        ci_lower=last.ci_lower,
-        ci_upper=last.ci_upper,
+        experiment=live.experiment,
+        at=live.until,
+        n=row.n,
+        log_better=live.log_better,
+        log_worse=live.log_worse,
+        effect=last.effect if last else row.effect,
+        ci_lower=last.ci_lower if last else row.ci_lower,
+        ci_upper=last.ci_upper if last else row.ci_upper,
         verdict=str(record.decision.verdict),
     )
