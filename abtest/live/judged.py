@@ -36,6 +36,7 @@ def told(routing: Routing, serving_version: int | None, judge: Judge | None) -> 
         "info": ("The experiment that goes on.", [(info, 1)]),
         "epoch": ("Number of its epoch.", [({}, epoch.number)]),
         "inclusion_ratio": ("Of all units, those that take part.", [({}, epoch.inclusion)]),
+        "horizon_seconds": ("Age at which a prediction's label is taken to be there.", [({}, plan.horizon)]),
         "stale": (
             "Whether its champion is no longer what serves: then nobody takes part.",
             [({}, routing.is_stale(serving_version))],

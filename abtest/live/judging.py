@@ -23,7 +23,6 @@ from abtest.live.log import ArmTraffic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from abtest.live.experiment import Epoch
     from abtest.live.routing import Router
     from abtest.live.store import Store
 
@@ -97,7 +96,7 @@ class Judge:
         store: The log.
         router: Knows which experiment goes on.
         by: Who rolls back, for the record.
-        told: Is told of an epoch in which a challenger was rolled back.
+        told: Called once a challenger was rolled back.
         every: Seconds between two looks, at least.
 
     Attributes:
@@ -106,7 +105,7 @@ class Judge:
     """
 
     def __init__(
-        self, store: Store, router: Router, *, by: str, told: Callable[[Epoch], object], every: float = _EVERY
+        self, store: Store, router: Router, *, by: str, told: Callable[[], object], every: float = _EVERY
     ) -> None:
         self.now: Judged | None = None
         self.failures = 0
@@ -147,7 +146,7 @@ class Judge:
         epoch = analysis.rollback(self._store, experiment, by=self._by)
         if epoch is not None:
             _logger.warning("Experiment '%s' is rolled back: %s", experiment.name, epoch.why)
-            self._told(epoch)
+            self._told()
             self._router.refresh()
 
     def _tell(self, failed: str | None) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from abtest.labels import Side
-    from abtest.live.experiment import Epoch
     from abtest.live.log import Logged, Receipt
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -66,7 +65,7 @@ class Meters:
         self._labels = self._counter("abtest_labels", "Labels told, by what happened to them.", "received")
         self._lag = self._histogram("abtest_label_lag_seconds", "Seconds from a prediction to its first label.", LAGS)
 
-        self._rollbacks = self._counter("abtest_rollbacks", "Rollbacks that this server saw.", "experiment")
+        self._rollbacks = self._counter("abtest_rollbacks", "Rollbacks that this server saw.")
         # Meters by what they are of: to look them up by their labels takes longer than to add.
         self._of_request: dict[tuple[str, str], tuple[Callable[[], None], Add]] = {}
         self._of_kind: dict[_Kind, tuple[Add, Add | None]] = {}
@@ -114,9 +113,9 @@ class Meters:
             if receipt.lag is not None:
                 self._lag.observe(max(receipt.lag, 0.0))
 
-    def rolled_back(self, epoch: Epoch) -> None:
+    def rolled_back(self) -> None:
         """Count a rollback."""
-        self._rollbacks.labels(epoch.experiment).inc()
+        self._rollbacks.inc()
 
     def _counter(self, name: str, text: str, *labels: str) -> prometheus.Counter:
         return prometheus.Counter(name, text, labels, registry=self.registry)
