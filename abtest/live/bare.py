@@ -30,7 +30,7 @@ _TRANSFORMERS = (
     "impute._base", "kernel_approximation", "preprocessing._data", "preprocessing._discretization",
     "preprocessing._polynomial", "random_projection",
 )  # fmt: skip
-_METHODS = {"predict", "transform", "decision_function", "predict_proba", "_raw_predict"}
+_CHANGED = {"predict", "transform", "decision_function", "predict_proba", "_raw_predict", "_sklearn_output_config"}
 
 
 def bare(estimator: Any, names: Sequence[str] | None, width: int) -> list[Predict]:  # noqa: ANN401 - any library's model
@@ -75,9 +75,10 @@ def bare(estimator: Any, names: Sequence[str] | None, width: int) -> list[Predic
 def _is(estimator: Any, modules: Sequence[str]) -> bool:  # noqa: ANN401 - any library's model
     """Whether its class is of one of scikit-learn's modules, and nobody has changed what the object does."""
     name = type(estimator).__module__
-    ours = any(name == f"sklearn.{module}" or name.startswith(f"sklearn.{module}.") for module in modules)
-    changed = vars(estimator).keys() & _METHODS or "_sklearn_output_config" in vars(estimator)
-    return ours and not changed and getattr(estimator, "copy", True) is not False  # else it changes what it is given
+    if not any(name == f"sklearn.{module}" or name.startswith(f"sklearn.{module}.") for module in modules):
+        return False
+    in_place = getattr(estimator, "copy", True) is False  # it changes what it is given
+    return not in_place and not vars(estimator).keys() & _CHANGED
 
 
 def _nameless(estimator: Any) -> Any:  # noqa: ANN401 - any library's model

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.live.fields import FieldError, Row, shown
 from abtest.live.wire import MOST_ROWS, MediaTypeError, check_count, decoded, media_type, refused, unique
@@ -110,7 +111,11 @@ def _is_unique(columns: Sequence[Any]) -> bool:
 def _by_mlflow(
     served: Served, body: Mapping[str, Any] | bytes, kind: Kind, params: Mapping[str, Any] | None, most: int
 ) -> Invoked:
-    rows = _spelled(enforced(served.model, body, kind, params))
+    given = enforced(served.model, body, kind, params)
+    try:
+        rows = _spelled(given)
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"The body holds no rows: {wording.first_line(error)}.") from error
     check_count(len(rows), most)
     return Invoked(rows=rows, features=served.parse(rows), params=params)
 
@@ -120,16 +125,18 @@ def _spelled(data: Any) -> list[Any]:  # noqa: ANN401 - what MLflow hands to a m
     if isinstance(data, Mapping):
         import pandas as pd  # noqa: PLC0415 - MLflow has imported it by now
 
-        data = pd.DataFrame(dict(data))
+        data = pd.DataFrame({name: np.atleast_1d(values) for name, values in data.items()})
     if hasattr(data, "columns"):
         names = [name if isinstance(name, str) else None for name in data.columns]
         values = [[_value(value) for value in data[name]] for name in data.columns]
         if None in names:  # without a signature, columns may be numbered: then their order tells them apart
             return [list(row) for row in zip(*values, strict=True)]
         return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    if isinstance(data, list) and all(isinstance(row, dict | list) for row in data):
+        return data
     array = np.asarray(data)
     if array.ndim != 2:
-        raise InvalidInputError(f"The body must hold rows of values, got {array.ndim} dimensions.")
+        raise ValueError(f"they must be of 2 dimensions, got {array.ndim}")
     return [[_value(value) for value in row] for row in array.tolist()]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Predict = Callable[[Array], Any]
 
 FEW = 32  # rows; of more, what is around them is little
+_LINEAR = {"LinearClassifierMixin", "LinearModel", "MultiOutputLinearModel", "Ridge"}  # whose predict it is
 
 
 def quick(steps: list[Any], plain: Predict) -> Predict | None:
@@ -79,7 +80,7 @@ def _boosting(estimator: Any) -> Predict | None:  # noqa: ANN401 - any estimator
 def _linear(estimator: Any) -> Predict | None:  # noqa: ANN401 - any estimator
     """Multiply and add; None of an answer that is not finite, which the estimator has its own words for."""
     owner = next(kind for kind in type(estimator).__mro__ if "predict" in vars(kind)).__qualname__
-    if owner not in {"LinearClassifierMixin", "LinearModel"} or type(estimator.coef_) is not np.ndarray:
+    if owner not in _LINEAR or type(estimator.coef_) is not np.ndarray:
         return None
     weights, intercept, classes = estimator.coef_.T, estimator.intercept_, getattr(estimator, "classes_", None)
     two = classes is not None and weights.ndim == 2 and weights.shape[1] == 1

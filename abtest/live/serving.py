@@ -42,6 +42,9 @@ class Served:
         signature: Its signature as MLflow writes it; None without one.
         path: How it is asked: an "array" or a data "frame" goes to the estimator itself, or a frame to MLflow's
             "pyfunc".
+        model: As MLflow has loaded it.
+        parser: What ``parse`` does.
+        ask: Features in, whatever the model returns out.
     """
 
     name: str | None

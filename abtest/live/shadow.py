@@ -155,14 +155,15 @@ class Shadow:
 
     def _live(self) -> None:
         """Live one life of the process: from its start until it is lost, or the shadow closes."""
+        loaded = False
         try:
             with Child(self._order, memory=self._memory, tick=self._tick) as child:
-                self._down, self._pid = False, child.pid
+                self._down, self._pid, loaded = False, child.pid, True
                 self._serve(child)
         except ChildLostError as lost:
             if lost.loss != "stopped":
                 self._last_error = str(lost)
-                self._down = self._pid is None
+                self._down = not loaded
         finally:
             self._pid = None
 
@@ -237,6 +238,7 @@ class Shadow:
         """Log, or keep for another try, what the process was lost on."""
         if lost.loss == "stopped":
             return  # dropped with all that waits
+        self._pid, self._last_error = None, str(lost)
         if len(batch) > 1:
             self._suspects.extend(batch)
             self._held, self._guilty = [], 0

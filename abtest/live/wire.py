@@ -263,6 +263,8 @@ def _row(body: dict[str, Any], columns: Sequence[str] | None, number: int | None
 def _unit(value: Any, number: int | None) -> str | None:  # noqa: ANN401 - as JSON has it
     if value is None or (isinstance(value, str) and 0 < len(value) <= LONGEST_UNIT):
         return value
+    if isinstance(value, float) and value.is_integer():  # a whole number, too, by JSON's own account
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64:
         return str(value)  # as a user's number often is
     raise FieldError(

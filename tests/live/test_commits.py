@@ -79,13 +79,14 @@ def test_who_waits_while_it_is_away_is_committed_once_it_is_back() -> None:
     """A failure keeps everybody in line, in order, and the next turn commits them with those who came since."""
     table = Table()
     group, table.away = line(table), True
-    first = group.join([1])
+    futures = [group.join([1]), group.join([2])]
     with pytest.raises(BackendError):
         group.turn()
-    assert not first.done()
-    second, table.away = group.join([2]), False
+    assert not any(future.done() for future in futures)
+    futures.append(group.join([3]))
+    table.away = False
     group.turn()
-    assert (first.result(0), second.result(0), table.there) == ((2,), (4,), [1, 2])
+    assert ([future.result(0) for future in futures], table.there) == ([(2,), (4,), (6,)], [1, 2, 3])
 
 
 def test_who_waited_too_long_is_not_committed() -> None:

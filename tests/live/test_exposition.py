@@ -17,6 +17,7 @@ from abtest.policy import Policy
 from abtest.registry import RegistryClient
 from tests import zoo
 from tests.live import logs, moody, promql, scraped
+from tests.live.moody import Mood
 from tests.live.servers import Server, serving
 from tests.waiting import until
 
@@ -97,13 +98,13 @@ def begin(store: Store, server: Server, **plan: Any) -> None:
     """Start an experiment, and wait until the server takes part."""
     experiment = logs.experiment(model_name="moody", created_at=datetime.now(UTC), **plan)
     store.start(experiment, inclusion=1.0, why="test")
-    row = {"features": {"number": 7, "mood": moody.PREDICT}}
+    row = {"features": {"number": 7, "mood": Mood.PREDICT}}
     until(lambda: server.post("/predict", row)["epoch"] == 1)
 
 
 def traffic(server: Server, *, failing: int) -> tuple[str, ...]:
     """Ask for many rows, some of which the challenger fails, tell their labels, and ask what is not there."""
-    moods = [moody.RAISE if at < failing else moody.PREDICT for at in range(ROWS)]
+    moods = [Mood.RAISE if at < failing else Mood.PREDICT for at in range(ROWS)]
     rows = [{"number": 7 + at % 2, "mood": mood} for at, mood in enumerate(moods)]
     answers = server.post("/predict/batch", {"instances": rows, "units": UNITS})["predictions"]
     until(lambda: not sum(scraped.values(text(server), "abtest_shadow_rows_waiting").values()))

@@ -129,7 +129,8 @@ def test_whatever_is_sent(row: Any, kinds: list[str]) -> None:
         (values,) = columns.read([row])
     except FieldError:
         return
-    sent = [*row] if isinstance(row, list) else [row["a"], row["b"]]
+    value: Any
+    sent: list[Any] = [*row] if isinstance(row, list) else [row["a"], row["b"]]
     for value, found, kind in zip(sent, values, kinds, strict=True):
         assert kind in {"time", "binary"} or found == value or (value is None and math.isnan(found))
 

@@ -15,6 +15,7 @@ from abtest.live.store import Store
 from abtest.registry import RegistryClient
 from tests import zoo
 from tests.live import logs, moody
+from tests.live.moody import Mood
 from tests.live.servers import Server, serving
 from tests.waiting import until
 
@@ -57,7 +58,7 @@ def begin(store: Store, server: Server, **plan: Any) -> Experiment:
     """Start an experiment, and wait until the server takes part."""
     experiment = logs.experiment(model_name="moody", created_at=datetime.now(UTC), **plan)
     store.start(experiment, inclusion=1.0, why="test")
-    until(lambda: server.post("/predict", row(moody.PREDICT))["epoch"] == 1)
+    until(lambda: server.post("/predict", row(Mood.PREDICT))["epoch"] == 1)
     return experiment
 
 
@@ -69,7 +70,7 @@ def stop(store: Store, server: Server, experiment: Experiment) -> None:
     until(lambda: server.info()["challenger"] is None)
 
 
-def row(mood: int, unit: str | None = None) -> dict[str, Any]:
+def row(mood: Mood, unit: str | None = None) -> dict[str, Any]:
     """A row that version 2 answers in a mood."""
     return {"features": {"number": 7, "mood": mood}, "unit": unit}
 
@@ -94,10 +95,10 @@ def test_a_split_sends_each_unit_to_its_arm(server: Server, store: Store, folder
     plan = begin(store, server, name="split-a")
     assign = Assigner(plan.name, plan.salt, challenger_share=plan.challenger_share, inclusion=1.0)
     units = [f"user-{number}" for number in range(20)]
-    answers = [server.post("/predict", row(moody.PREDICT, unit)) for unit in units]
+    answers = [server.post("/predict", row(Mood.PREDICT, unit)) for unit in units]
     assert [answer["arm"] for answer in answers] == [assign(unit) for unit in units]
     assert {answer["arm"]: answer["model_version"] for answer in answers} == {"champion": 1, "challenger": 2}
-    batch = server.post("/predict/batch", {"instances": [[7, moody.PREDICT]] * 20, "units": units})["predictions"]
+    batch = server.post("/predict/batch", {"instances": [[7, Mood.PREDICT]] * 20, "units": units})["predictions"]
     assert [answer["arm"] for answer in batch] == [assign(unit) for unit in units]
     for answer in (*answers[:3], *batch[:3]):
         (entry,) = logged(folder, answer["prediction_id"]).values()
@@ -108,10 +109,10 @@ def test_a_split_sends_each_unit_to_its_arm(server: Server, store: Store, folder
             True,
         )
     stop(store, server, plan)
-    assert {server.post("/predict", row(moody.PREDICT, unit))["arm"] for unit in units} == {"champion"}
+    assert {server.post("/predict", row(Mood.PREDICT, unit))["arm"] for unit in units} == {"champion"}
 
 
-MOODS = [(moody.RAISE, "raised"), (moody.QUIT, "raised"), (moody.SHORTEN, "shape"), (moody.HANG, "deadline")]
+MOODS = [(Mood.RAISE, "raised"), (Mood.QUIT, "raised"), (Mood.SHORTEN, "shape"), (Mood.HANG, "deadline")]
 
 
 def test_the_champion_answers_for_a_challenger_that_fails(server: Server, store: Store, folder: Path) -> None:
@@ -128,7 +129,7 @@ def test_the_champion_answers_for_a_challenger_that_fails(server: Server, store:
     began = time.monotonic()
     assert server.client.get("/health").status_code == 200  # though the challenger still hangs
     assert time.monotonic() - began < 30
-    assert server.post("/predict", row(moody.PREDICT, unit))["arm"] == "challenger"
+    assert server.post("/predict", row(Mood.PREDICT, unit))["arm"] == "challenger"
     stop(store, server, plan)
 
 
@@ -137,7 +138,7 @@ def test_in_shadow_mode_the_champion_answers_and_the_challenger_is_logged(
 ) -> None:
     """In shadow mode every answer is the champion's, and the challenger's is in the log under the same id."""
     plan = begin(store, server, name="shadow-a", mode="shadow", planned_n=None)
-    for mood, error in ((moody.PREDICT, None), (moody.RAISE, "raised")):
+    for mood, error in ((Mood.PREDICT, None), (Mood.RAISE, "raised")):
         answer = server.post("/predict", row(mood, "user-1"))
         assert (answer["prediction"], answer["arm"], answer["epoch"]) == (7, "champion", 1)
         entries = logged(folder, answer["prediction_id"], arms=2)
@@ -153,7 +154,7 @@ def test_a_challenger_that_does_not_load_takes_part_in_nothing(server: Server, s
     store.start(plan, inclusion=1.0, why="test")
     until(lambda: server.info()["trouble"])
     assert "does not load" in server.info()["trouble"]
-    answer = server.post("/predict", row(moody.PREDICT, "user-1"))
+    answer = server.post("/predict", row(Mood.PREDICT, "user-1"))
     assert (answer["arm"], answer["epoch"]) == ("champion", None)
     stop(store, server, plan)
     until(lambda: server.info()["trouble"] is None)
@@ -167,5 +168,5 @@ def test_an_experiment_of_another_champion_is_stale(server: Server, store: Store
     store.start(plan, inclusion=1.0, why="test")
     until(lambda: server.info()["experiment"])
     assert server.info()["experiment"]["stale"]
-    assert server.post("/predict", row(moody.PREDICT, "user-1"))["epoch"] is None
+    assert server.post("/predict", row(Mood.PREDICT, "user-1"))["epoch"] is None
     stop(store, server, plan)

@@ -122,15 +122,10 @@ def split(
 
 
 def feed(store: Store, labels: Sequence[tuple[Feedback, float]]) -> None:
-    """Record labels, each when it came: those of one moment together."""
+    """Record labels when they came: those of ten seconds together, at their end."""
     moments: dict[float, list[Feedback]] = {}
     for label, at in labels:
-        moments.setdefault(at, []).append(label)
-    if len(moments) > 50:  # one transaction each would take long: what came within a minute comes at its end
-        merged: dict[float, list[Feedback]] = {}
-        for at, some in moments.items():
-            merged.setdefault(-(-at // 60) * 60, []).extend(some)
-        moments = merged
+        moments.setdefault(-(-at // 10) * 10, []).append(label)
     for at in sorted(moments):
         store.record(moments[at], received_at=at)
 

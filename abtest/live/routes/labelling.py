@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 
+from abtest.errors import InvalidInputError
 from abtest.live import bodies, wire
 from abtest.live.log import Feedback, Receipt, Received
 
@@ -32,10 +33,13 @@ async def feedback(request: Request) -> Response:
     read = wire.feedback(body, most=process.service.max_rows)
     labels = [label for label in read if isinstance(label, Feedback)]
     receipts = iter(await process.logbook.record(labels))
-    told = [_told(next(receipts) if isinstance(label, Feedback) else label) for label in read]
-    if isinstance(body, dict) and "feedback" not in body:
-        return JSONResponse(told[0], told[0]["status"])
-    return JSONResponse({"results": told}, _MANY)
+    told = [next(receipts) if isinstance(label, Feedback) else label for label in read]
+    if isinstance(body, list) or "feedback" in body:
+        return JSONResponse({"results": [_told(receipt) for receipt in told]}, _MANY)
+    (receipt,) = told
+    if receipt.received is Received.REFUSED:
+        raise InvalidInputError(str(receipt.why))
+    return JSONResponse(_told(receipt), _STATUS[receipt.received])
 
 
 def _told(receipt: Receipt) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from abtest.live.store.experiments import moment
 from abtest.live.store.schema import exposures, outcomes, predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from abtest.labels import Label, Side
@@ -37,7 +37,8 @@ def pairs(
     joined = joined.join(_CHALLENGER, _same(_CHALLENGER, _FIRST) & (_CHALLENGER.c.arm == "challenger"))
     columns = (_CHAMPION.c.prediction.label("champion"), _CHALLENGER.c.prediction.label("challenger"))
     rows = _known(joined, _CHAMPION, experiment, until, *columns).where(_is_scored(_CHALLENGER))
-    period, counted = _counted(connection, experiment, rows, until=until, buckets=buckets, most=most)
+    names = ("label", "champion", "challenger")
+    period, counted = _counted(connection, experiment, rows, names, until=until, buckets=buckets, most=most)
     return period, tuple(
         PairGroup(bucket=bucket, label=json.loads(label), champion=_label(one), challenger=_label(other), n=n)
         for bucket, label, one, other, n in counted
@@ -50,7 +51,8 @@ def arms(
     """Count labelled, mature predictions of a split."""
     columns = (_FIRST.c.arm.label("arm"), _SERVED.c.prediction.label("prediction"))
     rows = _known(_join(_FIRST, _SERVED, _FIRST.c.arm), _SERVED, experiment, until, *columns)
-    period, counted = _counted(connection, experiment, rows, until=until, buckets=buckets, most=most)
+    names = ("label", "arm", "prediction")
+    period, counted = _counted(connection, experiment, rows, names, until=until, buckets=buckets, most=most)
     return period, tuple(
         ArmGroup(bucket=bucket, label=json.loads(label), arm=arm, prediction=_label(prediction), n=n)
         for bucket, label, arm, prediction, n in counted
@@ -184,10 +186,10 @@ def _known(
 
 
 def _counted(
-    connection: sa.Connection, experiment: Experiment, rows: sa.Select[Any], *, until: datetime, buckets: int,
-    most: int | None,
+    connection: sa.Connection, experiment: Experiment, rows: sa.Select[Any], names: Sequence[str], *,
+    until: datetime, buckets: int, most: int | None,
 ) -> tuple[Period, Iterable[Any]]:  # fmt: skip
-    """Count rows that are alike by the period in which they became known."""
+    """Count rows that are alike in these columns by the period in which they became known."""
     first = connection.scalar(sa.select(sa.func.min(exposures.c.at)).where(exposures.c.experiment == experiment.name))
     end = until.timestamp()
     start = end if first is None else min(first, end)
@@ -200,7 +202,7 @@ def _counted(
         which = sa.func.floor(which)
     cut = sa.cast(which, sa.BigInteger)
     bucket = sa.case((cut >= buckets, buckets - 1), (cut < 0, 0), else_=cut).label("bucket")
-    columns = (known.c.label, *list(known.c)[4:])
+    columns = [known.c[name] for name in names]
     counted = (
         sa.select(bucket, *columns, sa.func.count()).group_by(sa.text("1"), *columns).order_by(sa.text("1"), *columns)
     )

