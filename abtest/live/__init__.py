@@ -16,5 +16,6 @@ analysis     all of that → a decision on record
 judging      an experiment looked at every few seconds while it goes on
 meters       what a server counts while it answers
 exposition   GET /metrics: what was counted, and how the server and its experiment stand
+shadow       the challenger beside the champion: a queue, a process of its own (child, worker), every row logged once
 ```
 """
