@@ -1,4 +1,4 @@
-"""What a server tells Prometheus: held against its traffic, the guide, the dashboard, the alerts, and Prometheus itself."""
+"""What a server tells Prometheus: held against its traffic, the guide, the dashboard, the alerts, and Prometheus."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def labelled(server: Server, name: str) -> bool:
 
 
 def looked_at(server: Server, folder: Path) -> tuple[tuple[str, ...], frozenset[str], tuple[dict[str, Any], ...]]:
-    """Have Prometheus scrape the server: queries of the dashboard without an answer, alerts that fire, and all rules."""
+    """Have Prometheus scrape the server: the dashboard's queries without an answer, alerts that fire, all rules."""
     try:
         with scraped.prometheus(folder, server.client.base_url.netloc.decode(), KEY) as prometheus:
             until(lambda: prometheus.query("count_over_time(abtest_ready[1m]) >= 3"))
