@@ -99,6 +99,7 @@ def begin(store: Store, server: Server, **plan: Any) -> None:
     experiment = logs.experiment(model_name="moody", created_at=datetime.now(UTC), **plan)
     store.start(experiment, inclusion=1.0, why="test")
     row = {"features": {"number": 7, "mood": Mood.PREDICT}}
+    until(lambda: ("challenger", "moody", "2") in scraped.values(text(server), "abtest_model_info"))
     until(lambda: server.post("/predict", row)["epoch"] == 1)
 
 
