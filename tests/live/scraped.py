@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping  # a field's annotation
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from tests.deployment.servers import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/abtest.json").read_text(encoding="utf-8"))
@@ -90,7 +91,7 @@ class Prometheus:
 
 @contextlib.contextmanager
 def prometheus(folder: Path, target: str, key: str) -> Iterator[Prometheus]:
-    """Run the shipped configuration on a server, but once a second, until the test is done; skip where there is none."""
+    """Run the shipped configuration on a server, once a second, until the test is done; skip where there is none."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("needs prometheus, of Debian's package of that name")

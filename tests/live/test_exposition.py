@@ -1,4 +1,4 @@
-"""What a server tells Prometheus: held against its traffic, the guide, the dashboard, the alerts, and Prometheus itself."""
+"""What a server tells Prometheus: held against its traffic, the guide, the dashboard, the alerts, and Prometheus."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ def begin(store: Store, server: Server, **plan: Any) -> None:
     experiment = logs.experiment(model_name="moody", created_at=datetime.now(UTC), **plan)
     store.start(experiment, inclusion=1.0, why="test")
     row = {"features": {"number": 7, "mood": Mood.PREDICT}}
+    until(lambda: ("challenger", "moody", "2") in scraped.values(text(server), "abtest_model_info"))
     until(lambda: server.post("/predict", row)["epoch"] == 1)
 
 
@@ -133,7 +134,7 @@ def labelled(server: Server, name: str) -> bool:
 
 
 def looked_at(server: Server, folder: Path) -> tuple[tuple[str, ...], frozenset[str], tuple[dict[str, Any], ...]]:
-    """Have Prometheus scrape the server: queries of the dashboard without an answer, alerts that fire, and all rules."""
+    """Have Prometheus scrape the server: the dashboard's queries without an answer, alerts that fire, all rules."""
     try:
         with scraped.prometheus(folder, server.client.base_url.netloc.decode(), KEY) as prometheus:
             until(lambda: prometheus.query("count_over_time(abtest_ready[1m]) >= 3"))
