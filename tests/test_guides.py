@@ -41,7 +41,7 @@ def test_scoring_on_spark(tmp_path: Path) -> None:
 def test_experiments_on_live_traffic(tmp_path: Path) -> None:
     """A server answers, a shadow is judged and a split is run as the guide shows."""
     try:
-        assert _typed("live.md", tmp_path) == 22
+        assert _typed("live.md", tmp_path) == 23
     finally:
         pid = tmp_path / "abtest-demo" / "serve.pid"
         if pid.exists():
