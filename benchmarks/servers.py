@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    Row = dict[str, float]
+
 HOST, MODEL = "127.0.0.1", "tumours"
 _ADDRESS = re.compile(r"http://\S+:(\d+)")
-_PATIENCE = 120.0  # seconds
+_PATIENCE = 60.0  # seconds
 
 
 @cache
@@ -41,9 +43,9 @@ def data() -> tuple[pd.DataFrame, pd.Series[int]]:
     return features, truth
 
 
-def rows(count: int) -> list[dict[str, float]]:
+def rows(count: int) -> list[Row]:
     """The first rows, by column."""
-    return [*data()[0].head(count).to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in data()[0].head(count).to_dict("records")]
 
 
 def register(folder: Path, estimators: Sequence[Any]) -> str:
@@ -88,9 +90,8 @@ def abtest(uri: str, version: int, folder: Path, *options: str) -> Iterator[int]
     command = ["-m", "abtest", "serve", "--model-name", MODEL, "--version", str(version), "--tracking-uri", uri]
     folder.mkdir(exist_ok=True)
     with _running([*command, "--host", HOST, "--port", "0", *options], folder) as told:
-        found: list[str] = []
-        until(lambda: found.extend(_ADDRESS.findall(told())) or found, told)
-        port = int(found[0])
+        until(lambda: _ADDRESS.search(told()), told)
+        port = int(_ADDRESS.findall(told())[0])
         until(lambda: _is_up(port, "/health"), told)
         yield port
 
@@ -146,7 +147,7 @@ def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "") 
     """Wait for a condition.
 
     Raises:
-        TimeoutError: It did not hold within two minutes.
+        TimeoutError: It did not hold within a minute.
     """
     deadline = time.monotonic() + _PATIENCE
     while not holds():
@@ -164,7 +165,7 @@ def _is_up(port: int, path: str) -> bool:
         return False
 
 
-def ours(port: int, some: Sequence[dict[str, float]], units: Sequence[str] | None = None) -> Asked:
+def ours(port: int, some: Sequence[Row], units: Sequence[str] | None = None) -> Asked:
     """Single rows, as ``POST /predict`` takes them."""
     bodies = [json.dumps(row) for row in some]
     if units is not None:
@@ -172,7 +173,7 @@ def ours(port: int, some: Sequence[dict[str, float]], units: Sequence[str] | Non
     return Asked(host=HOST, port=port, path="/predict", bodies=bodies)
 
 
-def theirs(port: int, some: Sequence[dict[str, float]]) -> Asked:
+def theirs(port: int, some: Sequence[Row]) -> Asked:
     """Single rows, as MLflow's ``POST /invocations`` takes them."""
     bodies = [json.dumps({"dataframe_split": {"columns": [*row], "data": [[*row.values()]]}}) for row in some]
     return Asked(host=HOST, port=port, path="/invocations", bodies=bodies)
