@@ -15,9 +15,8 @@ import sqlite3
 import statistics
 import tempfile
 import timeit
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,18 +28,18 @@ from abtest.live.log import Logged
 from abtest.live.store import Store
 from benchmarks import servers
 from benchmarks.loading import generator, in_turns, rounds_of
-from benchmarks.measured import Aim, Measurement, Rival
+from benchmarks.measured import OURS, Aim, Measurement
 from benchmarks.timing import compare, interleaved, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmarks.loading import Asked, Load, Turns
 
 CONNECTIONS = 4
 _NONE, _LOG, _SPLIT, _SHADOW, _SECOND = "none", "log", "split", "shadow", "second"
 # Answered since there is a shadow: an experiment has begun a moment earlier.
 _PAIRED = "served AND sequence >= (SELECT min(sequence) FROM abtest_predictions WHERE arm = 'challenger')"
+_BATCH, _BY_HAND = 500, "sqlite3 by hand"
+_INSERT = f"INSERT INTO abtest_predictions VALUES ({', '.join('?' * 13)})"
 _UNITS = [f"user-{number}" for number in range(200)]
 
 
@@ -125,19 +124,19 @@ def _told(turns: Turns, logs: dict[str, _Log]) -> None:
     late = max(max(log.settled) for log in logs.values())
     note = f"Requests a second: {rates}. Asked by {generator()}. The log was whole at most {late:.2f} s after a turn."
     none, tenth = "abtest, no log", (Aim(at_most=1 / 0.9, of="abtest, no log"),)
-    compare("a request, with the log", {"abtest": each[_LOG], none: each[_NONE]}, note=note)
-    compare("a request, with the log and a split", {"abtest": each[_SPLIT], none: each[_NONE]}, aims=tenth)
+    compare("a request, with the log", {OURS: each[_LOG], none: each[_NONE]}, note=note)
+    compare("a request, with the log and a split", {OURS: each[_SPLIT], none: each[_NONE]}, aims=tenth)
     two = "abtest, both models, each in a server with a log"
     both = tuple(one + other for one, other in zip(each[_LOG], each[_SECOND], strict=True))
     dropped = logs[_SHADOW].rows("error = 'dropped'") / logs[_SHADOW].rows("arm = 'challenger'")
     compare(
         "a request, with the log and a shadow",
-        {"abtest": each[_SHADOW], two: both, none: each[_NONE]},
+        {OURS: each[_SHADOW], two: both, none: each[_NONE]},
         aims=(Aim(at_most=1, of=two),),
         note=f"The shadow dropped {dropped:.1%} of its rows.",
     )
-    compare("p99, with the log and a split", {"abtest": _p99(turns, _SPLIT), none: _p99(turns, _NONE)})
-    compare("p99, with the log and a shadow", {"abtest": _p99(turns, _SHADOW), none: _p99(turns, _NONE)})
+    compare("p99, with the log and a split", {OURS: _p99(turns, _SPLIT), none: _p99(turns, _NONE)})
+    compare("p99, with the log and a shadow", {OURS: _p99(turns, _SHADOW), none: _p99(turns, _NONE)})
 
 
 def _p99(turns: Turns, name: str) -> tuple[float, ...]:
@@ -145,32 +144,40 @@ def _p99(turns: Turns, name: str) -> tuple[float, ...]:
 
 
 def _write(folder: Path, *, rows: int) -> None:
-    """Write rows in batches, beside the same rows without SQLAlchemy."""
+    """Write rows of one experiment in batches, beside the same values by hand, into the same table."""
     logged = [
         Logged(server="a" * 16, sequence=number, at=1.8e9, arm="champion", served=True, model_version=1, prediction=1,
                seconds=1e-4, experiment="split", epoch=1, unit=_UNITS[number % len(_UNITS)])
-        for number in range(1, rows + 1)
+        for number in range(rows)
     ]  # fmt: skip
-    names, turn = ("ours", "theirs"), iter(range(1_000))
+    values = [(one.server, one.sequence, one.arm, one.at, True, 1, "1", one.seconds, None, "split", 1, one.unit, None)
+              for one in logged]  # fmt: skip
+    with Store(f"sqlite:///{folder / 'ours.db'}") as store, Store(f"sqlite:///{folder / 'theirs.db'}"):
+        by_hand = sqlite3.connect(folder / "theirs.db")
+        by_hand.execute("PRAGMA synchronous = FULL")
 
-    def ours() -> None:
-        with Store(f"sqlite:///{folder / f'{names[0]}-{next(turn)}.db'}") as store:
-            for batch in _batches(logged):
-                store.write(batch)
+        def ours() -> None:
+            for at in range(0, rows, _BATCH):
+                store.write([replace(one, server=f"{turn:x}") for one in logged[at : at + _BATCH]])
 
-    calls = {"abtest": ours}
-    rounds = interleaved(calls, rounds=5)
-    record(Measurement(what="log a row, in batches of 500", ours=tuple(each / rows for each in rounds["abtest"])))
+        def theirs() -> None:
+            for at in range(0, rows, _BATCH):
+                with by_hand:
+                    by_hand.executemany(_INSERT, [(f"{turn:x}", *one[1:]) for one in values[at : at + _BATCH]])
 
-
-def _batches(rows: list[Logged]) -> Iterator[list[Logged]]:
-    return (rows[at : at + 500] for at in range(0, len(rows), 500))
+        each: dict[str, list[float]] = {OURS: [], _BY_HAND: []}
+        for turn in range(6):  # each into what the last one left, under another server's name
+            for name, call in ((OURS, ours), (_BY_HAND, theirs)):
+                each[name].append(timeit.timeit(call, number=1) / rows)
+        by_hand.close()
+    rounds = {name: tuple(of[1:]) for name, of in each.items()}
+    compare(f"log a row, in batches of {_BATCH}", rounds, note=f"{_BY_HAND} writes no exposures.")
 
 
 def _assign(*, calls: int) -> None:
     """Assign units to arms, half of them included."""
     assign = Assigner("split", "salt", challenger_share=0.5, inclusion=0.5)
     units = [f"user-{number}" for number in range(calls)]
-    rounds = interleaved({"abtest": lambda: [*map(assign, units)]}, rounds=7)
-    each = tuple(seconds / calls for seconds in rounds["abtest"])
+    rounds = interleaved({OURS: lambda: [*map(assign, units)]}, rounds=7)
+    each = tuple(seconds / calls for seconds in rounds[OURS])
     record(Measurement(what="assign a unit", ours=each, aims=(Aim(at_most=2e-6),)))

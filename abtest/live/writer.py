@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from abtest.live.log import Feedback, Logged, Receipt
     from abtest.live.store import Store
 
-_PAUSE = 0.05  # seconds between two looks at the queue while nobody waits
+_PAUSE = 0.1  # seconds between two looks at the queue while nobody waits
 _BATCH = 500  # rows, or labels, of a transaction
 _BEAT = 1.0  # seconds between two signs of life
 _RETRY = 10.0  # seconds between two tries of labels kept aside, since one may have passed its prediction on the way
