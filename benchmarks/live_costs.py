@@ -15,15 +15,15 @@ import sqlite3
 import statistics
 import tempfile
 import timeit
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 from sklearn.linear_model import LogisticRegression
 
 from abtest.live.assignment import Assigner
-from abtest.live.experiment import Experiment
+from abtest.live.experiment import MODES, Experiment
 from abtest.live.log import Logged
 from abtest.live.store import Store
 from benchmarks import servers
@@ -32,6 +32,9 @@ from benchmarks.measured import OURS, Aim, Measurement
 from benchmarks.timing import compare, interleaved, record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abtest.live.experiment import Mode
     from benchmarks.loading import Asked, Load, Turns
 
 CONNECTIONS = 4
@@ -39,7 +42,7 @@ _NONE, _LOG, _SPLIT, _SHADOW, _SECOND = "none", "log", "split", "shadow", "secon
 # Answered since there is a shadow: an experiment has begun a moment earlier.
 _PAIRED = "served AND sequence >= (SELECT min(sequence) FROM abtest_predictions WHERE arm = 'challenger')"
 _BATCH, _BY_HAND = 500, "sqlite3 by hand"
-_INSERT = f"INSERT INTO abtest_predictions VALUES ({', '.join('?' * 13)})"
+_INSERT = "INSERT INTO abtest_predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UNITS = [f"user-{number}" for number in range(200)]
 
 
@@ -87,7 +90,7 @@ def _serve(folder: Path, *, quick: bool) -> None:
             asked[name] = servers.ours(port, some, _UNITS)
             if name != _NONE:
                 logs[name] = _Log(path=here / "log.db")
-        for mode in (_SPLIT, _SHADOW):
+        for mode in MODES:
             _start(mode, asked[mode], logs[mode])
         for log in logs.values():
             log.expected = log.rows("served")
@@ -101,7 +104,7 @@ def _serve(folder: Path, *, quick: bool) -> None:
     _told(turns, logs)
 
 
-def _start(mode: Literal["split", "shadow"], asked: Asked, log: _Log) -> None:
+def _start(mode: Mode, asked: Asked, log: _Log) -> None:
     """Start an experiment, and wait until the server takes part, with a challenger that predicts."""
     with Store(f"sqlite:///{log.path}") as store:
         plan = Experiment(
@@ -145,33 +148,40 @@ def _p99(turns: Turns, name: str) -> tuple[float, ...]:
 
 def _write(folder: Path, *, rows: int) -> None:
     """Write rows of one experiment in batches, beside the same values by hand, into the same table."""
-    logged = [
-        Logged(server="a" * 16, sequence=number, at=1.8e9, arm="champion", served=True, model_version=1, prediction=1,
-               seconds=1e-4, experiment="split", epoch=1, unit=_UNITS[number % len(_UNITS)])
-        for number in range(rows)
-    ]  # fmt: skip
-    values = [(one.server, one.sequence, one.arm, one.at, True, 1, "1", one.seconds, None, "split", 1, one.unit, None)
-              for one in logged]  # fmt: skip
+    each: dict[str, list[float]] = {OURS: [], _BY_HAND: []}
     with Store(f"sqlite:///{folder / 'ours.db'}") as store, Store(f"sqlite:///{folder / 'theirs.db'}"):
         by_hand = sqlite3.connect(folder / "theirs.db")
         by_hand.execute("PRAGMA synchronous = FULL")
 
-        def ours() -> None:
-            for at in range(0, rows, _BATCH):
-                store.write([replace(one, server=f"{turn:x}") for one in logged[at : at + _BATCH]])
+        def insert(batch: list[tuple[object, ...]]) -> None:
+            with by_hand:
+                by_hand.executemany(_INSERT, batch)
 
-        def theirs() -> None:
-            for at in range(0, rows, _BATCH):
-                with by_hand:
-                    by_hand.executemany(_INSERT, [(f"{turn:x}", *one[1:]) for one in values[at : at + _BATCH]])
-
-        each: dict[str, list[float]] = {OURS: [], _BY_HAND: []}
         for turn in range(6):  # each into what the last one left, under another server's name
-            for name, call in ((OURS, ours), (_BY_HAND, theirs)):
-                each[name].append(timeit.timeit(call, number=1) / rows)
+            logged = _rows(f"{turn:016x}", rows)
+            values = [(one.server, one.sequence, one.arm, one.at, True, 1, "1", one.seconds, None, "split", 1, one.unit,
+                       None) for one in logged]  # fmt: skip
+            each[OURS].append(_timed(store.write, logged))
+            each[_BY_HAND].append(_timed(insert, values))
         by_hand.close()
     rounds = {name: tuple(of[1:]) for name, of in each.items()}
     compare(f"log a row, in batches of {_BATCH}", rounds, note=f"{_BY_HAND} writes no exposures.")
+
+
+def _rows(server: str, count: int) -> list[Logged]:
+    return [
+        Logged(server=server, sequence=number, at=1.8e9, arm="champion", served=True, model_version=1, prediction=1,
+               seconds=1e-4, experiment="split", epoch=1, unit=_UNITS[number % len(_UNITS)])
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def _timed(write: Callable[[list[Any]], object], rows: list[Any]) -> float:
+    """Seconds a row."""
+    began = timeit.default_timer()
+    for at in range(0, len(rows), _BATCH):
+        write(rows[at : at + _BATCH])
+    return (timeit.default_timer() - began) / len(rows)
 
 
 def _assign(*, calls: int) -> None:

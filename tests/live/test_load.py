@@ -50,10 +50,9 @@ def load(registry: str, folder: Path, most: int, *options: str) -> None:
     with serving(*arguments, "--workers", "2", *options, folder=folder) as server:
         address = (str(server.client.base_url.host), server.client.base_url.port or 0)
         heard = partial(_heard, told)
-        until(
-            lambda: ask(address, posts(address), most=UNITS, heard=heard) and _arms(told) == {"champion", "challenger"}
-        )
-        ask(address, posts(address), most=requests, connections=CONNECTIONS, heard=heard)
+        requests = posts(address)
+        until(lambda: ask(address, requests, most=UNITS, heard=heard)[0] and len(_arms(told)) == 2)
+        ask(address, requests, most=most, connections=CONNECTIONS, heard=heard)
         assert server.end() == 0
     check(url, told)
 
