@@ -194,3 +194,24 @@ def test_labels_for_another_experiment(cli: Cli) -> None:
     assert (
         "There is no experiment 'autumn'" in cli("label", "--input", "labels.csv", "--experiment", "autumn", code=1).err
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "policy", "told"),
+    [
+        ("shadow", '[[guardrails]]\nmetric = "latency"\nmargin = 0.5', "a shadow, which has no hurry, does not tell"),
+        ("split", '[[guardrails]]\nmetric = "size"\nmargin = 0.5', "live traffic does not tell"),
+        (
+            "shadow",
+            '[[guardrails]]\nmetric = "recall"\nsegment = "x"\nmargin = 0.1',
+            "segments are told apart by features",
+        ),
+        ("shadow", 'rule = "non-inferior"\nprimary = "f1"\nmargin = 0.01', "of which nothing stays valid"),
+        ("shadow", 'reuse = "refuse"', "is about test sets"),
+    ],
+)
+def test_a_policy_that_live_traffic_cannot_satisfy(cli: Cli, mode: str, policy: str, told: str) -> None:
+    """What traffic will never tell is refused at the start, and not found out after weeks."""
+    Path("policy.toml").write_text(policy, encoding="utf-8")
+    options = ["--mode", mode, "--planned-n", "100", "--policy", "policy.toml"]
+    assert told in cli("experiment", "start", "x", "--model-name", "fruit", *options, code=1).err
