@@ -131,6 +131,10 @@ class Path:
         sequence = tuning.sequence(min(tuning.rollback_alpha, _MOST_ONE_SIDED))
         return sequence.pvalue(self.now, alternative="less" if self.greater_is_better else "greater")
 
+    def _is_known(self, looked: MeanDifference) -> bool:
+        """Whether there are rows on both sides: of arms, one may be empty at first."""
+        return looked.n > 0 and (self.better is not None or looked.standard_error > 0)
+
     def looks(self, at: Sequence[datetime], tuning: Tuning) -> tuple[Look, ...]:
         """Spell every look, each at its moment."""
         sequence, found = tuning.sequence(), []
@@ -142,7 +146,7 @@ class Path:
                     n=looked.n,
                     log_better=None if self.better is None else float(self.better[i]),
                     log_worse=None if self.worse is None else float(self.worse[i]),
-                    effect=looked.effect if looked.n else None,
+                    effect=looked.effect if self._is_known(looked) else None,
                     ci_lower=interval.lower if interval else None,
                     ci_upper=interval.upper if interval else None,
                 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NOT_WHILE_LOOKING = "not known while one may look at any time"
 NOT_OF_ARMS = "not known of two arms"
-Z_TEST = "two-proportion z"
+Z_TEST = "two-proportion z test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +151,7 @@ def _evaluation(
     metrics = []
     for metric in plan.metrics:
         champion, challenger = (float(plan.value(metric, side)) for side in sides)
-        row = bare_row(metric, (champion, challenger), outcomes.n, by=unknown)
+        row = bare_row(metric, (champion, challenger), outcomes.n, unknown=unknown)
         metrics.append(tell(row, None) if metric.is_accuracy else row)
     return Evaluation(
         metrics=tuple(metrics),
@@ -176,7 +176,7 @@ def _class_rows(
             continue
         champion, challenger = (class_values(metric, side).tolist() for side in sides)
         rows = [
-            bare_row(metric, (one, other), n, by=unknown)
+            bare_row(metric, (one, other), n, unknown=unknown)
             for one, other, n in zip(champion, challenger, support, strict=True)
         ]
         if metric.name == "recall":

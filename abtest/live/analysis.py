@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from abtest import wording
+from abtest import tracking, wording
 from abtest.comparison import Comparison
 from abtest.decision import decide
 from abtest.errors import RefusedError
 from abtest.evaluator import RESAMPLES, both_sides
-from abtest.evaluator.live import ArmReading, LiveReading, Look
+from abtest.evaluator.live import ArmReading, LiveReading, Turn
 from abtest.live import trust
 from abtest.live.evaluating import read
 from abtest.live.experiment import Epoch
@@ -53,7 +53,7 @@ def look(
     name: str,
     *,
     registry: RegistryClient | None = None,
-    by: str,
+    by: str | None = None,
     command: str | None = None,
 ) -> Analysed:
     """Roll back where the plan says so and there is harm, then analyse.
@@ -62,7 +62,7 @@ def look(
         store: The log.
         name: The experiment.
         registry: Where its models are.
-        by: Who looks.
+        by: Who looks; the user by default.
         command: The command line this came from.
 
     Raises:
@@ -70,7 +70,7 @@ def look(
     """
     experiment, rolled_back = store.experiment(name), None
     if experiment.auto_rollback and not store.epochs(name)[-1].state.is_over:
-        rolled_back = rollback(store, experiment, by=by)
+        rolled_back = rollback(store, experiment, by=by or tracking.user())
     return Analysed(comparison=analyse(store, name, registry=registry, command=command), rolled_back=rolled_back)
 
 
@@ -118,7 +118,7 @@ def analyse(
             drop_unlabelled=False, policy=policy,
         ),
         outcomes=found.outcomes,
-        confusion=found.confusion,
+        arms=found.arms,
         evaluation=evaluation,
         decision=decide(evaluation, policy),
         provenance=provenance(
@@ -128,7 +128,7 @@ def analyse(
         created_at=now,
     )  # fmt: skip
     if keep:
-        store.keep(_snapshot(record, reading.looks[-1], name))
+        store.keep(_snapshot(record, reading))
     return Comparison(record, registry, versions)
 
 
@@ -152,12 +152,9 @@ def _reading(
     tested, path, tuning = found.evaluation.tested, found.path, tuning_of(experiment)
     squared = found.evaluation.always == "rmse"
     values = [value * value if squared else value for value in (tested.champion, tested.challenger)]
-    once = Look(
-        at=until, n=tested.n, log_better=None, log_worse=None, effect=values[1] - values[0],
-        ci_lower=None if squared else tested.ci_lower, ci_upper=None if squared else tested.ci_upper,
-    )  # fmt: skip
-    looks = path.looks(found.at, tuning) if path else (once,)
-    epoch = store.epochs(experiment.name)[-1]
+    looks = path.looks(found.at, tuning) if path else ()
+    epochs = store.epochs(experiment.name)
+    epoch = epochs[-1]
     champion, challenger = (
         _arm(arm, experiment, n, value) for arm, n, value in zip(traffic, found.n, values, strict=True)
     )
@@ -176,14 +173,17 @@ def _reading(
         until=until,
         arms=(champion, challenger),
         looks=looks,
-        log_better=looks[-1].log_better,
-        log_worse=looks[-1].log_worse,
+        log_better=looks[-1].log_better if looks else None,
+        log_worse=looks[-1].log_worse if looks else None,
         pvalue=tested.pvalue,
         pvalue_worse=path.pvalue_worse(tuning) if path else None,
         rollback_alpha=experiment.rollback_alpha,
         test=path.test if path else tested.test,
         checks=trust.checks_of(store, experiment, traffic, until),
         waiting=store.waiting(),
+        turns=tuple(
+            Turn(at=it.began_at, epoch=it.number, state=str(it.state), inclusion=it.inclusion) for it in epochs
+        ),
     )
 
 
@@ -218,15 +218,16 @@ def _compared(experiment: Experiment, arm: ArmReading, versions: Sequence[ModelV
     return ComparedModel(ref=uri, version=arm.version, run_id=run_id, uri=uri, latency=arm.seconds)
 
 
-def _snapshot(record: ComparisonRecord, last: Look, experiment: str) -> Snapshot:
+def _snapshot(record: ComparisonRecord, live: LiveReading) -> Snapshot:
+    row, last = record.evaluation.tested, live.looks[-1] if live.looks else None
     return Snapshot(
-        experiment=experiment,
-        at=last.at,
-        n=last.n,
-        log_better=last.log_better,
-        log_worse=last.log_worse,
-        effect=last.effect,
-        ci_lower=last.ci_lower,
-        ci_upper=last.ci_upper,
+        experiment=live.experiment,
+        at=live.until,
+        n=row.n,
+        log_better=live.log_better,
+        log_worse=live.log_worse,
+        effect=last.effect if last else row.effect,
+        ci_lower=last.ci_lower if last else row.ci_lower,
+        ci_upper=last.ci_upper if last else row.ci_upper,
         verdict=str(record.decision.verdict),
     )

@@ -15,7 +15,6 @@ from abtest.labels import SIDES
 from abtest.live import tallying
 from abtest.live.harm import tuning_of
 from abtest.outcomes import PairedOutcomes
-from abtest.record import Confusion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +38,7 @@ class Found:
         n: Rows of the champion's, and of the challenger's.
         notices: What there is to say about the rows.
         outcomes: The table, where both sides predicted the same rows.
-        confusion: Both matrices, of two arms.
+        arms: The tables of both arms, where each side predicted its own.
     """
 
     evaluation: Evaluation
@@ -48,7 +47,7 @@ class Found:
     n: tuple[int, int]
     notices: tuple[str, ...]
     outcomes: PairedOutcomes | None = None
-    confusion: Confusion | None = None
+    arms: tuple[PairedOutcomes, PairedOutcomes] | None = None
 
 
 def read(store: Store, experiment: Experiment, until: datetime) -> Found:
@@ -108,12 +107,9 @@ def _arms(experiment: Experiment, groups: Sequence[ArmGroup], period: Period, tu
         arms, experiment.policy, tuning=tuning, average=average,
         pos_label=tallied.pos_label if average == "binary" else None,
     )  # fmt: skip
-    confusion = Confusion.of(
-        arms.champion.labels, arms.champion.confusion("champion"), arms.challenger.confusion("challenger")
-    )
     return Found(
         evaluation=evaluation, path=path, at=_moments(period, looks), n=(arms.champion.n, arms.challenger.n),
-        notices=tallied.notices, confusion=confusion,
+        notices=tallied.notices, arms=(arms.champion, arms.challenger),
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from abtest.policy import Policy
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-_Columns: TypeAlias = Mapping[str, list["Label | None"]]
+_Columns: TypeAlias = Mapping[str, Sequence["Label | None"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,32 +69,32 @@ def tally_pairs(groups: Sequence[PairGroup], looks: Sequence[int]) -> TalliedPai
         LabelMismatchError: Truth and predictions share no type.
         InvalidInputError: A label is none, or the truth is continuous.
     """
-    columns = {
+    columns: _Columns = {
         "truth": [group.label for group in groups],
         "champion": [group.champion for group in groups],
         "challenger": [group.challenger for group in groups],
     }
     cast, pos_label, notices = _reconciled(columns, [group.n for group in groups])
     counts: Counter[tuple[Label, Label, Label]] = Counter()
-    for group, *labels in zip(groups, *cast.values(), strict=True):
-        counts[tuple(labels)] += group.n  # type: ignore[index] # three of them
+    rows = list(zip(groups, cast["truth"], cast["champion"], cast["challenger"], strict=True))
+    for group, *labels in rows:
+        counts[labels[0], labels[1], labels[2]] += group.n
     outcomes = PairedOutcomes.from_counts(counts)
     index, look = {label: i for i, label in enumerate(outcomes.labels)}, {bucket: i for i, bucket in enumerate(looks)}
     grown = np.zeros((len(looks), len(outcomes.labels), 4), dtype=np.int64)
-    for group, truth, first, second in zip(groups, *cast.values(), strict=True):
+    for group, truth, first, second in rows:
         grown[look[group.bucket], index[truth], 2 * (first != truth) + (second != truth)] += group.n
     return TalliedPairs(outcomes=outcomes, by_look=grown.cumsum(axis=0), pos_label=pos_label, notices=notices)
 
 
 def tally_arms(groups: Sequence[ArmGroup], looks: Sequence[int]) -> TalliedArms:
     """Tally two arms; errors as of ``tally_pairs``."""
-    columns = {"truth": [group.label for group in groups]}
-    for side in SIDES:
-        columns[side] = [group.prediction for group in groups if group.arm == side]
+    of_arm: _Columns = {side: [group.prediction for group in groups if group.arm == side] for side in SIDES}
+    columns: _Columns = {"truth": [group.label for group in groups], **of_arm}
     cast, pos_label, notices = _reconciled(columns, [group.n for group in groups], arms=[g.arm for g in groups])
     predicted = {side: iter(cast[side]) for side in SIDES}
     rows = [(g, truth, next(predicted[g.arm])) for g, truth in zip(groups, cast["truth"], strict=True)]
-    labels = sorted({label for _, *pair in rows for label in pair}, key=label_order)
+    labels = sorted({label for _, truth, said in rows for label in (truth, said)}, key=label_order)
     index, look = {label: i for i, label in enumerate(labels)}, {bucket: i for i, bucket in enumerate(looks)}
     counts: dict[Side, Counter[tuple[Label, Label, Label]]] = {side: Counter() for side in SIDES}
     grown = {side: np.zeros((len(looks), len(labels), 2), dtype=np.int64) for side in SIDES}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.evaluator import MetricRow
+    from abtest.labels import Label
     from abtest.metrics.residuals import ErrorBand
     from abtest.outcomes import Contingency, PairedOutcomes
     from abtest.record import ComparisonRecord
@@ -87,7 +88,8 @@ class Matrices:
         challenger: Likewise.
         champion_shares: The same as shares of all rows of that truth.
         challenger_shares: Likewise.
-        difference: Challenger − champion, in rows.
+        paired: Whether both sides were asked about the same rows; of two arms, only shares can be compared.
+        difference: Challenger − champion, in rows; of two arms, of the shares, in points.
         depth: Its size in each cell, as a share of the largest.
         gains: Cells where the difference is for the better: more on the diagonal, fewer off it.
         losses: Cells where it is for the worse.
@@ -98,7 +100,8 @@ class Matrices:
     challenger: Ints
     champion_shares: Floats
     challenger_shares: Floats
-    difference: Ints
+    paired: bool
+    difference: Floats
     depth: Floats
     gains: Bools
     losses: Bools
@@ -121,25 +124,59 @@ class BandView(Toned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """Rows of one class taken for another, by each side."""
+    """Rows of one class taken for another, by each side.
+
+    Attributes:
+        truth: The class, as it is shown.
+        predicted: What it was taken for.
+        champion: How many rows, by the champion.
+        challenger: By the challenger.
+        n: Rows of that truth; of two arms, of the champion's.
+        n_challenger: Of the challenger's; None where both were asked about the same rows.
+    """
 
     truth: str
     predicted: str
     champion: int
     challenger: int
     n: int
+    n_challenger: int | None = None
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The same as shares of the rows of that truth."""
+        rows = self.n if self.n_challenger is None else self.n_challenger
+        return self.champion / max(1, self.n), self.challenger / max(1, rows)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """How many, by either side, as it is written: of two arms with their shares, which alone can be compared."""
+        counts = self.champion, self.challenger
+        if self.n_challenger is None:
+            return wording.whole(counts[0]), wording.whole(counts[1])
+        written = [f"{wording.whole(n)} ({wording.percent(rate)})" for n, rate in zip(counts, self.rates, strict=True)]
+        return written[0], written[1]
 
     @property
     def change(self) -> str:
-        """Challenger − champion, as it is written."""
-        return wording.signed(self.challenger - self.champion, 0)
+        """Challenger − champion, as it is written: in rows, or of two arms in points."""
+        if self.n_challenger is None:
+            return wording.signed(self.challenger - self.champion, 0)
+        return wording.points(self.rates[1] - self.rates[0])
+
+    @property
+    def of(self) -> str:
+        """Rows of that truth, as they are written."""
+        of_challenger = "" if self.n_challenger is None else f" and {wording.whole(self.n_challenger)}"
+        return wording.whole(self.n) + of_challenger
 
     @property
     def tone(self) -> Tone:
         """Fewer mistakes are better."""
-        if self.champion == self.challenger:
+        champion, challenger = self.rates
+        if champion == challenger:
             return "same"
-        return "better" if self.challenger < self.champion else "worse"
+        return "better" if challenger < champion else "worse"
 
 
 def metric_views(record: ComparisonRecord, *, shares_only: bool = False) -> list[MetricView]:
@@ -192,21 +229,21 @@ def matrices(record: ComparisonRecord) -> Matrices:
     """Lay out both confusion matrices; with hundreds of classes they are large.
 
     Raises:
-        NotApplicableError: It is a regression.
+        NotApplicableError: It is a regression, or there are too many classes.
     """
-    outcomes = _table(record)
-    champion, challenger = outcomes.confusion("champion"), outcomes.confusion("challenger")
-    difference = challenger - champion
+    labels, champion, challenger = _tables(record)
+    paired, shares = record.outcomes is not None, (_shares(champion), _shares(challenger))
+    difference = (challenger - champion).astype(np.float64) if paired else 100 * (shares[1] - shares[0])
     signed = np.where(np.eye(len(champion), dtype=np.bool_), difference, -difference)
-    rows = np.maximum(champion.sum(axis=1, keepdims=True), 1)  # both sides were asked about the same rows
     return Matrices(
-        labels=tuple(shown(label) for label in outcomes.labels),
+        labels=tuple(shown(label) for label in labels),
         champion=champion,
         challenger=challenger,
-        champion_shares=champion / rows,
-        challenger_shares=challenger / rows,
+        champion_shares=shares[0],
+        challenger_shares=shares[1],
+        paired=paired,
         difference=difference,
-        depth=np.abs(difference) / max(1, int(np.abs(difference).max())),
+        depth=np.abs(difference) / max(1.0, float(np.abs(difference).max())),
         gains=signed > 0,
         losses=signed < 0,
     )
@@ -214,15 +251,20 @@ def matrices(record: ComparisonRecord) -> Matrices:
 
 def mistakes(record: ComparisonRecord) -> list[Mistake]:
     """List every pair of truth and wrong prediction, the most frequent first; none of a regression."""
-    if record.outcomes is None:
+    if record.outcomes is None and record.confusion is None:
         return []
+    counted = _paired_mistakes(record.outcomes) if record.outcomes is not None else _mistakes_of_arms(record)
+    return sorted(counted, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
+
+
+def _paired_mistakes(outcomes: PairedOutcomes) -> list[Mistake]:
     by_champion: Counter[tuple[int, int]] = Counter()
     by_challenger: Counter[tuple[int, int]] = Counter()
-    for truth, champion, challenger, count in record.outcomes.cells.tolist():
+    for truth, champion, challenger, count in outcomes.cells.tolist():
         by_champion[truth, champion] += count
         by_challenger[truth, challenger] += count
-    labels, support = record.outcomes.labels, record.outcomes.truth_support.tolist()
-    found = [
+    labels, support = outcomes.labels, outcomes.truth_support.tolist()
+    return [
         Mistake(
             truth=shown(labels[pair[0]]),
             predicted=shown(labels[pair[1]]),
@@ -233,29 +275,54 @@ def mistakes(record: ComparisonRecord) -> list[Mistake]:
         for pair in sorted({*by_champion, *by_challenger})
         if pair[0] != pair[1]
     ]
-    return sorted(found, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
+
+
+def _mistakes_of_arms(record: ComparisonRecord) -> list[Mistake]:
+    labels, champion, challenger = _tables(record)
+    names, rows = [shown(label) for label in labels], [champion.sum(axis=1).tolist(), challenger.sum(axis=1).tolist()]
+    return [
+        Mistake(
+            truth=names[i],
+            predicted=names[j],
+            champion=int(champion[i, j]),
+            challenger=int(challenger[i, j]),
+            n=rows[0][i],
+            n_challenger=rows[1][i],
+        )
+        for i, j in np.argwhere(champion + challenger).tolist()
+        if i != j
+    ]
 
 
 def contingency(record: ComparisonRecord) -> Contingency:
     """Who is right where.
 
     Raises:
-        NotApplicableError: It is a regression.
+        NotApplicableError: It is a regression, or a split.
     """
     if record.contingency is None:
-        raise NotApplicableError("A regression has no contingency.")
+        raise NotApplicableError("There is no contingency of a regression, nor of two arms.")
     return record.contingency
 
 
 def accuracy_test(record: ComparisonRecord) -> McNemar:
-    """The test of equal accuracy.
+    """McNemar's test of equal accuracy.
 
     Raises:
-        NotApplicableError: It is a regression.
+        NotApplicableError: It is a regression, or live traffic with a test that is valid at every look.
     """
     if record.mcnemar is None:
-        raise NotApplicableError("A regression has no test of accuracy.")
+        raise NotApplicableError("Accuracy was not tested by McNemar's test.")
     return record.mcnemar
+
+
+def pair_test(record: ComparisonRecord) -> str:
+    """Say what the test of equal accuracy on the same rows found; nothing where there is none."""
+    if record.mcnemar is not None:
+        return f"{wording.capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
+    if record.live is None or record.live.pvalue is None:
+        return ""
+    return f"The {record.live.test}: {wording.pvalue(record.live.pvalue)}"
 
 
 def band_views(record: ComparisonRecord) -> list[BandView]:
@@ -291,10 +358,21 @@ def band_range(band: ErrorBand) -> str:
     return f"{wording.value(band.lower, 'number')} to below {wording.value(band.upper, 'number')}"
 
 
-def _table(record: ComparisonRecord) -> PairedOutcomes:
-    if record.outcomes is None:
-        raise NotApplicableError("A regression has no table of outcomes.")
-    return record.outcomes
+def _tables(record: ComparisonRecord) -> tuple[Sequence[Label], Ints, Ints]:
+    """Labels, and both confusion matrices: of the same rows, or of two arms."""
+    outcomes, confusion = record.outcomes, record.confusion
+    if outcomes is not None:
+        return outcomes.labels, outcomes.confusion("champion"), outcomes.confusion("challenger")
+    if confusion is None:
+        raise NotApplicableError("There are no confusion matrices of a regression, nor of very many classes.")
+    champion, challenger = np.array(confusion.champion, dtype=np.int64), np.array(confusion.challenger, dtype=np.int64)
+    return confusion.labels, champion, challenger
+
+
+def _shares(counts: Ints) -> Floats:
+    """Counts as shares of all rows of that truth."""
+    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def _metric_view(row: MetricRow, alpha: float) -> MetricView:

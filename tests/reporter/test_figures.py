@@ -16,8 +16,12 @@ import pytest
 from abtest.reporter import counts, figures, views
 from abtest.reporter.canvas import Outline, Words
 from abtest.reporter.palette import BETTER, CHALLENGER, CHAMPION, DARK, LIGHT, WORSE, Palette
-from tests.examples import HOSTILE, SCRIPT, SITUATIONS
+from tests.examples import HOSTILE, SCRIPT
+from tests.examples import SITUATIONS as OFFLINE
 from tests.known import known
+from tests.live.examples import SITUATIONS as LIVE
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
@@ -27,7 +31,10 @@ def test_every_figure_is_drawn(situation: str) -> None:
     """Whatever was compared, every figure that applies is drawn, whole and on its canvas."""
     record = SITUATIONS[situation]()
     drawn = figures.render(record)
-    always = {"metrics", "contingency"} if record.task == "classification" else {"predicted", "errors", "bands"}
+    always = {"metrics"} if record.task == "classification" else set()
+    always |= {"contingency"} if record.contingency else set()
+    always |= {"predicted", "errors", "bands"} if record.errors else set()
+    always |= {"effect-over-time"} if record.live and record.live.looks else set()
     assert {figure.name for figure in drawn} >= {"change", *always}
     for figure in drawn:
         for it in figure.canvas.drawn:
