@@ -13,7 +13,7 @@ from abtest.live.experiment import Epoch, Experiment, State
 from abtest.live.log import Logged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -77,3 +77,11 @@ def away(url: str) -> Iterator[None]:
             yield
         finally:
             connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextlib.contextmanager
+def hanging(url: str) -> Iterator[Callable[[], None]]:
+    """Have a PostgreSQL keep everybody waiting who writes predictions, until it is let go."""
+    with engine(url).connect() as connection:
+        connection.exec_driver_sql("LOCK TABLE abtest_predictions IN ACCESS EXCLUSIVE MODE")
+        yield connection.rollback

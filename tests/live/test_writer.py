@@ -15,7 +15,7 @@ from abtest.errors import AbtestError, BackendError, InvalidInputError
 from abtest.live.log import Feedback, Received
 from abtest.live.store import Store
 from abtest.live.writer import Sequence, Writer
-from tests.live.logs import away, row, sequences
+from tests.live.logs import away, hanging, row, sequences
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abtest.live.log import Logged, Server
+    from tests.databases import Store as Database
 
 Open = Any  # a callable: (**options) -> Writer
 
@@ -192,6 +193,25 @@ def test_database_gone_and_back(url: str, store: Store, start: Open) -> None:
     assert server.assigned - server.logged == server.lost == 1
     (receipt,) = store.record([Feedback(prediction_id=f"{writer.server}-1", label="yes")])
     assert receipt.received == Received.RECORDED  # what was answered as failed was not done
+
+
+def test_hanging_database_holds_up_nobody(postgresql: Database) -> None:
+    """While a statement hangs, logging goes on and deadlines hold; what it had in hand is there whole in the end."""
+    with Store(postgresql.url) as store, hanging(postgresql.url) as let_go:
+        writer = Writer(store, patience=0.2)
+        in_hand = writer.durable(rows(writer, 3))
+        with pytest.raises(BackendError, match=r"within 0\.2 s"):
+            in_hand.result(30)
+        later = writer.durable(rows(writer, 2))
+        writer.log(rows(writer, 5))
+        with pytest.raises(BackendError, match=r"within 0\.2 s"):
+            later.result(30)
+        assert writer.close(patience=0.1).queued >= 5  # the end does not wait for it either
+        let_go()
+        until(lambda: [each.closed for each in store.servers()] == [True])
+        assert sequences(postgresql.url, writer.server) in ([1, 2, 3], [])
+        (server,) = store.servers()
+        assert server.lost == 10 - server.logged
 
 
 def test_full_queue_counts_what_it_loses(url: str, store: Store, start: Open) -> None:
