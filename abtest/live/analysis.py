@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from abtest.live.store import Store
     from abtest.registry import ModelVersion, RegistryClient
 
-__all__ = ["Analysed", "Harm", "analyse", "harm", "look", "rollback"]
+__all__ = ["Analysed", "Harm", "analyse", "harm", "look", "reading_of", "refuse_early", "rollback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +101,10 @@ def analyse(
     """
     experiment, now = store.experiment(name), until or datetime.now(UTC)
     traffic = store.traffic(experiment, until=now)
-    _refuse_early(experiment, traffic)
+    refuse_early(experiment, traffic)
     found = read(store, experiment, now)
     versions = _versions(experiment, registry)
-    reading = _reading(store, experiment, found, traffic, now)
+    reading = reading_of(store, experiment, found, traffic, now)
     models = [_compared(experiment, arm, versions) for arm in reading.arms]
     evaluation = replace(found.evaluation, live=reading, latency=both_sides(models[0].latency, models[1].latency))
     policy = experiment.policy
@@ -132,7 +132,7 @@ def analyse(
     return Comparison(record, registry, versions)
 
 
-def _refuse_early(experiment: Experiment, traffic: Sequence[ArmTraffic]) -> None:
+def refuse_early(experiment: Experiment, traffic: Sequence[ArmTraffic]) -> None:
     """Refuse to show any outcome of a fixed look before its time."""
     if experiment.looking != "fixed" or experiment.planned_n is None:
         return
@@ -145,7 +145,7 @@ def _refuse_early(experiment: Experiment, traffic: Sequence[ArmTraffic]) -> None
         )
 
 
-def _reading(
+def reading_of(
     store: Store, experiment: Experiment, found: Found, traffic: Sequence[ArmTraffic], until: datetime
 ) -> LiveReading:
     """Put together what the traffic shows beside the metrics."""

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from abtest.errors import AbtestError
 from abtest.live import replies
 from abtest.live.guard import Guard
+from abtest.live.meters import Metered
 from abtest.live.openapi import document
 from abtest.live.process import Process
 from abtest.live.routes import labelling, mlflow, predicting, telling
@@ -35,6 +36,7 @@ _ROUTES = (
     ("GET", "/health", telling.health),
     ("GET", "/health/live", telling.live),
     ("GET", "/model/info", telling.model_info),
+    ("GET", "/metrics", telling.metrics),
     ("GET", "/ping", mlflow.ping),
     ("GET", "/version", mlflow.version),
     ("POST", "/invocations", mlflow.invoke),
@@ -59,7 +61,7 @@ def build(service: Service, began: Flag, fail: Callable[[AbtestError], None]) ->
     app.add_exception_handler(ClientDisconnect, replies.on_disconnect)
     app.add_exception_handler(Exception, replies.on_bug)
     guarded = Guard(app, service.keys) if service.keys else app
-    return Life(guarded, app, service, began, fail)
+    return Life(Metered(guarded, app, {path for _, path, _ in _ROUTES}), app, service, began, fail)
 
 
 def _served(app: FastAPI) -> Served | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence as Rows
 
     from abtest.live.log import Feedback, Logged, Receipt
+    from abtest.live.meters import Meters
     from abtest.live.store import Store
 
 _NONE = Routing()
@@ -26,6 +27,7 @@ class Logbook:
     Args:
         store: Where to write; None for nowhere.
         model_name: The registered model whose experiments are followed; None of a model outside the registry.
+        meters: What counts what is written.
 
     Attributes:
         server: The process's name.
@@ -34,8 +36,9 @@ class Logbook:
         router: What reads which experiment goes on; None without a store.
     """
 
-    def __init__(self, store: Store | None, model_name: str | None) -> None:
+    def __init__(self, store: Store | None, model_name: str | None, meters: Meters) -> None:
         self._store = store
+        self._meters = meters
         self.writer = Writer(store) if store is not None else None
         self.router = Router(store, model_name) if store is not None and model_name is not None else None
         self.server = self.writer.server if self.writer else secrets.token_hex(8)
@@ -53,6 +56,7 @@ class Logbook:
 
     def log(self, rows: Rows[Logged]) -> None:
         """Write rows soon."""
+        self._meters.rows(rows)
         if self.writer is not None:
             self.writer.log(rows)
 
@@ -64,6 +68,7 @@ class Logbook:
         """
         if self.writer is not None:
             await asyncio.wrap_future(self.writer.durable(rows))
+        self._meters.rows(rows)
 
     async def record(self, labels: Rows[Feedback]) -> tuple[Receipt, ...]:
         """Record labels; when it returns, they are committed.
@@ -73,7 +78,9 @@ class Logbook:
         """
         if self.writer is None:
             raise BackendError("This server keeps no log, so it takes no labels.", hint="start it with --store URL.")
-        return await asyncio.wrap_future(self.writer.feedback(labels))
+        receipts = await asyncio.wrap_future(self.writer.feedback(labels))
+        self._meters.labels(receipts)
+        return receipts
 
     def close(self) -> None:
         """Write what is still to be written, tell the log that this process ended in order, and close it."""

@@ -107,6 +107,7 @@ def _paths(service: Service, errors: Mapping[str, str]) -> Schema:
         "/health": tell("Whether requests may be sent here.", _answer("They may.", "Status"), "503", **frees),
         "/health/live": tell("Whether the process answers.", _answer("It does.", "Status"), **frees),
         "/model/info": tell("What serves.", _answer("The model, and its experiment.", "Model"), "401", "503"),
+        "/metrics": tell("What Prometheus reads.", _text("Its text format."), "401"),
         "/invocations": invoke,
         "/ping": tell("As /health, for MLflow's clients.", {"description": "They may."}, "503", **frees),
         "/version": tell("MLflow's version.", {"description": "It."}, "401"),
@@ -235,6 +236,10 @@ def _json(name: str) -> Schema:
 
 def _answer(description: str, name: str) -> Schema:
     return {"description": description, "content": _json(name)}
+
+
+def _text(description: str) -> Schema:
+    return {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 def _or_null(schema: Schema) -> Schema:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from abtest.errors import AbtestError, BackendError
 from abtest.live.answering import Answerer
+from abtest.live.exposition import Exposition
+from abtest.live.judging import Judge
 from abtest.live.logbook import Logbook
+from abtest.live.meters import Meters
 from abtest.live.serving import Served, load
 from abtest.live.shadow import Shadow
 from abtest.live.store import Store
@@ -48,13 +51,18 @@ class Process:
         logbook: What it writes down and goes by.
         watcher: What it serves.
         answerer: How it answers.
+        meters: What counts.
+        judge: What judges the experiment that goes on; None where none can.
+        exposition: What tells Prometheus.
     """
 
     def __init__(self, service: Service, began: Flag) -> None:
         self.service = service
         self._began = began
         registry = RegistryClient(service.tracking_uri, service.registry_uri)
-        self.logbook = Logbook(self._store(), service.model_name)
+        self.meters = Meters(service.model_name or "")
+        store = self._store()
+        self.logbook = Logbook(store, service.model_name, self.meters)
         self.watcher = Watcher(
             registry,
             partial(_load, registry, service.run_id),
@@ -69,6 +77,8 @@ class Process:
             durable=service.durable,
             log_features=service.log_features,
         )
+        self.judge = self._judge(store)
+        self.exposition = Exposition(self)
 
     def load(self) -> None:
         """Load the model, and watch the registry from then on.
@@ -85,11 +95,22 @@ class Process:
         else:
             self._began.set()
         self.watcher.start()
+        if self.judge is not None:
+            self.judge.start()
 
     def close(self) -> None:
         """Look no more, and write what is still to be written."""
+        if self.judge is not None:
+            self.judge.close()
         self.watcher.close()
         self.logbook.close()
+        self.exposition.close()
+
+    def _judge(self, store: Store | None) -> Judge | None:
+        router = self.logbook.router
+        if store is None or router is None:
+            return None
+        return Judge(store, router, by=f"server {self.logbook.server}", told=self.meters.rolled_back)
 
     def _store(self) -> Store | None:
         while self.service.store is not None:

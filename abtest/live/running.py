@@ -18,6 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from abtest.errors import BackendError, InvalidInputError
 from abtest.lifecycle.registering import find
 from abtest.live.app import build
+from abtest.live.meters import shared
 from abtest.live.store import Store
 from abtest.loaders.references import pin
 from abtest.registry import Reference, RegistryClient
@@ -130,7 +131,8 @@ def _run_alone(service: Service, listening: socket.socket) -> None:
 def _run_workers(service: Service, listening: socket.socket) -> None:
     began = multiprocessing.get_context("spawn").Event()
     supervisor = Multiprocess(_config(service, began, _cannot_happen), [listening])
-    supervisor.run()
+    with shared():
+        supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise BackendError("No worker could start; above it says why.")
 

@@ -129,6 +129,7 @@ class Watcher:
     Attributes:
         now: What serves; a request that asks twice should hold on to it.
         failures: Looks at the registry that failed.
+        answered: Whether it answered at the last one.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class Watcher:
     ) -> None:
         self.now = Serving()
         self.failures = 0
+        self.answered = True
         self._registry, self._load = registry, load
         self._name, self._reference = name, reference
         self._experiment = experiment
@@ -231,8 +233,10 @@ class Watcher:
             pinned = self._pin(side, reference)
         except AbtestError as error:
             self.failures += 1
+            self.answered = not isinstance(error, BackendError)
             trouble[f"{side}: registry"] = str(error)
             return loaded
+        self.answered = True
         if loaded is not None and _key(loaded.pinned) == _key(pinned):
             return loaded if loaded.pinned == pinned else replace(loaded, pinned=pinned)
         try:

@@ -3,7 +3,7 @@
 ```
 predicting   POST /predict, POST /predict/batch
 labelling    POST /feedback
-telling      GET /health, GET /health/live, GET /model/info
+telling      GET /health, GET /health/live, GET /model/info, GET /metrics
 mlflow       /ping, /version, /invocations: as MLflow's own server is asked
 ```
 """

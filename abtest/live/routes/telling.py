@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+
+from abtest.live.exposition import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from abtest.live.experiment import Epoch, Experiment
     from abtest.live.process import Process
@@ -43,6 +45,13 @@ async def model_info(request: Request) -> Response:
             "server": process.logbook.server,
         }
     )
+
+
+async def metrics(request: Request) -> Response:
+    """Tell Prometheus what was counted, and how the server stands."""
+    process: Process = request.app.state.process
+    text = await asyncio.to_thread(process.exposition.text)
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 def _model(loaded: Loaded) -> dict[str, Any]:
