@@ -68,7 +68,7 @@ def harm(store: Store, experiment: Experiment, *, until: datetime | None = None)
     """
     now = until or datetime.now(UTC)
     traffic = store.traffic(experiment, until=now)
-    found = _quality(store, experiment, now), _failures(experiment, *traffic), _seconds(experiment, *traffic)
+    found = _quality(store, experiment, now), failures(experiment, *traffic), slowness(experiment, *traffic)
     return next((one for one in found if one is not None and one.pvalue < experiment.rollback_alpha), None)
 
 
@@ -140,7 +140,7 @@ def _quality(store: Store, experiment: Experiment, until: datetime) -> Harm | No
     return Harm(what="quality", pvalue=pvalue, text=text, evidence=evidence)
 
 
-def _failures(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
+def failures(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
     """Test whether the challenger fails more often than the champion by more than the guardrail tolerates.
 
     A champion that never failed has a spread of 0, so its rate is smoothed by one failure and one success.
@@ -161,7 +161,7 @@ def _failures(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraff
     return Harm(what="error_rate", pvalue=pvalue, text=text, evidence={**evidence, **_counts(arms)})
 
 
-def _seconds(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
+def slowness(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
     """Test whether the challenger's mean time is beyond the champion's by more than the guardrail tolerates."""
     margin = _margin(experiment, LATENCY)
     arms = (champion, challenger)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.reporter import views
+from abtest.reporter import confusions, views
 from abtest.reporter.canvas import DIAMOND, SQUARE, Canvas, Figure
 from abtest.reporter.layout import CHARACTER, label_width, short
 from abtest.reporter.summary import summarise
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Box, Role
-    from abtest.reporter.views import Bools, Floats, Ints
+    from abtest.reporter.confusions import Bools, Floats, Ints
 
 MOST_CLASSES = 100  # a larger matrix has cells of less than five pixels
 _SHADES = 16
@@ -89,7 +89,7 @@ class _Matrix:
 
 
 def _draw_confusion(record: ComparisonRecord) -> Canvas:
-    found, words = views.matrices(record), summarise(record)
+    found, words = confusions.matrices(record), summarise(record)
     grid = _Grid(found.labels, most=440)
     side, top = max(grid.side, 190), 58.0
     canvas = Canvas(grid.margin + 2 * side + 40, top + grid.side + grid.margin + 6)
@@ -111,7 +111,7 @@ def _draw_confusion(record: ComparisonRecord) -> Canvas:
 
 
 def _draw_difference(record: ComparisonRecord) -> Canvas:
-    found = views.matrices(record)
+    found = confusions.matrices(record)
     grid, top = _Grid(found.labels, most=480), 34.0
     canvas = Canvas(grid.margin + max(grid.side, 200) + 4, top + grid.side + grid.margin + 6)
     canvas.text(grid.margin, 16, "truth ↓  predicted →", size=11, role="muted")
@@ -177,7 +177,7 @@ def _draw_split(canvas: Canvas, record: ComparisonRecord, left: float) -> None:
 
 
 def _alt_confusion(record: ComparisonRecord) -> str:
-    both, found = views.matrices(record), views.mistakes(record)
+    both, found = confusions.matrices(record), confusions.mistakes(record)
     rights = [wording.whole(int(counts.trace())) for counts in (both.champion, both.challenger)]
     sums = [wording.whole(int(counts.sum())) for counts in (both.champion, both.challenger)]
     of = "" if both.paired else f" of {sums[1]}"
@@ -193,7 +193,7 @@ def _alt_confusion(record: ComparisonRecord) -> str:
 
 
 def _alt_difference(record: ComparisonRecord) -> str:
-    found = views.mistakes(record)
+    found = confusions.mistakes(record)
     fewer = sum(it.tone == "better" for it in found)
     more = sum(it.tone == "worse" for it in found)
     return (

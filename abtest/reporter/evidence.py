@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from abtest import wording
 from abtest.reporter import looks
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WIDTH, _LEFT, _RIGHT = 960.0, 62.0, 745.0
 _TOP, _BOTTOM = 58.0, 318.0
 _LABEL = _RIGHT + 14
+_CLEAR = 44.0  # pixels from the last tick, whose text it must not touch, to the zone
 _APART = 17.0  # pixels between the labels at the ends of lines
 _MOST_TICKS = 6
 _SPELLED = 4  # powers of ten up to here are spelled out
@@ -69,7 +70,7 @@ class _Plot:
             canvas.line((at, _BOTTOM), (at, _BOTTOM + 5), role="muted")
             canvas.text(at, _BOTTOM + 15, tick.text, size=11, role="muted", align="center")
             canvas.text(at, _BOTTOM + 31, tick.under, size=11, role="muted", align="center")
-        canvas.text(_LABEL, _BOTTOM + 15, "UTC", size=11, role="muted")
+        canvas.text(_RIGHT + _CLEAR, _BOTTOM + 15, "UTC", size=11, role="muted")
 
     def rule(self, y: float, text: str) -> None:
         """Draw a line of the grid, and write its tick."""
@@ -114,7 +115,7 @@ def _draw_evidence(record: ComparisonRecord) -> Canvas:
     for power in range(math.ceil(y.low / step) * step, math.floor(y.high) + 1, step):
         plot.rule(y(power), _power(power))
     plot.across(y(sides[0].line), f"convinces, at {odds(sides[0].line * math.log(10))}")
-    told: tuple[tuple[Tone, EvidenceView], ...] = (("worse", sides[1]), ("better", sides[0]))
+    told: tuple[tuple[Literal["better", "worse"], EvidenceView], ...] = (("worse", sides[1]), ("better", sides[0]))
     for tone, side in told:
         points = [(plot.x(at), y(power)) for at, power in side.points]
         plot.line(points, tone)
@@ -245,12 +246,16 @@ def _alt_effect(record: ComparisonRecord) -> str:
     )
 
 
+def _over_time(record: ComparisonRecord) -> bool:
+    return record.live is not None and record.live.looking == "anytime"
+
+
 def _has_evidence(record: ComparisonRecord) -> bool:
-    return record.live is not None and looks.evidence(record) is not None
+    return _over_time(record) and looks.evidence(record) is not None
 
 
 def _has_effect(record: ComparisonRecord) -> bool:
-    return record.live is not None and looks.effect(record).now is not None
+    return _over_time(record) and looks.effect(record).now is not None
 
 
 FIGURES = (

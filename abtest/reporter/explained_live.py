@@ -175,16 +175,13 @@ def _labels(reading: LiveReading) -> Paragraph:
 def _trust(reading: LiveReading) -> Paragraph:
     ratio = (
         "that units fall to the two sides in the planned shares, as where they do not, something about a unit decides "
-        "which model it meets, or whether it is counted"
+        "which model it meets, or whether it is counted; and that labels come in as often for both sides"
     )
-    dropped = "that requests which the shadow dropped on overload are like the others"
+    dropped = "that the champion is right as often on requests which the shadow dropped as on the others"
     own = ratio if reading.mode == "split" else dropped
     return Paragraph(
         term="Can it be trusted?",
-        text=(
-            f"On every look it is checked {own}; and that labels come in as often for both sides. A check that "
-            "fails stops every verdict, whatever the numbers say."
-        ),
+        text=(f"On every look it is checked {own}. A check that fails stops every verdict, whatever the numbers say."),
         references=(
             "Fabijan et al. (2019), Proceedings of KDD 25:2156, for sample-ratio mismatch. Lindon & Malek (2022), "
             "Advances in Neural Information Processing Systems 35, for its test at every look."

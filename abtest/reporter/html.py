@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from abtest import wording
-from abtest.reporter import explained, forest, palette, several, views
+from abtest.reporter import confusions, explained, forest, palette, several, views
 from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, cleaned, summarise
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def fragment_of_several(record: ComparisonsRecord) -> str:
 
 def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") -> Markup:
     """Render all that is said of one comparison; on a page of several, ``within`` begins its ids."""
-    mistakes, summary = views.mistakes(record), summarise(record)
+    mistakes, summary = confusions.mistakes(record), summarise(record)
     labels = record.confusion.labels if record.confusion is not None else ()
-    matrices = views.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
+    matrices = confusions.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
     text = _environment().get_template("body.html.j2").render(
         at=f"{within}-" if within else "",
         within=f"{within}-name " if within else "",
@@ -84,8 +84,8 @@ def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") 
         method=explained.method(record),
         provenance=explained.provenance(record),
         scores_about=explained.about_scores(record),
-        mistakes=mistakes[: views.MOST_MISTAKES],
-        mistakes_left_out=max(0, len(mistakes) - views.MOST_MISTAKES),
+        mistakes=mistakes[: confusions.MOST_MISTAKES],
+        mistakes_left_out=max(0, len(mistakes) - confusions.MOST_MISTAKES),
         matrices=matrices,
         has_mistakes=bool(labels or mistakes),
         pair_test=views.pair_test(record),

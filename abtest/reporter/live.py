@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BROKEN: dict[CheckName, str] = {
     "sample ratio": "units are not split as planned",
-    "label coverage": "labels do not come in equally often for both sides",
+    "label coverage": "labels do not come in equally often in both arms",
     "shadow drops": "the requests that the shadow dropped are not like the others",
 }
 CHECKS = tuple(name.replace(" ", "-") for name in _BROKEN)  # as reasons spell them
@@ -116,7 +116,7 @@ def summarise(record: ComparisonRecord) -> LiveSummary | None:
     return LiveSummary(
         about=_about(reading),
         evidence=_evidence(record, reading),
-        looks="Over time" if reading.looks else "The one look",
+        looks="Over time" if reading.looking == "anytime" else "The one look",
         shadow=reading.mode == "shadow",
         counted=_counted(reading),
         value="accuracy" if record.task == "classification" else "mean squared error",

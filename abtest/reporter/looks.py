@@ -55,7 +55,7 @@ class EffectView:
 
     Attributes:
         looks: Those with an interval, in unbroken pieces.
-        before: The effect before there was an interval.
+        before: The effect before there was an interval, up to the first look that has one.
         now: The last known effect.
         points: Whether it is in percentage points.
         more_is_better: Whether above zero is better.
@@ -119,7 +119,7 @@ def effect(record: ComparisonRecord) -> EffectView:
     first = pieces[0][0].at if pieces else None
     return EffectView(
         looks=tuple(tuple(_effect_look(look, factor) for look in piece) for piece in pieces),
-        before=tuple((look.at, factor * (look.effect or 0.0)) for look in known if first is None or look.at < first),
+        before=tuple((look.at, factor * (look.effect or 0.0)) for look in known if first is None or look.at <= first),
         now=factor * (known[-1].effect or 0.0) if known else None,
         points=points,
         more_is_better=DECISIVE[record.task] == "accuracy",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _SHORTEST = timedelta(seconds=5)  # shorter spans are widened to it
-_APART = 66.0  # pixels from tick to tick, so that no two texts touch
+_APART = 74.0  # pixels from tick to tick, so that no two dates touch
 _ZERO = datetime(1, 1, 1, tzinfo=UTC)  # a Monday
 
 _SECONDS, _MINUTES, _HOURS = (1, 2, 5, 10, 15, 30), (1, 2, 5, 10, 15, 30), (1, 2, 3, 6, 12)

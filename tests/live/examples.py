@@ -13,7 +13,7 @@ import numpy as np
 from abtest.decision import decide
 from abtest.engines.predicted import tally_columns
 from abtest.evaluator import checks, evaluate
-from abtest.evaluator.live import ArmReading, LiveReading, Turn
+from abtest.evaluator.live import ArmReading, LiveReading, Look, Turn
 from abtest.evaluator.looks import Tuning
 from abtest.evaluator.traffic import Arms, evaluate_arms, evaluate_pairs
 from abtest.evaluator.traffic_errors import ArmErrors, by_look, evaluate_arm_errors, evaluate_paired_errors
@@ -183,7 +183,8 @@ def _grown(it: Traffic, labels: Sequence[Label], kind: npt.NDArray[np.integer], 
     """Count units of each kind by each look and label of the truth."""
     index = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((LOOKS, len(labels), kinds), dtype=np.int64)
-    np.add.at(counts, (it.look, [index[label] for label in it.columns[0].tolist()], kind.astype(np.int64)), 1)
+    of = np.array([index[label] for label in it.columns[0].tolist()], dtype=np.int64)
+    np.add.at(counts, (it.look, of, kind.astype(np.int64)), 1)
     return counts.cumsum(axis=0)
 
 
@@ -212,15 +213,19 @@ def _reading(it: Traffic, evaluation: Evaluation, path: Path | None) -> LiveRead
     coverage = checks.label_coverage(*((arm.labelled, arm.mature) for arm in arms), planned_n=it.planned_n)
     drops = checks.shadow_drops((int(0.9 * len(y)), len(y)), (int(0.9 * it.dropped), it.dropped), planned_n=None)
     ratio = checks.sample_ratio(arms[0].exposed, arms[1].exposed, it.share)
+    once = Look(
+        at=moments[-1], n=row.n, log_better=None, log_worse=None, effect=row.effect,
+        ci_lower=row.ci_lower, ci_upper=row.ci_upper,
+    )  # fmt: skip
     return LiveReading(
         experiment=it.name, mode=it.mode, looking=it.looking, epoch=len(turns), state=it.state,
         inclusion=turns[-1].inclusion, challenger_share=it.share, planned_n=it.planned_n, planned_discordant=None,
         horizon=86_400.0, started_at=START, until=START + it.span, arms=(arms[0], arms[1]),
-        looks=path.looks(moments, it.tuning) if path else (),
+        looks=path.looks(moments, it.tuning) if path else (once,),
         log_better=None if path is None or path.better is None else float(path.better[-1]),
         log_worse=None if path is None or path.worse is None else float(path.worse[-1]),
         pvalue=row.pvalue, pvalue_worse=path.pvalue_worse(it.tuning) if path else None, rollback_alpha=0.05,
-        test=row.test, checks=(coverage, drops) if it.mode == "shadow" else (ratio, coverage), waiting=3,
+        test=row.test, checks=(drops,) if it.mode == "shadow" else (ratio, coverage), waiting=3,
         turns=tuple(turns),
     )  # fmt: skip
 

@@ -10,8 +10,10 @@ import pytest
 
 from abtest.evaluator.looks import Path as Looks
 from abtest.guardrail import Guardrail
+from abtest.labels import SIDES
 from abtest.live.experiment import State
-from abtest.live.harm import harm, rollback
+from abtest.live.harm import failures, harm, rollback, slowness
+from abtest.live.log import ArmTraffic
 from abtest.live.store import Store
 from abtest.policy import Policy
 from tests.known import known
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from abtest.labels import Side
     from tests.live.traffic import Triple
 
 WORSE: list[Triple] = [(truth, theirs, ours) for truth, ours, theirs in BETTER]
@@ -153,3 +156,55 @@ def test_equal_sides_are_rarely_taken_for_harm(level: float) -> None:
         assert path.worse is not None
         cried += bool(np.exp(-path.worse.max()) < experiment.rollback_alpha)
     assert cried / runs <= level + 3 * np.sqrt(level * (1 - level) / runs)
+
+
+def arm(side: Side, *, n: int, failed: int = 0, seconds: float = 0.0, squares: float = 0.0) -> ArmTraffic:
+    """What an arm did, as far as a guardrail reads it."""
+    return ArmTraffic(
+        arm=side, exposed=n, predictions=n, failed=failed, dropped=0, mature=0, labelled=0, corrected=0,
+        seconds=seconds, squares=squares,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "margin"), [(0.0, 0.01), (0.002, 0.01), (0.05, 0.01), (0.3, 0.05)])
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_failures_at_the_margin_are_rarely_taken_for_harm(rate: float, margin: float, share: float) -> None:
+    """Looked at after every hundred of 20,000 rows, a challenger just at the margin rarely passes for harm."""
+    policy = Policy(guardrails=(Guardrail(metric="error_rate", margin=margin),))
+    experiment = plan(mode="split", planned_n=20_000, policy=policy)
+    rng, cried, runs = np.random.default_rng(2), 0, 400
+    for _ in range(runs):
+        mine = rng.random(20_000) < share
+        failed = rng.random(20_000) < np.where(mine, rate + margin, rate)
+        counts = [
+            np.add.reduceat(part.astype(np.int64), range(0, 20_000, 100)).cumsum().tolist()
+            for part in (~mine, ~mine & failed, mine, mine & failed)
+        ]
+        for n, x, m, y in zip(*counts, strict=True):
+            found = failures(experiment, arm("champion", n=n, failed=x), arm("challenger", n=m, failed=y))
+            if found is not None and found.pvalue < experiment.rollback_alpha:
+                cried += 1
+                break
+    assert cried / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.slow
+def test_slowness_at_the_margin_is_rarely_taken_for_harm() -> None:
+    """Looked at after every hundred of 10,000 rows, times just at the margin are taken for harm below the level."""
+    policy = Policy(guardrails=(Guardrail(metric="latency", margin=0.5),))
+    experiment = plan(mode="split", planned_n=10_000, policy=policy)
+    rng, cried, runs = np.random.default_rng(3), 0, 400
+    for _ in range(runs):
+        times = [rng.lognormal(-7, 0.8, 5000), 1.5 * rng.lognormal(-7, 0.8, 5000)]
+        sums = [(column.cumsum(), np.square(column).cumsum()) for column in times]
+        for at in range(99, 5000, 50):
+            sides = [
+                arm(side, n=at + 1, seconds=float(total[at]), squares=float(squares[at]))
+                for side, (total, squares) in zip(SIDES, sums, strict=True)
+            ]
+            found = slowness(experiment, *sides)
+            if found is not None and found.pvalue < experiment.rollback_alpha:
+                cried += 1
+                break
+    assert cried / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)

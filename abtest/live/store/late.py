@@ -52,26 +52,32 @@ class _Revision:
 
 
 def record(
-    database: Database, connection: sa.Connection, labels: Sequence[Feedback], *, received_at: float
+    database: Database,
+    connection: sa.Connection,
+    labels: Sequence[Feedback],
+    *,
+    experiment: str | None,
+    received_at: float,
 ) -> tuple[Receipt, ...]:
     """Record labels, each of them or say why not; the lock on labels must be held."""
     read = [_read(label, received_at) for label in labels]
     keys = sorted({one.key for one in read if isinstance(one, _Revision)})
-    at = dict(_predicted(connection, keys))
+    at = _predicted(connection, keys)
     find(database, connection, waits(connection, at))  # what waited for them came earlier
     known = _Revisions(connection, outcomes, at)
     aside = _Revisions(connection, waiting, [key for key in keys if key not in at])
     receipts = []
     for label, one in zip(labels, read, strict=True):
-        if isinstance(one, str):
-            receipts.append(Receipt(prediction_id=label.prediction_id, received=Received.REFUSED, why=one))
+        lag, why = None, one if isinstance(one, str) else _is_another(at.get(one.key), experiment)
+        if isinstance(one, str) or why is not None:
+            received = Received.REFUSED
         elif one.key in at:
             received, why = known.append(one)
-            lag = received_at - at[one.key] if received is Received.RECORDED else None
-            receipts.append(Receipt(prediction_id=label.prediction_id, received=received, why=why, lag=lag))
+            lag = received_at - at[one.key][0] if received is Received.RECORDED else None
         else:
             aside.append(one)
-            receipts.append(Receipt(prediction_id=label.prediction_id, received=Received.WAITING))
+            received = Received.WAITING
+        receipts.append(Receipt(prediction_id=label.prediction_id, received=received, why=why, lag=lag))
     known.insert(connection)
     aside.insert(connection)
     return tuple(receipts)
@@ -177,13 +183,22 @@ def _short(value: object) -> str:
     return repr(value)[:_LONGEST_QUOTE] if isinstance(value, str | float | bool | None) else type(value).__name__
 
 
-def _predicted(connection: sa.Connection, keys: Iterable[Key]) -> Iterator[tuple[Key, float]]:
-    """Those of the predictions that are there, and when they were answered."""
-    of = predictions.c
+def _predicted(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, tuple[float, str | None]]:
+    """Those of the predictions that are there: when they were answered, and the experiment they took part in."""
+    of, found = predictions.c, {}
     for server, some in _by_server(keys):
-        rows = sa.select(of.server, of.sequence, sa.func.min(of.at)).where(_is_among(predictions, server, some))
-        for _, sequence, at in connection.execute(rows.group_by(of.server, of.sequence)):
-            yield (server, sequence), at
+        rows = sa.select(of.sequence, sa.func.min(of.at), sa.func.max(of.experiment))
+        rows = rows.where(_is_among(predictions, server, some)).group_by(of.sequence)
+        found.update({(server, sequence): (at, experiment) for sequence, at, experiment in connection.execute(rows)})
+    return found
+
+
+def _is_another(predicted: tuple[float, str | None] | None, experiment: str | None) -> str | None:
+    """Say that a prediction took part in another experiment, if one is asked for."""
+    if predicted is None or experiment is None or predicted[1] == experiment:
+        return None
+    other = "no experiment" if predicted[1] is None else f"experiment '{predicted[1]}'"
+    return f"prediction_id must be of experiment '{experiment}', got one of {other}."
 
 
 def _is_among(table: sa.Table, server: str, sequences: Sequence[int]) -> sa.ColumnElement[bool]:

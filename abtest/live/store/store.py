@@ -157,7 +157,9 @@ class Store:
 
     # Labels
 
-    def record(self, labels: Sequence[Feedback], *, received_at: float | None = None) -> tuple[Receipt, ...]:
+    def record(
+        self, labels: Sequence[Feedback], *, experiment: str | None = None, received_at: float | None = None
+    ) -> tuple[Receipt, ...]:
         """Record labels; when it returns, they are committed.
 
         A label is known by what it says and when it was observed: the same one again changes nothing, another one is
@@ -165,11 +167,12 @@ class Store:
 
         Args:
             labels: What came, in order.
+            experiment: Refuse labels of predictions of another one; what is not known yet waits all the same.
             received_at: When, in seconds since 1970; now when None.
         """
         now = time.time() if received_at is None else received_at
         with self._database.writing(late.LOCK) as connection:
-            return late.record(self._database, connection, labels, received_at=now)
+            return late.record(self._database, connection, labels, experiment=experiment, received_at=now)
 
     def retry(self) -> int:
         """Try the labels again that were kept aside, and say how many found their prediction."""

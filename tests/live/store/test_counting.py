@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abtest.labels import SIDES
-from abtest.live.experiment import Experiment
+from abtest.live.experiment import MODES, Experiment
 from abtest.live.log import PairGroup, Snapshot
 from abtest.live.store import Store
 from tests.live.store.logs import START, label, moment, plan, row
@@ -53,7 +53,7 @@ def _predicted(draw: st.DrawFn, errors: Sequence[str]) -> dict[str, Any]:
 def _requests(draw: st.DrawFn, mode: Mode, name: str, server: str) -> list[Logged]:
     rows = []
     for sequence in range(1, draw(st.integers(0, 8)) + 1):
-        common = {
+        common: dict[str, Any] = {
             "server": server,
             "at": draw(st.integers(0, 200)) / 4,
             "unit": draw(st.sampled_from([None, "u1", "u2", "u3", "u4"])),
@@ -70,12 +70,12 @@ def _requests(draw: st.DrawFn, mode: Mode, name: str, server: str) -> list[Logge
 
 @st.composite
 def _told(draw: st.DrawFn) -> Told:
-    number, mode = next(_NUMBERS), draw(st.sampled_from(["shadow", "split"]))
+    number, mode = next(_NUMBERS), draw(st.sampled_from(MODES))
     name, servers = f"e{number}", (f"{number:x}a", f"{number:x}b")
     rows = draw(st.permutations([one for server in servers for one in draw(_requests(mode, name, server))]))
     events: list[Event] = []
     left, seconds = list(rows), 0.0
-    while left or draw(st.booleans()):
+    while bool(left) or draw(st.booleans()):
         batch, left = left[: (size := draw(st.integers(1, 6)))], left[size:]
         again = draw(st.booleans())
         labels = [
@@ -83,7 +83,8 @@ def _told(draw: st.DrawFn) -> Told:
             for _ in range(draw(st.integers(0, 6)))
         ]
         seconds += draw(st.integers(0, 60)) / 4
-        events += draw(st.permutations([batch, *[batch] * again, (START + seconds, labels)]))
+        together: list[Event] = [batch, *[batch] * again, (START + seconds, labels)]
+        events += draw(st.permutations(together))
     experiment = plan(name, mode=mode, horizon=draw(st.sampled_from([0.0, 4.0, 12.25])))
     return Told(experiment=experiment, events=events, until=draw(st.integers(0, 320)) / 4,
                 buckets=draw(st.integers(1, 7)), most=draw(st.none() | st.integers(1, 6)))  # fmt: skip
@@ -139,7 +140,8 @@ def test_a_look_at_nothing_is_empty(log: Store) -> None:
     log.start(experiment, inclusion=1, why="")
     period, pairs = log.pairs(experiment, until=moment(5))
     assert (period.start, period.end, pairs) == (moment(5), moment(5), ())
-    assert log.arms(experiment, until=moment(5))[1] == log.drops(experiment, until=moment(5)) == ()
+    assert log.arms(experiment, until=moment(5))[1] == ()
+    assert log.drops(experiment, until=moment(5)) == ()
     for found in log.traffic(experiment, until=moment(5)):
         assert (found.exposed, found.predictions, found.mature, found.seconds) == (0, 0, 0, 0)
     assert log.known_labels(experiment.name) == ()

@@ -91,6 +91,16 @@ def test_what_is_no_label_is_refused_and_the_others_are_kept(log: Store, feedbac
     assert log.waiting() == 0
 
 
+def test_labels_of_another_experiment_are_refused_when_one_is_named(log: Store) -> None:
+    """Who labels an experiment is told of predictions that took part in another or in none; the others are kept."""
+    log.write([row(1, experiment="e"), row(2, experiment="f"), row(3)])
+    told = log.record([label(n, 1) for n in range(1, 5)], experiment="e")
+    assert [receipt.received.value for receipt in told] == ["recorded", "refused", "refused", "waiting"]
+    assert told[1].why == "prediction_id must be of experiment 'e', got one of experiment 'f'."
+    assert told[2].why == "prediction_id must be of experiment 'e', got one of no experiment."
+    assert len(_kept(log, schema.outcomes)) == 1
+
+
 @pytest.fixture(scope="module")
 def logs(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
     """A log in each database, for all examples."""

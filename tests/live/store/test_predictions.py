@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.live.store.logs import START, moment, plan, row
 
 if TYPE_CHECKING:
+    from abtest.labels import Label
     from abtest.live.store import Store
 
 
@@ -79,9 +80,10 @@ def test_servers_that_meet_in_the_same_units_all_write(log: Store) -> None:
 
 def test_what_a_row_holds_is_kept(log: Store) -> None:
     """Labels of any type, text of any script, features and what failed are written as they are."""
+    labels: list[Label] = [True, 1, 1.0, 2**70, "1", "日本\x00\ud800", 1e-300]
     rows = [
         row(n, prediction=what, experiment="e", features='{"x": "é\\u0000"}', unit="f" * 64)
-        for n, what in enumerate([True, 1, 1.0, 2**70, "1", "日本\x00\ud800", 1e-300], 1)
+        for n, what in enumerate(labels, 1)
     ]
     log.write(rows)
     assert sorted(map(repr, log.known_labels("e"))) == sorted(repr(one.prediction) for one in rows)
