@@ -7,34 +7,26 @@ against what the analysis itself finds in a log of the same traffic, look by loo
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from abtest.decision import Verdict
 from abtest.evaluator import checks
-from abtest.evaluator.looks import Tuning
 from abtest.live.assignment import Assigner
-from abtest.live.experiment import Experiment
+from abtest.live.experiment import Experiment, Mode
 from abtest.live.harm import tuning_of
 from abtest.policy import Policy
-from abtest.stats.proportions import normal_quantile
 from abtest.stats.sequences import MeanDifference
 from abtest.stats.sequential import anytime_pvalue, log_evidence_by_look
-from benchmarks.simulated import Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     from abtest.evaluator.live import Check
-    from abtest.live.experiment import Mode
+    from abtest.evaluator.looks import Tuning
 
     Floats = npt.NDArray[np.float64]
     Whole = npt.NDArray[np.int64]
@@ -53,7 +45,7 @@ class Scene:
     """Who is right how often, and what befalls their rows.
 
     Attributes:
-        mode: As of an experiment.
+        mode, share: As of an experiment.
         units: That arrive.
         lost, gained: Of the rows of each class, those that only the champion gets right, and only the challenger.
         right: Of all rows, those that both get right.
@@ -66,6 +58,7 @@ class Scene:
 
     mode: Mode
     units: int
+    share: float = 0.5
     lost: tuple[float, float] = (0.1, 0.1)
     gained: tuple[float, float] = (0.1, 0.1)
     right: float = 0.7
@@ -84,6 +77,7 @@ class Scene:
             mode=self.mode,
             champion_version=1,
             challenger_version=2,
+            challenger_share=self.share,
             salt=salt,
             policy=Policy(metrics=("accuracy",)),
             planned_n=self.planned_n,
@@ -167,7 +161,7 @@ def arrive(rng: np.random.Generator, scene: Scene, salt: str) -> Traffic:
 
 def _exposed(scene: Scene, salt: str, first: Floats, again: Floats) -> tuple[Whole, Floats, Marks]:
     # Of the units that take part their numbers, the moments when they first do, and whether the challenger serves them.
-    share = scene.plan(salt).challenger_share if scene.mode == "split" else 0.0
+    share = scene.share if scene.mode == "split" else 0.0
     few, everybody = (Assigner("spring", salt, challenger_share=share, inclusion=of) for of in (FEW, 1.0))
     found = []
     for number, moment in enumerate(first.tolist()):
@@ -214,9 +208,7 @@ def see(scene: Scene, traffic: Traffic, until: float, *, checked: bool = True) -
     return Seen(pvalue=found, pvalue_worse=worse, held=held, verdict=verdict, n=len(right))
 
 
-def _of_pairs(
-    scene: Scene, traffic: Traffic, seen: Marks, until: float, tuning: Tuning
-) -> tuple[float, float, float]:
+def _of_pairs(scene: Scene, traffic: Traffic, seen: Marks, until: float, tuning: Tuning) -> tuple[float, float, float]:
     # The evidence at the ends of equal periods, in each direction at its greatest; and the effect by now.
     known = np.maximum(traffic.received, traffic.at + scene.horizon)[seen]
     start = traffic.at[0]
@@ -227,7 +219,7 @@ def _of_pairs(
         for alone in (champion & ~challenger, challenger & ~champion)
     )
     better, worse = (
-        anytime_pvalue([log_evidence_by_look(b, c, a=tuning.a, alternative=side).max()])  # type: ignore[arg-type] # they are
+        anytime_pvalue([log_evidence_by_look(b, c, a=tuning.a, alternative=side).max()])
         for side in ("greater", "less")
     )
     effect = float(c[-1] - b[-1])
@@ -246,89 +238,6 @@ def _checks(scene: Scene, traffic: Traffic, mature: Marks, seen: Marks, until: f
     exposed, arm = ~traffic.leaked & (traffic.at <= until), traffic.challenger
     covered = [(int((seen & of).sum()), int((mature & of).sum())) for of in (~arm, arm)]
     return (
-        checks.sample_ratio(int((exposed & ~arm).sum()), int((exposed & arm).sum()), 0.5),
+        checks.sample_ratio(int((exposed & ~arm).sum()), int((exposed & arm).sum()), scene.share),
         checks.label_coverage(covered[0], covered[1], planned_n=scene.planned_n),
     )
-
-
-def _watched(scene: Scene, traffic: Traffic, *, checked: bool = True) -> Iterator[Seen]:
-    for until in scene.looks:
-        seen = see(scene, traffic, float(until), checked=checked)
-        if seen is not None:
-            yield seen
-
-
-def peeking(rng: np.random.Generator, repeats: int, *, scene: Scene) -> Counter[str]:
-    """Count experiments in which any of the looks promotes, keeps the champion, or rolls back; and what a fixed test does."""
-    found: Counter[str] = Counter()
-    for i in range(repeats):
-        traffic = arrive(rng, scene, f"salt-{i}")
-        told = list(_watched(scene, traffic))
-        found["promote"] += any(seen.verdict is Verdict.PROMOTE for seen in told)
-        found["keep"] += any(seen.verdict is Verdict.KEEP_CHAMPION for seen in told)
-        found["rollback"] += _rolled_back(scene, told) is not None
-        found["fixed"] += any(_fixed(scene, traffic, float(until)) for until in scene.looks)
-    return found
-
-
-def power(rng: np.random.Generator, repeats: int, *, scene: Scene, at: tuple[float, ...]) -> Counter[str]:
-    """Count experiments that were promoted by shares of the units planned, and those that a fixed test promotes then."""
-    found: Counter[str] = Counter()
-    for i in range(repeats):
-        traffic = arrive(rng, scene, f"salt-{i}")
-        when = next((seen.n for seen in _watched(scene, traffic) if seen.verdict is Verdict.PROMOTE), math.inf)
-        found["fixed"] += _fixed(scene, traffic, None, better=True)
-        found.update(f"by {share:g}" for share in at if when <= share * (scene.planned_n or 0))
-    return found
-
-
-def harmed(rng: np.random.Generator, repeats: int, *, scene: Scene, at: tuple[int, ...]) -> Counter[str]:
-    """Count experiments that were rolled back by so many labelled units, and those that were ever promoted."""
-    found: Counter[str] = Counter()
-    for i in range(repeats):
-        told = list(_watched(scene, arrive(rng, scene, f"salt-{i}")))
-        when = _rolled_back(scene, told)
-        found["promote"] += any(seen.verdict is Verdict.PROMOTE for seen in told)
-        found.update(f"by {n}" for n in at if when is not None and when <= n)
-    return found
-
-
-def leaking(rng: np.random.Generator, repeats: int, *, scene: Scene) -> Counter[str]:
-    """Count experiments whose fault is found, and those that are ever promoted, with the checks and without."""
-    found: Counter[str] = Counter()
-    for i in range(repeats):
-        traffic = arrive(rng, scene, f"salt-{i}")
-        told = list(_watched(scene, traffic))
-        unchecked = _watched(scene, traffic, checked=False)
-        found["found"] += not all(seen.held for seen in told)
-        found["promote"] += any(seen.verdict is Verdict.PROMOTE for seen in told)
-        found["promote at last"] += told[-1].verdict is Verdict.PROMOTE
-        found["unchecked"] += any(seen.verdict is Verdict.PROMOTE for seen in unchecked)
-    return found
-
-
-def _rolled_back(scene: Scene, told: list[Seen]) -> int | None:
-    level = scene.plan("").rollback_alpha
-    return next((seen.n for seen in told if seen.pvalue_worse is not None and seen.pvalue_worse < level), None)
-
-
-def _fixed(scene: Scene, traffic: Traffic, until: float | None, *, better: bool = False) -> bool:
-    # Whether a test that is made for one look rejects at 5 %: exact McNemar's, or that of two proportions. Without a
-    # moment, on the first units that were planned.
-    known = np.maximum(traffic.received, traffic.at + scene.horizon)
-    if until is None:
-        order = np.argsort(known, kind="stable")[: scene.planned_n]
-        taken = order[np.isfinite(known[order])]
-    else:
-        taken = np.flatnonzero(known <= until)
-    right, arm = traffic.right[taken], traffic.challenger[taken]
-    if scene.mode == "shadow":
-        b, c = int((right[:, 0] & ~right[:, 1]).sum()), int((right[:, 1] & ~right[:, 0]).sum())
-        return bool(b + c) and 2 * stats.binom.cdf(min(b, c), b + c, 0.5) < 0.05 and (c > b or not better)
-    n, x = [(arm == side).sum() for side in (0, 1)], [right[arm == side, side].sum() for side in (0, 1)]
-    if not min(n):
-        return False
-    rate = sum(x) / sum(n)
-    spread = math.sqrt(rate * (1 - rate) * (1 / n[0] + 1 / n[1]))
-    z = (x[1] / n[1] - x[0] / n[0]) / spread if spread else 0.0
-    return bool((z if better else abs(z)) > normal_quantile(0.975))

@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from abtest.decision import Verdict
 from abtest.errors import InvalidInputError
-from abtest.live.analysis import analyse, harm, rollback
+from abtest.live.analysis import analyse, harm
 from abtest.live.experiment import Epoch, State
 from abtest.live.log import Feedback, Logged
 from abtest.live.store import Store
 from abtest.live.units import UnitHasher
-from benchmarks import simulated_traffic as simulated
-from benchmarks.simulated_traffic import FEW, START, Scene, Traffic, arrive, see
+from benchmarks import simulated_experiments as simulated
+from benchmarks.simulated_experiments import LATE, SHADOW, SOON, SPLIT, by_class
+from benchmarks.simulated_traffic import FEW, Scene, Seen, Traffic, arrive, see
 from tests.known import known
 
 if TYPE_CHECKING:
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 
 AGAIN = 10**6  # from where second requests are numbered
 SERVERS = ("a" * 16, "b" * 16)
-SHADOW = Scene(mode="shadow", units=3000, planned_n=2000, planned_discordant=400)
-SPLIT = Scene(mode="split", units=4000, planned_n=3000)
-EARLY = {"lost": (0.06, 0.14), "gained": (0.14, 0.06), "unlabelled": 0.0}  # by class; over both it is equal
 
 
 class Road:
@@ -61,7 +60,9 @@ class Road:
             self._turned = True
             began = datetime.fromtimestamp(self.scene.turned_at, UTC)
             self.store.turn(
-                Epoch(experiment="spring", number=2, state=State.RUNNING, inclusion=1.0, began_at=began, by="ada", why="")
+                Epoch(
+                    experiment="spring", number=2, state=State.RUNNING, inclusion=1.0, began_at=began, by="ada", why=""
+                )
             )
         count = sum(group[0].at <= until for group in self._rows)
         due, self._rows = self._rows[:count], self._rows[count:]
@@ -109,22 +110,25 @@ class Road:
         ]
 
 
+UNSURE, BETTER, WORSE = (Verdict.INSUFFICIENT_EVIDENCE, Verdict.PROMOTE, Verdict.KEEP_CHAMPION)
+
+
 @pytest.mark.parametrize(
-    "scene",
+    ("scene", "verdicts"),
     [
-        replace(SHADOW, units=900, gained=(0.16, 0.16)),
-        replace(SHADOW, units=900, delays=(30.0, 150.0), horizon=200.0, **EARLY),
-        replace(SHADOW, units=900, gained=(0.04, 0.04)),
-        replace(SPLIT, units=1400, gained=(0.22, 0.22), right=0.6),
-        replace(SPLIT, units=1400, horizon=100.0, leak=(0.3, 0.6)),
-        replace(SPLIT, units=1400, gained=(0.01, 0.01), lost=(0.2, 0.2)),
+        (replace(SHADOW, units=900, gained=(0.16, 0.16)), {(UNSURE, True), (BETTER, True)}),
+        (by_class(replace(SHADOW, units=900), (30.0, 150.0), horizon=200.0), {(UNSURE, True)}),
+        (replace(SHADOW, units=900, gained=(0.04, 0.04)), {(UNSURE, True), (WORSE, True)}),
+        (replace(SPLIT, units=1400, gained=(0.22, 0.22), right=0.6), {(UNSURE, True), (BETTER, True)}),
+        (replace(SPLIT, units=1400, horizon=100.0, leak=(0.3, 0.6)), {(UNSURE, True), (UNSURE, False)}),
+        (replace(SPLIT, units=1400, share=0.3, lost=(0.2, 0.2), gained=(0.01, 0.01)), {(UNSURE, True), (WORSE, True)}),
     ],
     ids=["shadow, better", "shadow, late by class", "shadow, worse", "split, better", "split, leaking", "split, worse"],
-)  # fmt: skip
-def test_the_short_cut_is_the_road(scene: Scene, tmp_path: Path) -> None:
+)
+def test_the_short_cut_is_the_road(scene: Scene, verdicts: set[tuple[Verdict, bool]], tmp_path: Path) -> None:
     """P-values, checks, harm and verdict by the counts are those of the log's analysis, at every look, to rounding."""
     traffic = arrive(np.random.default_rng(11), scene, "salt-0")
-    verdicts = set()
+    told = set()
     with Store(f"sqlite:///{tmp_path / 'live.db'}") as store:
         road = Road(store, scene, traffic, "salt-0")
         for until in scene.looks[::4].tolist():
@@ -137,17 +141,119 @@ def test_the_short_cut_is_the_road(scene: Scene, tmp_path: Path) -> None:
             found = analyse(store, "spring", until=_moment(until)).record
             live = known(found.live)
             assert (found.data.n, found.decision.verdict) == (seen.n, seen.verdict)
-            for told, here in ((live.pvalue, seen.pvalue), (live.pvalue_worse, seen.pvalue_worse)):
-                assert told == (None if here is None else pytest.approx(here, rel=1e-9))
+            for there, here in ((live.pvalue, seen.pvalue), (live.pvalue_worse, seen.pvalue_worse)):
+                assert there == (None if here is None else pytest.approx(here, rel=1e-9))
             assert all(check.held for check in live.checks) == seen.held
             assert (harm(store, road.experiment, until=_moment(until)) is not None) == _harmful(seen, road.experiment)
-            verdicts.add((seen.verdict, seen.held))
-    assert len(verdicts) > 1
+            told.add((seen.verdict, seen.held))
+    assert told == verdicts
 
 
 def _moment(until: float) -> datetime:
     return datetime.fromtimestamp(until, UTC)
 
 
-def _harmful(seen: simulated.Seen, experiment: Experiment) -> bool:
+def _harmful(seen: Seen, experiment: Experiment) -> bool:
     return seen.pvalue_worse is not None and seen.pvalue_worse < experiment.rollback_alpha
+
+
+RUNS = 300
+SURELY = 1e-4  # the chance that a bound is crossed though all is well
+
+
+def most(level: float, runs: int = RUNS) -> int:
+    """As often as something of this chance happens, but for bad luck."""
+    return int(stats.binom.isf(SURELY, runs, level))
+
+
+def least(level: float, runs: int = RUNS) -> int:
+    """Likewise, at least."""
+    return int(stats.binom.ppf(SURELY, runs, level))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "scene",
+    [
+        SHADOW,
+        SPLIT,
+        replace(SPLIT, share=0.1),
+        by_class(SHADOW, SOON, horizon=3020.0),
+        by_class(SPLIT, SOON, horizon=3020.0),
+    ],
+    ids=["shadow", "split", "a tenth", "shadow, late by class", "split, late by class"],
+)
+def test_looking_all_the_time_keeps_the_level(scene: Scene) -> None:
+    """Equal models: 2.5 % are promoted at most, 2.5 % kept, 5 % rolled back, where a fixed test rejects over 10 %."""
+    found = simulated.peeking(np.random.default_rng(1), RUNS, scene=scene)
+    assert found["promote"] <= most(0.025)
+    assert found["keep"] <= most(0.025)
+    assert found["rollback"] <= most(0.05)
+    assert found["fixed"] >= least(0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", [SHADOW, SPLIT], ids=["shadow", "split"])
+def test_labels_that_come_early_by_class_need_a_horizon(scene: Scene) -> None:
+    """Where the labels of one class come first, and nothing waits for the others, equal models are told apart often."""
+    found = simulated.peeking(np.random.default_rng(2), 100, scene=by_class(scene, LATE))
+    assert found["promote"] > most(0.1, 100)
+
+
+def mcnemar_power(lost: float, gained: float) -> float:
+    """The chance that McNemar's exact test of 2,000 rows finds the challenger better at 5 %, two-sided: added up."""
+    m = np.arange(1, 1500)
+    fewest = stats.binom.isf(0.025, m, 0.5) + 1
+    return float(
+        (stats.binom.pmf(m, 2000, lost + gained) * stats.binom.sf(fewest - 1, m, gained / (lost + gained))).sum()
+    )
+
+
+def two_arms_power(champion: float, challenger: float) -> float:
+    """The chance that a test of two proportions, of 1,000 units each, finds the challenger better at 5 %, two-sided."""
+    x, y = np.meshgrid(np.arange(1001), np.arange(1001), indexing="ij")
+    rate = (x + y) / 2000
+    z = (y - x) / 1000 / np.sqrt(np.where((rate > 0) & (rate < 1), rate * (1 - rate), np.inf) * 2 / 1000)
+    chance = np.outer(*(stats.binom.pmf(np.arange(1001), 1000, p) for p in (champion, challenger)))
+    return float(chance[z > stats.norm.isf(0.025)].sum())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scene", "chance"),
+    [
+        (replace(SHADOW, units=5000, gained=(0.13, 0.13), planned_discordant=460), mcnemar_power(0.1, 0.13)),
+        (replace(SPLIT, units=5000, gained=(0.15, 0.15)), two_arms_power(0.8, 0.85)),
+    ],
+    ids=["shadow", "split"],
+)
+def test_power_is_that_of_a_fixed_test_or_takes_twice_the_units(scene: Scene, chance: float) -> None:
+    """By the units planned a fixed test has more power, which is its exact one; by twice as many, looking has more."""
+    found = simulated.power(np.random.default_rng(3), RUNS, scene=scene, at=simulated.PARTS)
+    assert least(chance) <= found["fixed"] <= most(chance)
+    assert found["by 1"] <= found["fixed"] < found["by 2"]
+    assert found["by 1"] >= least(0.4)  # who looks has an even chance to be done before the plan is
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "scene",
+    [replace(SHADOW, gained=(0.05, 0.05)), replace(SPLIT, gained=(0.02, 0.02))],
+    ids=["shadow, −5", "split, −8"],
+)
+def test_harm_is_found_in_time(scene: Scene) -> None:
+    """A challenger that is much worse is rolled back before the units planned have come, and never promoted."""
+    found = simulated.harmed(np.random.default_rng(4), RUNS, scene=scene, at=simulated.COUNTS)
+    assert found["promote"] <= most(0.001)
+    assert found["by 1000"] >= least(0.5)
+    assert found["by 2000"] >= least(0.9)
+
+
+@pytest.mark.slow
+def test_an_arm_that_loses_rows_is_found_out() -> None:
+    """Where a quarter of an arm's rows is lost that is found; then nothing is promoted that would have been."""
+    found = simulated.leaking(np.random.default_rng(5), RUNS, scene=replace(SPLIT, leak=(0.2, 0.4)))
+    assert found["found"] >= least(0.99)
+    assert found["promote at last"] == 0
+    assert found["promote"] < found["unchecked"] / 2
+    assert found["unchecked"] > least(0.25)
