@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DRAWING = {"matplotlib", "seaborn", "PIL"}
 NEVER = {"seaborn", "statsmodels", "scipy.stats", "scipy.optimize", "sklearn", "shap"}  # of ours; a model may
 REGISTRY = {"mlflow", "sqlalchemy", "requests", "alembic"}
+SERVER = {"fastapi", "starlette", "uvicorn", "prometheus_client"}
 NUMBERS = {"numpy", "scipy", "pandas", "pyarrow"}
 
 _WATCHED = """
@@ -56,18 +57,21 @@ def imported(folder: Path, *arguments: str, code: int = 0) -> set[str]:
     return set(names)
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["compare-predictions"], ["power"], ["demo"], ["models"]])
+@pytest.mark.parametrize(
+    "command", [[], ["compare"], ["compare-predictions"], ["power"], ["demo"], ["models"], ["serve"]]
+)
 def test_help_imports_what_prints_it(tmp_path: Path, command: Sequence[str]) -> None:
     """Help pays for what prints it, and for nothing that compares."""
-    assert not imported(tmp_path, *command, "--help") & (NEVER | REGISTRY | NUMBERS | DRAWING | {"jinja2"})
+    assert not imported(tmp_path, *command, "--help") & (NEVER | REGISTRY | NUMBERS | SERVER | DRAWING | {"jinja2"})
 
 
 @pytest.mark.parametrize(
-    "command", [["compare", "--nonsense"], ["compare"], ["compare-predictions"], ["models", "show"], ["nonsense"]]
+    "command",
+    [["compare", "--nonsense"], ["compare"], ["compare-predictions"], ["models", "show"], ["serve"], ["nonsense"]],
 )
 def test_a_usage_error_imports_nothing_that_compares(tmp_path: Path, command: Sequence[str]) -> None:
     """What was typed wrongly is told at once: without MLflow, figures and pages, and without a registry's database."""
-    assert not imported(tmp_path, *command, code=2) & (NEVER | REGISTRY | {"pandas"} | DRAWING | {"jinja2"})
+    assert not imported(tmp_path, *command, code=2) & (NEVER | REGISTRY | SERVER | {"pandas"} | DRAWING | {"jinja2"})
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,7 @@ def test_a_usage_error_imports_nothing_that_compares(tmp_path: Path, command: Se
         ["compare", "--test-data", "predicted.csv", "--tracking-uri", "sqlite:///none.db"],
         ["compare-predictions", "none.csv", "--champion", "old", "--challenger", "new", "--target", "truth"],
         ["models", "list", "--tracking-uri", "sqlite:///none.db"],
+        ["serve", "--tracking-uri", "sqlite:///none.db", "--model-name", "none"],
     ],
 )
 def test_an_error_does_not_wait_for_mlflow(tmp_path: Path, predictions: Path, command: Sequence[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from abtest.live import invocations, wire
+from abtest.live import wire
 from abtest.live.log import Received
+from abtest.loaders.invocations import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -221,7 +222,7 @@ _HEADERS = {
 def _invocations() -> Schema:
     formats: Schema = {
         "type": "object",
-        "oneOf": [{"required": [name]} for name in invocations.FORMATS],
+        "oneOf": [{"required": [name]} for name in FORMATS],
     }
     return {"application/json": {"schema": formats}, "text/csv": {"schema": {"type": "string"}}}
 
