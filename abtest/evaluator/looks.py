@@ -72,9 +72,15 @@ class Path:
     greater_is_better: bool = True
 
     @classmethod
-    def of_pairs(cls, counts: Counts, a: float) -> Path:
-        """Follow correctness on the same rows: counts as in ``Contingency`` by each look, shape (looks, 4)."""
-        looked = tuple(MeanDifference.of_pairs(contingency(row)) for row in counts)
+    def of_pairs(cls, counts: Counts, a: float, *, drawn: bool = True) -> Path:
+        """Follow correctness on the same rows.
+
+        Args:
+            counts: As in ``Contingency`` by each look, shape (looks, 4).
+            a: Of the mixture.
+            drawn: Whether ``looks`` will be asked for; else only the last difference is kept.
+        """
+        looked = tuple(MeanDifference.of_pairs(contingency(row)) for row in (counts if drawn else counts[-1:]))
         return cls(looked=looked, better=_evidence(counts, a, "greater"), worse=_evidence(counts, a, "less"))
 
     @classmethod

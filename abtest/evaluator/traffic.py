@@ -81,7 +81,8 @@ def evaluate_pairs(
     whole = Path.of_pairs(by_look.sum(axis=1), tuning.a)
 
     def tell(row: MetricRow, label: int | None) -> MetricRow:
-        return _at_any_look(row, whole if label is None else Path.of_pairs(by_look[:, label], tuning.a), tuning)
+        path = whole if label is None else Path.of_pairs(by_look[:, label], tuning.a, drawn=False)
+        return _at_any_look(row, path, tuning)
 
     sides = totals(outcomes, "champion"), totals(outcomes, "challenger")
     found = _evaluation(outcomes, sides, _plan(outcomes, policy, average, pos_label), tell, NOT_WHILE_LOOKING)
@@ -119,7 +120,7 @@ def evaluate_arms(
         if tuning is None:
             first, second = (side[-1].sum(axis=0) if label is None else side[-1, label] for side in arms.by_look)
             return _once(row, first, second, policy)
-        path = whole if label is None else Path.of_rates(champion[:, label], challenger[:, label])
+        path = whole if label is None else Path.of_rates(champion[-1:, label], challenger[-1:, label])
         return _at_any_look(row, path, tuning)
 
     sides = totals(arms.champion, "champion"), totals(arms.challenger, "challenger")

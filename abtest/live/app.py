@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from abtest.live.serving import Served
 
 _logger = logging.getLogger(__name__)
-_ROUTES = (
+ROUTES = (
     ("POST", "/predict", predicting.predict),
     ("POST", "/predict/batch", predicting.predict_batch),
     ("POST", "/feedback", labelling.feedback),
@@ -53,7 +53,7 @@ def build(service: Service, began: Flag, fail: Callable[[AbtestError], None]) ->
     """
     version = metadata.version("mlflow-abtest")
     app = FastAPI(title="abtest serve", version=version, redoc_url=None)
-    for method, path, handler in _ROUTES:
+    for method, path, handler in ROUTES:
         app.add_route(path, handler, methods=[method])
     app.openapi = lambda: document(service, _served(app), version=version)  # type: ignore[method-assign] # as FastAPI says
     app.add_exception_handler(AbtestError, replies.on_error)
@@ -61,7 +61,7 @@ def build(service: Service, began: Flag, fail: Callable[[AbtestError], None]) ->
     app.add_exception_handler(ClientDisconnect, replies.on_disconnect)
     app.add_exception_handler(Exception, replies.on_bug)
     guarded = Guard(app, service.keys) if service.keys else app
-    return Life(Metered(guarded, app, {path for _, path, _ in _ROUTES}), app, service, began, fail)
+    return Life(Metered(guarded, app, {path for _, path, _ in ROUTES}), app, service, began, fail)
 
 
 def _served(app: FastAPI) -> Served | None:

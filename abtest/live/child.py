@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeVar
@@ -28,6 +29,7 @@ _T = TypeVar("_T")
 Loss: TypeAlias = Literal["deadline", "crashed", "shape", "stopped"]
 _LONGEST_WORD = 10_000  # bytes of what it says when it has loaded, or why it has not
 _DYING = 1.0  # seconds between its socket closing and its end
+_LOOK = 0.1  # seconds between two looks at its memory, which not every system tells in microseconds
 _SLICE = 0.05  # seconds between two looks at a process that is busy
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -63,13 +65,15 @@ class Child:
     def __init__(self, order: dict[str, Any], *, memory: int, tick: Callable[[], bool]) -> None:
         self._memory = memory
         self._tick = tick
+        self._looked = 0.0  # at its memory, by the monotonic clock
         self._channel, theirs = socket.socketpair()
-        self.began = time.monotonic()
+        # What it leaves behind is removed: MLflow keeps what it downloads, and a process that is killed tidies nothing.
+        self._folder = tempfile.TemporaryDirectory(prefix="abtest-shadow-", ignore_cleanup_errors=True)
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
                     [sys.executable, "-P", "-m", "abtest.live.worker", str(theirs.fileno())],
-                    env=_environment(),
+                    env={**_environment(), "TMPDIR": self._folder.name},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -78,6 +82,7 @@ class Child:
                 )
             except OSError as error:
                 self._channel.close()
+                self._folder.cleanup()
                 raise ChildLostError("crashed", f"It does not start: {wording.first_line(error)}.") from error
         self._channel.settimeout(_SLICE)
         try:
@@ -169,6 +174,9 @@ class Child:
         if code is not None:
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             raise ChildLostError("crashed", f"Its process died ({how}).")
+        if time.monotonic() < self._looked + _LOOK:
+            return
+        self._looked = time.monotonic()
         used = resident(self.pid)
         if used > self._memory:
             raise ChildLostError(
@@ -184,6 +192,7 @@ class Child:
         ):  # gone already; the latter is macOS's word for it
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        self._folder.cleanup()
 
 
 def resident(pid: int) -> int:

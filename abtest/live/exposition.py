@@ -115,7 +115,8 @@ class _State:
         if logbook.writer is not None:
             up = logbook.writer.error is None and (logbook.router is None or logbook.router.error is None)
             yield _flag("abtest_store_up", "Whether the log's database answered last.", up)
-        yield from told(logbook.routing, serving.champion and serving.champion.version, process.judge)
+        version = serving.champion.version if serving.champion else None
+        yield from told(logbook.routing, version, process.judge)
 
     def _models(self) -> Metric:
         family = GaugeMetricFamily(

@@ -160,10 +160,10 @@ class Fields:
                 f"The model takes a list of {wording.plural(self._width, 'number')}, got an object.", row=number
             )
         if not row.keys() <= set(self.names):
-            extra = next(name for name in row if name not in self.names)
+            extra = cut(next(name for name in row if name not in self.names))
             raise FieldError(
-                f"Field '{_cut(extra)}' is none of the model's.",
-                hint=near(_cut(extra), self.names) or f"it takes {_listed(self.names)}.",
+                f"Field '{extra}' is none of the model's.",
+                hint=near(extra, self.names) or f"it takes {_listed(self.names)}.",
                 field=extra,
                 row=number,
             )
@@ -206,7 +206,17 @@ def shown(value: Any) -> str:  # noqa: ANN401 - as JSON has it
         return "an integer of more than 30 digits"
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return _cut(repr(value))
+    return cut(repr(value))
+
+
+def cut(text: str) -> str:
+    """Show the beginning of a long text.
+
+    Example:
+        >>> cut("a column")
+        'a column'
+    """
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def is_scalar(value: Any) -> bool:  # noqa: ANN401 - as JSON has it
@@ -296,10 +306,6 @@ def _nanoseconds(text: str) -> np.datetime64:
     import pandas as pd  # noqa: PLC0415 - a model that takes no times does not need it
 
     return pd.Timestamp(text).as_unit("ns").to_datetime64()
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _listed(names: Sequence[str]) -> str:

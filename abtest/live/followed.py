@@ -24,8 +24,8 @@ class Followed:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def rising(name: str, text: str) -> _Rising:
-            return _Rising(Counter(name, text, registry=registry))
+        def rising(name: str, text: str) -> Rising:
+            return Rising(Counter(name, text, registry=registry))
 
         def standing(name: str, text: str) -> Gauge:
             return Gauge(name, text, registry=registry, multiprocess_mode="livesum")
@@ -42,7 +42,7 @@ class Followed:
         dropped = Counter(
             "abtest_shadow_rows_dropped", "Of them, those that it never got to score.", ("reason",), registry=registry
         )
-        self._dropped = {reason: _Rising(dropped.labels(reason)) for reason in _DROPPED}
+        self._dropped = {reason: Rising(dropped.labels(reason)) for reason in _DROPPED}
         self._restarts = rising("abtest_shadow_restarts", "How often the challenger's process was started again.")
         self._waiting = standing("abtest_shadow_rows_waiting", "Rows in the shadow's queue, or with the challenger.")
         self._resident = standing("abtest_shadow_resident_memory_bytes", "Memory of the challenger's process.")
@@ -80,7 +80,7 @@ class Followed:
         self._resident.set(state.resident)
 
 
-class _Rising:
+class Rising:
     """Follows a total that starts at 0 where what counts it is another one than before."""
 
     def __init__(self, counter: Counter) -> None:

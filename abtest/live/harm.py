@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from abtest import wording
 from abtest.errors import RefusedError, StaleChampionError
-from abtest.evaluator.looks import Path, Tuning
+from abtest.evaluator.looks import Path, Tuning, contingency
 from abtest.guardrail import ERROR_RATE, LATENCY
+from abtest.labels import SIDES
 from abtest.live import tallying
 from abtest.live.experiment import Epoch, State
 from abtest.stats.sequences import LEAST_RIGHT, LEAST_UNITS, MeanDifference
@@ -61,15 +62,21 @@ def harm(store: Store, experiment: Experiment, *, until: datetime | None = None)
         until: The moment of looking; now by default.
 
     Returns:
-        The first evidence of harm that there is: of its quality, its failures, its time. None where there is none.
+        The first evidence of harm that there is: of its failures, its time, its quality. None where there is none.
 
     Raises:
+        InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
     now = until or datetime.now(UTC)
-    traffic = store.traffic(experiment, until=now)
-    found = _quality(store, experiment, now), failures(experiment, *traffic), slowness(experiment, *traffic)
-    return next((one for one in found if one is not None and one.pvalue < experiment.rollback_alpha), None)
+    found: list[Harm | None] = []
+    if any(rail.metric in {ERROR_RATE, LATENCY} for rail in experiment.policy.guardrails):
+        champion, challenger = store.traffic(experiment, until=now)
+        found = [failures(experiment, champion, challenger), slowness(experiment, champion, challenger)]
+    for one in (*found, _quality(store, experiment, now)):
+        if one is not None and one.pvalue < experiment.rollback_alpha:
+            return one
+    return None
 
 
 def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime | None = None) -> Epoch | None:
@@ -85,6 +92,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
         The epoch in which it was rolled back, by this or another one; None where there is no harm, or it was stopped.
 
     Raises:
+        InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
     found = harm(store, experiment, until=until)
@@ -109,31 +117,35 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
     return None
 
 
-def path_of(store: Store, experiment: Experiment, until: datetime) -> Path:
-    """Follow accuracy, or of a regression the squared errors, and nothing else."""
-    tuning, is_regression = tuning_of(experiment), experiment.policy.task == "regression"
+def _followed(store: Store, experiment: Experiment, until: datetime) -> tuple[Path, dict[str, int]]:
+    """Follow accuracy, or of a regression the squared errors; with the counts that the last look rests on."""
+    is_regression = experiment.policy.task == "regression"
     if experiment.mode == "shadow":
         period, pairs = store.pairs(experiment, until=until)
         looks = tallying.looks_of(pairs, period.buckets)
         if is_regression:
-            return Path.of_differences(tallying.squared_differences(pairs, looks))
-        return Path.of_pairs(tallying.tally_pairs(pairs, looks).by_look.sum(axis=1), tuning.a)
+            return Path.of_differences(tallying.squared_differences(pairs, looks)), {}
+        grown = tallying.tally_pairs(pairs, looks).by_look.sum(axis=1)
+        return Path.of_pairs(grown, tuning_of(experiment).a), asdict(contingency(grown[-1]))
     period, groups = store.arms(experiment, until=until)
     looks = tallying.looks_of(groups, period.buckets)
     if is_regression:
         champion, challenger, _ = tallying.tally_arm_errors(groups, looks, experiment.policy)
-        return Path.of_means(champion.squared, challenger.squared)
-    by_look = tallying.tally_arms(groups, looks).arms.by_look
-    return Path.of_rates(by_look[0].sum(axis=1), by_look[1].sum(axis=1))
+        counts = {"champion": champion.outcomes.n, "challenger": challenger.outcomes.n}
+        return Path.of_means(champion.squared, challenger.squared), counts
+    first, second = (side.sum(axis=1) for side in tallying.tally_arms(groups, looks).arms.by_look)
+    counts = {f"{side}_right": int(arm[-1, 0]) for side, arm in zip(SIDES, (first, second), strict=True)}
+    counts |= {f"{side}_units": int(arm[-1, 1]) for side, arm in zip(SIDES, (first, second), strict=True)}
+    return Path.of_rates(first, second), counts
 
 
 def _quality(store: Store, experiment: Experiment, until: datetime) -> Harm | None:
-    path = path_of(store, experiment, until)
+    path, counts = _followed(store, experiment, until)
     pvalue = path.pvalue_worse(tuning_of(experiment))
     if pvalue is None:
         return None
     what, now = ("right less often" if path.greater_is_better else "further from the truth"), path.now
-    evidence = {"n": now.n, "effect": now.effect, "test": path.test}
+    evidence = {"n": now.n, "effect": now.effect, "test": path.test, **counts}
     if path.worse is not None:
         evidence["log_evidence"] = float(path.worse.max())
     text = f"The challenger is {what}: {_found(pvalue, experiment)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
@@ -92,16 +92,19 @@ def _evidence(judged: Judged) -> dict[str, tuple[str, Values]]:
     if reading is None:
         return families
     is_regression = plan.policy.task == "regression"
-    value: Any = [({"arm": arm.arm}, arm.value) for arm in reading.arms]
+    values = [({"arm": arm.arm}, arm.value) for arm in reading.arms]
     if is_regression:
-        families["mean_squared_error"] = ("Of an arm's labelled units.", value)
+        families["mean_squared_error"] = ("Of an arm's labelled units.", values)
     else:
-        families["accuracy_ratio"] = ("Share of an arm's labelled units that it got right.", value)
-    last, what = reading.looks[-1], "mean squared error" if is_regression else "accuracy"
-    ends = {"value": last.effect, "lower": last.ci_lower, "upper": last.ci_upper}
+        families["accuracy_ratio"] = ("Share of an arm's labelled units that it got right.", values)
+    what = "mean squared error" if is_regression else "accuracy"
+    before, after = (arm.value for arm in reading.arms)
+    bounds = {"value": None if before is None or after is None else after - before}
+    if reading.looks:  # a fixed look has no interval that holds at every look
+        bounds |= {"lower": reading.looks[-1].ci_lower, "upper": reading.looks[-1].ci_upper}
     families["effect"] = (
         f"The challenger's {what} minus the champion's, and the ends of its interval.",
-        [({"bound": bound}, end) for bound, end in ends.items()],
+        [({"bound": bound}, value) for bound, value in bounds.items()],
     )
     logs = {"better": reading.log_better, "worse": reading.log_worse}
     families["log_evidence"] = (

@@ -48,7 +48,8 @@ class Meters:
     """
 
     def __init__(self, model_name: str) -> None:
-        prometheus.disable_created_metrics()  # when a series began: a line more each, that nobody asks for
+        # When a series began is a line more each, that nobody asks for.
+        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types
         self.registry = prometheus.CollectorRegistry()
         self._model = model_name
         self._requests = self._counter("abtest_requests", "Requests answered.", "route", "status")

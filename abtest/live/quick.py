@@ -33,10 +33,12 @@ def quick(steps: list[Any], plain: Predict) -> Predict | None:
         plain: The plain way, for many rows and for whatever is not finite on the way.
     """
     *before, last = steps
+    scalers = [_scaler(step) for step in before]
     predict = _forest(last) or _boosting(last) or _linear(last)
-    if predict is None:
+    if predict is None and not any(scalers):
         return None
-    transforms = [_scaler(step) or step.transform for step in before]
+    predict = predict or last.predict
+    transforms = [scaler or step.transform for scaler, step in zip(scalers, before, strict=True)]
 
     def few(features: Array) -> Any:  # noqa: ANN401 - labels
         if len(features) > FEW:

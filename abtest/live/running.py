@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from abtest.live.service import Service
 
 _BACKLOG = 2048  # connections that wait to be accepted
-_PATIENCE = 30  # seconds that requests have to be answered when the server is told to stop
+PATIENCE = 30  # seconds that requests have to be answered when the server is told to stop
 _LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -110,7 +110,7 @@ def _config(service: Service, began: Flag, fail: Callable[[AbtestError], None]) 
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=_PATIENCE,
+        timeout_graceful_shutdown=PATIENCE,
     )
 
 

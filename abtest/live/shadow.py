@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Shadow", "ShadowRequest", "ShadowState"]
 
 Dropped: TypeAlias = Literal["full", "late", "down", "closed"]
-_ROWS = 64  # that the model is asked about at a time: few enough that logging them holds nobody up
-_GATHER = 0.005  # seconds that the first of them waits for more
+_ROWS = 128  # that the model is asked about at a time: few enough that logging them holds nobody up
+_GATHER = 0.02  # seconds that the first of them waits for more
 _WATCH = 1.0  # seconds between two looks at a process that has nothing to do
 _LONGEST_PAUSE = 60.0
 _LOADING = 300.0  # seconds that a model may take to load
@@ -79,8 +79,9 @@ class Shadow:
             "loading": _LOADING,
             "deadline": deadline,
         }
-        self._wake = threading.Condition()  # guards everything below
         self._stop = threading.Event()
+        self._wake = threading.Condition()  # guards the counts and the queue; all else is the thread's
+        self._counts: collections.Counter[str] = collections.Counter()
         self._queue: collections.deque[tuple[float, ShadowRequest]] = collections.deque()
         self._held: list[ShadowRequest] = []  # with the challenger now
         self._suspects: collections.deque[ShadowRequest] = collections.deque()
@@ -88,7 +89,6 @@ class Shadow:
         self._down = False
         self._pid: int | None = None
         self._last_error: str | None = None
-        self._counts: collections.Counter[str] = collections.Counter()
         self._thread = threading.Thread(target=self._run, name="abtest-shadow", daemon=True)
         self._thread.start()
 
@@ -115,11 +115,10 @@ class Shadow:
 
     def state(self) -> ShadowState:
         """Say how it is doing."""
+        pid = self._pid
+        used = resident(pid) if pid else 0
         with self._wake:
-            pid = self._pid
-            return ShadowState(
-                **self._counts, pid=pid, resident=resident(pid) if pid else 0, last_error=self._last_error
-            )
+            return ShadowState(**self._counts, pid=pid, resident=used, last_error=self._last_error)
 
     def close(self) -> None:
         """End the process, and log what still waits as dropped."""
@@ -146,6 +145,9 @@ class Shadow:
                 pause = self._pause if time.monotonic() - began > _LONGEST_PAUSE else pause
                 self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+        except Exception as error:
+            self._last_error = f"The shadow ended: {type(error).__name__}: {wording.first_line(error)}."
+            raise
         finally:
             with self._wake:
                 self._stop.set()
@@ -187,6 +189,9 @@ class Shadow:
             except ChildLostError as lost:
                 self._fail(batch, lost, (time.monotonic() - began) / rows)
                 raise
+            except Exception as error:  # noqa: BLE001 - rows that cannot be sent, as they nest too deep; none was
+                self._unsent(batch, error)
+                continue
             self._settle(batch, answers)
             most = _ROWS
 
@@ -199,7 +204,7 @@ class Shadow:
                     return self._held
                 self._wake.wait_for(lambda: self._queue or self._stop.is_set(), _WATCH)
             child.check()
-            if most > 1 and self._queue:
+            if self._counts["waiting"] < most > 1:
                 self._stop.wait(_GATHER)
             self._tick()
             with self._wake:
@@ -249,6 +254,16 @@ class Shadow:
             self._suspects.clear()
         logged = [row for request in batch for row in unscored(request, self._version, lost.loss, seconds)]
         self._held = []
+        self._finish(logged, failed=len(logged))
+
+    def _unsent(self, batch: Sequence[ShadowRequest], error: Exception) -> None:
+        """Log, or keep for another try, what cannot be handed to another process."""
+        self._last_error = f"Rows cannot be handed over: {type(error).__name__}: {wording.first_line(error)}."
+        self._held, self._guilty = [], 0
+        if len(batch) > 1:
+            self._suspects.extend(batch)
+            return
+        logged = unscored(batch[0], self._version, "raised")
         self._finish(logged, failed=len(logged))
 
     def _drop(self, requests: Sequence[ShadowRequest], why: Dropped) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import InvalidInputError
-from abtest.live.fields import FieldError, Row, shown
+from abtest.live.fields import FieldError, Row, cut, shown
 from abtest.live.log import Feedback, Receipt, Received
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def batch(body: Any, columns: Sequence[str] | None, *, most: int = MOST_ROWS) ->
     if not isinstance(body, dict) or not isinstance(body.get("instances"), list):
         raise FieldError("The body must be an object with a list of 'instances'.", field="instances")
     if extra := body.keys() - {"instances", "units"}:
-        raise FieldError(f"'{min(extra)}' is not known beside 'instances' and 'units'.", field=min(extra))
+        name = cut(min(extra))
+        raise FieldError(f"'{name}' is not known beside 'instances' and 'units'.", field=name)
     instances, units = body["instances"], body.get("units")
     check_count(len(instances), most)
     if units is not None and (not isinstance(units, list) or len(units) != len(instances)):
@@ -245,8 +246,9 @@ def _row(body: dict[str, Any], columns: Sequence[str] | None, number: int | None
     if "features" in body:
         row = body["features"]
         if extra := body.keys() - {"features", "unit"}:
-            raise FieldError(f"'{min(extra)}' is not known beside 'features'.", hint="put columns inside 'features'.",
-                             field=min(extra), row=number)  # fmt: skip
+            name = cut(min(extra))
+            raise FieldError(f"'{name}' is not known beside 'features'.", hint="put columns inside 'features'.",
+                             field=name, row=number)  # fmt: skip
         if not isinstance(row, list | dict):
             raise FieldError(f"'features' must be a list or an object of the columns, got {shown(row)}.",
                              field="features", row=number)  # fmt: skip
@@ -287,7 +289,7 @@ def _checked(row: Any) -> Feedback:  # noqa: ANN401 - as JSON has it
     if not isinstance(row, dict):
         raise InvalidInputError(f"A label must be an object with {_FEEDBACK}, got {shown(row)}.")
     if extra := row.keys() - {"prediction_id", "label", "observed_at"}:
-        raise InvalidInputError(f"'{min(extra)[:60]}' is none of {_FEEDBACK}.")
+        raise InvalidInputError(f"'{cut(min(extra))}' is none of {_FEEDBACK}.")
     for name in ("prediction_id", "label"):
         if name not in row:
             raise InvalidInputError(f"{name} is missing.")
@@ -313,8 +315,8 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value] # add returns None on purpose here
-        raise FieldError(f"'{twice[:60]}' is there twice.", field=twice)
+        twice = cut(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value] # add returns None on purpose here
+        raise FieldError(f"'{twice}' is there twice.", field=twice)
     return found
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import queue
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ _GRACE = 1.0  # seconds that the parent has to end it before the alarm does
 def main(channel: socket.socket) -> None:
     """Load the model that the first message names, then answer every message that follows, one at a time."""
     os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what crashes at every start must not fill the disk
     with contextlib.suppress(OSError):  # Linux alone: where memory runs out, this process is the one to go
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()

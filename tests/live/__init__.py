@@ -1,1 +1,1 @@
-"""Tests of abtest/live."""
+"""Tests of live traffic, file for file."""

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OrdinalEncoder, StandardScaler
 
@@ -38,6 +39,7 @@ QUICK = {
     "forest": (RandomForestClassifier(9, random_state=0), THREE),
     "extra trees": (ExtraTreesClassifier(9, bootstrap=True, class_weight="balanced", random_state=0), TRUTH),
     "regression forest": (RandomForestRegressor(9, random_state=0), ARRAY[:, 1]),
+    "scaled neighbours": (make_pipeline(StandardScaler(), KNeighborsClassifier()), THREE),
     "boosting": (HistGradientBoostingClassifier(max_iter=5), THREE),
 }
 

@@ -129,7 +129,6 @@ def test_whatever_is_sent(row: Any, kinds: list[str]) -> None:
         (values,) = columns.read([row])
     except FieldError:
         return
-    value: Any
     sent: list[Any] = [*row] if isinstance(row, list) else [row["a"], row["b"]]
     for value, found, kind in zip(sent, values, kinds, strict=True):
         assert kind in {"time", "binary"} or found == value or (value is None and math.isnan(found))
@@ -152,7 +151,8 @@ def test_rows_of_doubles_are_looked_at_alike(rows: list[list[Any]]) -> None:
 
 def test_what_is_shown() -> None:
     """Values in messages are spelled as in JSON, and cut."""
-    assert [shown(value) for value in (None, True, 1.5, "a", [1], {}, math.nan, -math.inf)] == [
+    values: list[Any] = [None, True, 1.5, "a", [1], {}, math.nan, -math.inf]
+    assert [shown(value) for value in values] == [
         "null", "true", "1.5", "'a'", "a list", "an object", "NaN", "-Infinity",
     ]  # fmt: skip
     assert len(shown("x" * 9999)) < 100

@@ -11,6 +11,7 @@ import pytest
 from abtest.evaluator.looks import Path as Looks
 from abtest.guardrail import Guardrail
 from abtest.labels import SIDES
+from abtest.live.analysis import analyse
 from abtest.live.experiment import State
 from abtest.live.harm import failures, harm, rollback, slowness
 from abtest.live.log import ArmTraffic
@@ -43,6 +44,8 @@ def test_a_shadow_that_is_worse_does_harm(log: Store) -> None:
     found = known(harm(log, experiment, until=until(ROWS)))
     assert found.what == "quality"
     assert found.pvalue == pytest.approx(np.exp(-found.evidence["log_evidence"]))
+    table = analyse(log, "spring", until=until(ROWS)).contingency
+    assert (found.evidence["champion_only"], found.evidence["n"]) == (table.champion_only, ROWS)
     assert found.text.startswith("The challenger is right less often: p < 0.001, valid at every look")
 
 

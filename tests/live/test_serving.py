@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,6 +152,18 @@ def test_what_is_missing_and_not_known(which: str, tmp_path: Path) -> None:
     model = served(models.save(estimator.fit(features, truth(features)), tmp_path / "model", features))
     with pytest.raises(InvalidInputError, match=r"failed to predict: ValueError: Input .* contains NaN"):
         model.predict(model.parse([[None, 1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("which", ["scaled", "forest", "hist boosting"])
+def test_from_several_threads(which: str, tmp_path: Path) -> None:
+    """Asked from several threads at once, a model answers each as it would alone."""
+    estimator, truth = KNOWN[which]
+    features = models.doubles()
+    model = served(models.save(estimator.fit(features, truth(features)), tmp_path / "model", features))
+    parsed = [model.parse([row]) for row in rows_of(features)]
+    alone = [model.predict(row) for row in parsed]
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(model.predict, parsed)] == alone
 
 
 UNKNOWN = {

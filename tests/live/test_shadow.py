@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -26,14 +27,15 @@ from tests.live.moody import Mood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from abtest.live.log import Logged
 
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for a condition, a minute at most."""
+    """Wait for a condition, two minutes at most."""
     deadline = time.monotonic() + _PATIENCE
     while not holds():
         assert time.monotonic() < deadline
@@ -194,7 +196,7 @@ def test_who_goes_wrong_goes_wrong_alone(patient: Traffic, mood: Mood, error: st
     ("mood", "error", "why"),
     [
         (Mood.LIE, "shape", "4.29 GB"),
-        (Mood.NEST, "shape", "no JSON"),
+        pytest.param(Mood.NEST, "shape", "no JSON", marks=pytest.mark.slow),
         (Mood.HANG_UP, "crashed", "SIGKILL"),
     ],
 )
@@ -214,7 +216,20 @@ def test_a_row_that_the_challenger_does_not_take_is_its_failure(patient: Traffic
     assert "weight" in (patient.state.last_error or "")
 
 
-@pytest.mark.parametrize("mood", [Mood.HANG, Mood.SPIN, Mood.HOLD])
+def test_rows_that_cannot_be_sent_fail_alone(patient: Traffic) -> None:
+    """Rows that nest too deep to be handed over fail, and neither what is asked with them nor the shadow."""
+    os.kill(pid := patient.proven(), signal.SIGSTOP)
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    first, good = patient.offer(Mood.PREDICT), patient.offer(Mood.PREDICT)
+    bad, more = patient.offer_rows({"number": deep, "mood": 0}), patient.offer(Mood.PREDICT)
+    os.kill(pid, signal.SIGCONT)
+    assert patient.errors([*first, *good, *bad, *more]) == [None, None, "raised", None]
+    assert patient.ready() == pid
+
+
+@pytest.mark.parametrize("mood", [Mood.HANG, Mood.HOLD, pytest.param(Mood.SPIN, marks=pytest.mark.slow)])
 def test_who_hangs_is_ended(hasty: Traffic, mood: Mood) -> None:
     """A challenger that sleeps, spins or holds the interpreter's lock is ended at the deadline, and started again."""
     pid, restarts = hasty.proven(), hasty.state.restarts
@@ -228,9 +243,9 @@ def test_what_waits_too_long_is_dropped(hasty: Traffic) -> None:
     """Rows that waited longer than the deadline behind one that hangs are dropped, and said to be late."""
     os.kill(hasty.proven(), signal.SIGSTOP)
     late = hasty.state.late
-    hanging, waiting = hasty.offer(Mood.HANG), hasty.offer(*[Mood.PREDICT] * 64)
-    assert hasty.errors([*hanging, *waiting]) == ["deadline", *["dropped"] * 64]
-    assert hasty.state.late == late + 64
+    hanging, waiting = hasty.offer(Mood.HANG), hasty.offer(*[Mood.PREDICT] * 128)  # too many to go with it
+    assert hasty.errors([*hanging, *waiting]) == ["deadline", *["dropped"] * 128]
+    assert hasty.state.late == late + 128
 
 
 def test_a_process_that_reads_nothing_is_given_up(uri: str) -> None:
@@ -310,6 +325,21 @@ def test_closing_drops_what_waits(traffic: Callable[..., Traffic]) -> None:
     assert (one.state.closed, one.state.pid) == (4, None)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_it_leaves_nothing_behind(
+    traffic: Callable[..., Traffic], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model writes to where temporary files are is gone when the shadow is closed, and when it was killed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    one = traffic()
+    one.proven()
+    one.errors(one.offer(Mood.LITTER))
+    assert list(tmp_path.rglob("litter*"))
+    os.kill(one.ready(), signal.SIGKILL)
+    wait_until(lambda: not list(tmp_path.rglob("litter*")))
+    one.shadow.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_closing_takes_what_the_model_started(traffic: Callable[..., Traffic]) -> None:

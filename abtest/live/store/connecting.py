@@ -24,7 +24,7 @@ DEFAULT_URL = "sqlite:///abtest-live.db"
 _BUSY_SECONDS = 10  # how long one waits for another who writes
 _CONNECT_SECONDS = 10
 _POSTGRES_DRIVERS = ("psycopg2", "psycopg")
-_PAGES_KIB = 64 * 1024  # of SQLite's, kept in memory by each connection that needs them
+_PAGES_KIB = 32 * 1024  # of SQLite's, kept in memory by each connection that needs them
 _REFUSED = re.compile(r"authentication|no password supplied|role .* does not exist|permission denied")
 _SQLITE_OURS = (11, 26)  # a damaged file, no SQLite file: trying later helps nobody
 
