@@ -8,14 +8,5 @@ units        unit ids as the log keeps them: keyed hashes
 routing      which arm answers a request now: what the store says, read again about every second
 commits      group commit: all that wait at a moment share one transaction
 writer       off the request's path into the log: a bounded queue, one thread, batches
-tallying     what the log counts → tables and arms, look by look
-evaluating   labelled rows → every metric, and the evidence on the one that decides
-trust        whether the experiment can be trusted
-harm         whether the challenger does harm, and the rollback that follows
-analysis     all of that → a decision on record
-judging      an experiment looked at every few seconds while it goes on
-meters       what a server counts while it answers
-exposition   GET /metrics: what was counted, and how the server and its experiment stand
-shadow       the challenger beside the champion: a queue, a process of its own (child, worker), every row logged once
 ```
 """

@@ -1,33 +1,20 @@
-"""The columns that a model takes, and rows of JSON held against them.
-
-A field at fault is named, and in a batch its row, counted from 1. Values are of JSON: an integer is none of text, a
-boolean is no number, and what has no exact counterpart in the column's type is refused rather than rounded or wrapped.
-Only 32-bit floats are rounded, as reading them from text would.
-"""
+"""The columns that a model takes, and rows of JSON held against them; a field at fault is named, and its row."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from abtest import wording
 from abtest.errors import InvalidInputError, near
+from abtest.live.values import NUMBERS, Field, Misfit, cut, double, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-    Read = Callable[[Any], Any]
-
-Row: TypeAlias = "Mapping[str, Any] | Sequence[Any]"
-_NUMBERS = {float, int}
-_LONGEST = 60  # characters of a value that a message shows
+Row: TypeAlias = Mapping[str, Any] | Sequence[Any]
 
 
 class FieldError(InvalidInputError):
@@ -46,66 +33,6 @@ class FieldError(InvalidInputError):
         self.row = row
 
 
-class _Misfit(ValueError):  # noqa: N818 - it never leaves this file
-    """A value is not what its column takes; no message, since the field has it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A column.
-
-    Attributes:
-        name: Its name; of a tensor its number, from 1.
-        dtype: What NumPy holds it in; an object for text and what else is no number.
-        rule: What a value must be, in words.
-        read: Turns a value of JSON into one of the column.
-        optional: Whether it may be missing.
-    """
-
-    name: str
-    dtype: np.dtype[Any]
-    rule: str
-    read: Read
-    optional: bool = False
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it holds integers or floating-point numbers."""
-        return self.dtype.kind in "iuf"
-
-
-def field(name: str, kind: np.dtype[Any] | str | None, *, optional: bool = False) -> Field:
-    """Make a field.
-
-    Args:
-        name: Its name.
-        kind: A NumPy type of numbers, booleans, or times ("datetime64[ns]"); "text" or "binary"; "scalar" where nothing
-            says what it holds; None where MLflow is to look at it.
-        optional: Whether it may be missing.
-
-    Example:
-        >>> field("age", np.dtype("int64")).read(41.0)
-        41
-    """
-    rule: str
-    read: Read
-    if kind is None or isinstance(kind, str):
-        rule, read = _OBJECTS[kind]
-        return Field(name=name, dtype=np.dtype(object), rule=rule, read=read, optional=optional)
-    if kind.kind == "f":
-        rule = "a number" if kind.itemsize >= 8 else f"a number that {8 * kind.itemsize} bits hold"
-        read = _double if kind.itemsize >= 8 else _rounded(kind)
-    elif kind.kind in "iu":
-        low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
-        rule = f"a whole number{'' if low else ' from 0'} of {8 * kind.itemsize} bits"
-        read = _whole(low, high)
-    elif kind.kind == "b":
-        rule, read = "true or false", _boolean
-    else:
-        rule, read = "a time in ISO 8601 without a time zone, as text", _time
-    return Field(name=name, dtype=kind, rule=rule, read=read, optional=optional)
-
-
 class Fields:
     """The columns of a model, in order, and how a row of JSON becomes their values.
 
@@ -121,7 +48,7 @@ class Fields:
         self._width = len(self.fields)
         self._get = itemgetter(*self.names) if self._width > 1 else None
         # Rows of doubles, the commonest, are checked at once rather than by field.
-        self._doubles = all(field.read is _double for field in self.fields)
+        self._doubles = all(field.read is double for field in self.fields)
 
     def read(self, rows: Sequence[Row]) -> list[Sequence[Any]]:
         """Give each row's values in the columns' order; None for what is missing and may be.
@@ -146,7 +73,7 @@ class Fields:
         else:
             return None
         try:
-            return values if set(map(type, values)) <= _NUMBERS and math.isfinite(sum(values)) else None
+            return values if set(map(type, values)) <= NUMBERS and math.isfinite(sum(values)) else None
         except OverflowError:  # an integer of hundreds of digits
             return None
 
@@ -189,39 +116,11 @@ class Fields:
             return None
         try:
             return field.read(value)
-        except (_Misfit, OverflowError):
+        except (Misfit, OverflowError):
             pass
         raise FieldError(
             f"Field '{field.name}' must be {field.rule}, got {shown(value)}.", field=field.name, row=number
         )
-
-
-def shown(value: Any) -> str:  # noqa: ANN401 - as JSON has it
-    """Show a value in a message: as JSON spells it, and never the whole of a long one."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, dict | list | tuple):
-        return "an object" if isinstance(value, dict) else "a list"
-    if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to spell very long ones
-        return "an integer of more than 30 digits"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return cut(repr(value))
-
-
-def cut(text: str) -> str:
-    """Show the beginning of a long text.
-
-    Example:
-        >>> cut("a column")
-        'a column'
-    """
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def is_scalar(value: Any) -> bool:  # noqa: ANN401 - as JSON has it
-    """Whether it is one value, and a finite one if it is a number."""
-    return not isinstance(value, dict | list | tuple) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _never(_: Row) -> None:
@@ -232,89 +131,5 @@ def _is_object(row: Any) -> bool:  # noqa: ANN401 - as JSON has it
     return hasattr(row, "keys")
 
 
-def _anything(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    return value
-
-
-def _scalar(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    if is_scalar(value):
-        return value
-    raise _Misfit
-
-
-def _double(value: Any) -> float:  # noqa: ANN401 - as JSON has it
-    if value is None:
-        return math.nan
-    if type(value) in _NUMBERS and math.isfinite(number := float(value)):
-        return number
-    raise _Misfit
-
-
-def _rounded(kind: np.dtype[Any]) -> Read:
-    most = float(np.finfo(kind).max)
-
-    def read(value: Any) -> float:  # noqa: ANN401 - as JSON has it
-        number = _double(value)
-        if abs(number) > most:
-            raise _Misfit
-        return number
-
-    return read
-
-
-def _whole(low: int, high: int) -> Read:
-    def read(value: Any) -> int:  # noqa: ANN401 - as JSON has it
-        if type(value) is float and value.is_integer():
-            value = int(value)
-        if type(value) is int and low <= value <= high:
-            return value
-        raise _Misfit
-
-    return read
-
-
-def _boolean(value: Any) -> bool:  # noqa: ANN401 - as JSON has it
-    if type(value) is bool:
-        return value
-    raise _Misfit
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - as JSON has it
-    if type(value) is str:
-        return value
-    raise _Misfit
-
-
-def _binary(value: Any) -> bytes:  # noqa: ANN401 - as JSON has it
-    try:
-        return base64.b64decode(_text(value), validate=True)
-    except (binascii.Error, ValueError):
-        raise _Misfit from None
-
-
-def _time(value: Any) -> np.datetime64:  # noqa: ANN401 - as JSON has it
-    text = _text(value)
-    try:
-        if datetime.fromisoformat(text).tzinfo is None:
-            return _nanoseconds(text)
-    except ValueError:
-        pass
-    raise _Misfit
-
-
-def _nanoseconds(text: str) -> np.datetime64:
-    import pandas as pd  # noqa: PLC0415 - a model that takes no times does not need it
-
-    return pd.Timestamp(text).as_unit("ns").to_datetime64()
-
-
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:8])}{', …' if names[8:] else ''}"
-
-
-_OBJECTS: dict[str | None, tuple[str, Read]] = {
-    "text": ("text", _text),
-    "binary": ("bytes in base64", _binary),
-    "scalar": ("one value", _scalar),
-    None: ("anything", _anything),
-}

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abtest.live.fields import FieldError, is_scalar, shown
+from abtest.live.fields import FieldError
+from abtest.live.values import is_scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from abtest.live.fields import Field, Fields, Row
+    from abtest.live.fields import Fields, Row
+    from abtest.live.values import Field
 
 
 class Framed:

@@ -16,7 +16,8 @@ import numpy as np
 
 from abtest import wording
 from abtest.errors import InvalidInputError
-from abtest.live.fields import FieldError, Row, shown
+from abtest.live.fields import FieldError, Row
+from abtest.live.values import shown
 from abtest.live.wire import MOST_ROWS, MediaTypeError, check_count, decoded, media_type, refused, unique
 from abtest.loaders.invocations import FORMATS, Kind, enforced
 

@@ -14,8 +14,9 @@ import numpy as np
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.live.bare import bare
-from abtest.live.fields import Field, Fields, Row, field
+from abtest.live.fields import Fields, Row
 from abtest.live.frames import Framed
+from abtest.live.values import Field, field
 from abtest.loaders.models import Model, from_uri
 from abtest.loaders.unwrapped import unwrapped
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +22,7 @@ from abtest.outcomes import Counts, PairedOutcomes
 from abtest.stats.moments import Moments
 
 if TYPE_CHECKING:
-    from abtest.labels import Side
+    from abtest.labels import Reconciled, Side
     from abtest.live.log import ArmGroup, DropGroup, PairGroup
     from abtest.metrics.errors import PairedErrors
     from abtest.policy import Policy
@@ -225,15 +225,24 @@ def _reconciled(
         for name, values in columns.items()
     }
     failed = {side: _rows(columns[side], n, side, arms) for side in SIDES}
+    notices = (*found.notices, *_strangers(found))
     if not any(failed.values()):
-        return cast, None, found.notices  # type: ignore[return-value] # none is None
+        return cast, None, notices  # type: ignore[return-value] # none is None
     labels = {label for values in cast.values() for label in values if label is not None}
     told = f"{failed['champion']:,} predictions of the champion and {failed['challenger']:,} of the challenger failed"
     notice = f"{told}: they count as wrong, and labels are shown as text beside {NO_PREDICTION}."
     as_text = {
         name: [NO_PREDICTION if value is None else str(value) for value in values] for name, values in cast.items()
     }
-    return as_text, str(max(labels, key=label_order)), (*found.notices, notice)  # type: ignore[return-value] # as above
+    return as_text, str(max(labels, key=label_order)), (*notices, notice)  # type: ignore[return-value] # as above
+
+
+def _strangers(found: Reconciled) -> Iterator[str]:
+    """Name a side that never predicts a class of the truth: it may well spell them in another way."""
+    for side in SIDES:
+        predicted = getattr(found, side)
+        if predicted and not set(predicted) & set(found.truth):
+            yield f"The {side} never predicts a class of the truth ({predicted[0]!r} vs {found.truth[0]!r})."
 
 
 def _rows(values: Sequence[Label | None], n: Sequence[int], side: Side, arms: Sequence[Side] | None) -> int:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import InvalidInputError
-from abtest.live.fields import FieldError, Row, cut, shown
+from abtest.live.fields import FieldError, Row
 from abtest.live.log import Feedback, Receipt, Received
+from abtest.live.values import cut, shown
 
 if TYPE_CHECKING:
     from abtest.labels import Label

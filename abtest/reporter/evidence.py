@@ -265,8 +265,9 @@ FIGURES = (
         title="How has the evidence grown?",
         caption=(
             "What one would have won by betting against “no difference”, one way (▲ better) and the other (▼ worse): "
-            "from 1 it reaches the line by chance alone no oftener than the level says, however often one looks. Who "
-            "has crossed it has convinced, whatever comes after; a hollow mark is where. Dotted lines are begins of "
+            "from 1 it reaches the line by chance alone no oftener than the level says, however often one looks. What "
+            "has crossed it convinces from then on, for as long as the effect has that direction; a hollow mark is "
+            "where. Dotted lines are begins of "
             "epochs, with the share of units that take part."
         ),
         alt=_alt_evidence,

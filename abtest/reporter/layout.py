@@ -91,7 +91,7 @@ def apart(places: Sequence[float], least: float, low: float, high: float) -> lis
     """Move places of labels so far from each other that none covers another, within these ends as far as they fit.
 
     Example:
-        >>> apart([50.0, 52.0, 90.0], 10, 0, 100), apart([98.0, 97.0], 10, 0, 100)
+        >>> apart([50.0, 52.0, 90.0], 10, 0.0, 100.0), apart([98.0, 97.0], 10, 0.0, 100.0)
         ([46.0, 56.0, 90.0], [100.0, 90.0])
     """
     order = sorted(range(len(places)), key=lambda i: places[i])

@@ -224,7 +224,7 @@ def spell_seconds(seconds: float) -> str:
 
     Example:
         >>> [spell_seconds(it) for it in (0, 90, 86400, 5400)]
-        ['0 seconds', '90 seconds', '1 day', '1.5 hours']
+        ['0 seconds', '1.5 minutes', '1 day', '1.5 hours']
     """
     for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size and (seconds / size * 2).is_integer():

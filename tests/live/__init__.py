@@ -1,1 +1,1 @@
-"""Tests of live traffic, file for file."""
+"""Tests of abtest/live."""

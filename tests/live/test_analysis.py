@@ -497,6 +497,26 @@ def test_numbers_that_failed_have_no_error(log: Store) -> None:
     assert "1 row whose prediction failed is left out of the errors." in found.notices
 
 
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_a_fixed_look_at_numbers_is_an_ordinary_test(log: Store, mode: Any) -> None:
+    """Numbers that are looked at once have the ordinary test, of the first rows planned."""
+    rows = numbers(ROWS, spread=(1.5, 1.0))
+    experiment = started(log, mode=mode, policy=RMSE, planned_n=400, looking="fixed")
+    if mode == "shadow":
+        shadow(log, experiment, rows)
+    else:
+        split(log, experiment, halved(rows))
+    early, late = (analyse(log, "spring", until=until(n)).record for n in (400, ROWS))
+    assert early.metrics == late.metrics
+    assert early.decision.by_rule is Verdict.PROMOTE
+    if mode == "shadow":
+        theirs = workflow.compare_predictions(*zip(*rows[:400], strict=True), policy=RMSE).record
+        assert [row.pvalue for row in early.metrics] == pytest.approx([row.pvalue for row in theirs.metrics])
+        assert "the paired t test of squared errors gives" in early.decision.reason("significance").text
+    else:
+        assert "the two-sample z test gives" in early.decision.reason("significance").text
+
+
 # What follows
 
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abtest.live.fields import FieldError, Fields, field, shown
+from abtest.live.fields import FieldError, Fields
+from abtest.live.values import field, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

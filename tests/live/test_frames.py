@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from abtest.live.fields import FieldError, Fields, field
+from abtest.live.fields import FieldError, Fields
 from abtest.live.frames import Framed
+from abtest.live.values import field
 
 COLUMNS = Fields(
     [

@@ -184,6 +184,8 @@ def _engine(url: sa.URL) -> sa.Engine:
             pool_pre_ping=not is_sqlite,  # a server that went away and came back is found again
             pool_timeout=_BUSY_SECONDS,
             hide_parameters=True,  # no label and no feature in a message
+            # Who has waited for a lock must see what was committed meanwhile, whatever the server's default.
+            **({} if is_sqlite else {"isolation_level": "READ COMMITTED"}),
         )
     except (exc.ArgumentError, ImportError) as error:
         package = "psycopg2-binary" if url.get_backend_name() == "postgresql" else None

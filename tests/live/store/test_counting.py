@@ -174,6 +174,17 @@ def test_the_label_that_counts(log: Store, received: list[tuple[int, str]], coun
         assert group == expected
 
 
+def test_of_what_became_known_at_once_the_first_ids_are_taken(log: Store) -> None:
+    """Which of equals are among the first so many is no matter of chance: servers in order, then their numbers."""
+    experiment = plan(mode="split")
+    log.start(experiment, inclusion=1, why="")
+    ids = [("cd", 1), ("ab", 2), ("ab", 10)]
+    log.write([row(n, server=server, experiment=experiment.name, prediction=f"{server}{n}") for server, n in ids])
+    log.record([label(n, "cat", server=server) for server, n in ids], received_at=START + 1)
+    taken = [log.arms(experiment, until=moment(5), most=most)[1] for most in (1, 2)]
+    assert [sorted(str(group.prediction) for group in groups) for groups in taken] == [["ab2"], ["ab10", "ab2"]]
+
+
 def test_a_look_that_was_kept_is_not_rewritten(log: Store) -> None:
     """A correction that comes after a look changes none of its numbers, even when the clock steps back."""
     experiment = plan(horizon=10)
