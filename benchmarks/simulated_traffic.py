@@ -219,8 +219,7 @@ def _of_pairs(scene: Scene, traffic: Traffic, seen: Marks, until: float, tuning:
         for alone in (champion & ~challenger, challenger & ~champion)
     )
     better, worse = (
-        anytime_pvalue([log_evidence_by_look(b, c, a=tuning.a, alternative=side).max()])
-        for side in ("greater", "less")
+        anytime_pvalue([log_evidence_by_look(b, c, a=tuning.a, alternative=side).max()]) for side in ("greater", "less")
     )
     effect = float(c[-1] - b[-1])
     return min(1.0, 2 * (better if effect > 0 else worse if effect < 0 else max(better, worse))), worse, effect
