@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from abtest.errors import AbtestError, BackendError, InvalidInputError
 from abtest.live.log import Feedback, Received
 from abtest.live.store import Store
 from abtest.live.writer import Sequence, Writer
+from tests.live.disks import fill
 from tests.live.logs import away, hanging, row, sequences
 from tests.waiting import until
 
@@ -277,21 +276,6 @@ def test_end_without_a_database_is_bounded(url: str, start: Open) -> None:
     assert sequences(url, writer.server) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount, unmount = shutil.which("mount"), shutil.which("umount")
-    if mount is None or unmount is None:
-        pytest.skip("there is no mount here")
-    make = [mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if subprocess.run(make, capture_output=True, check=False).returncode:  # noqa: S603 - words of our own
-        pytest.skip("only root may make a disk")
-    yield disk
-    subprocess.run([unmount, "--lazy", str(disk)], check=True)  # noqa: S603 - likewise
-
-
 def test_disk_full_and_freed(small_disk: Path) -> None:
     """On a full disk durable rows fail and others are kept; once there is room they are all there, and it is sound."""
     url = f"sqlite:///{small_disk / 'log.db'}?timeout=0.05"
@@ -299,7 +283,7 @@ def test_disk_full_and_freed(small_disk: Path) -> None:
         writer = Writer(store, patience=0.3)
         writer.durable(rows(writer, 1)).result(30)
         ballast = small_disk / "ballast"
-        _fill(ballast)
+        fill(ballast)
         writer.log(rows(writer, 400, features="x" * 1000))
         until(lambda: writer.counters.failures)
         with pytest.raises(BackendError):
@@ -317,9 +301,3 @@ def test_disk_full_and_freed(small_disk: Path) -> None:
 def _until_one_more_fails(writer: Writer) -> None:
     before = writer.counters.failures
     until(lambda: writer.counters.failures > before)
-
-
-def _fill(ballast: Path) -> None:
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
