@@ -15,9 +15,9 @@ import numpy as np
 
 from abtest.decision import Verdict
 from abtest.evaluator import checks
+from abtest.live.analysis.harm import tuning_of
 from abtest.live.assignment import Assigner
 from abtest.live.experiment import Experiment, Mode
-from abtest.live.harm import tuning_of
 from abtest.policy import Policy
 from abtest.stats.sequences import MeanDifference
 from abtest.stats.sequential import anytime_pvalue, log_evidence_by_look

@@ -11,8 +11,8 @@ import typer
 import yaml
 
 from abtest.cli import app
-from abtest.live import guard, running
-from abtest.live.app import ROUTES
+from abtest.live.server import guard, running
+from abtest.live.server.app import ROUTES
 
 ROOT = Path(__file__).parent.parent.parent
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))

@@ -9,7 +9,7 @@ import pytest
 
 from abtest.live.log import Feedback
 from abtest.live.store import Store
-from abtest.live.writer import Writer
+from abtest.live.writing.writer import Writer
 from tests.live import logs
 from tests.live.traffic import SERVER, START, logged, plan
 from tests.waiting import until

@@ -16,7 +16,7 @@ from scipy import stats
 
 from abtest.decision import Verdict
 from abtest.errors import InvalidInputError
-from abtest.live.analysis import analyse, harm
+from abtest.live.analysis.analysing import analyse, harm
 from abtest.live.experiment import Epoch, State
 from abtest.live.log import Feedback, Logged
 from abtest.live.store import Store

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abtest.decision import Verdict, decide
-from abtest.live.analysis import analyse
+from abtest.live.analysis.analysing import analyse
 from abtest.live.store import Store
 from abtest.record import ComparisonRecord
 from abtest.reporter import (
