@@ -72,7 +72,7 @@ class Child:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-                    [sys.executable, "-P", "-m", "abtest.live.worker", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", "abtest.live.worker", str(theirs.fileno()), self._folder.name],
                     env={**_environment(), "TMPDIR": self._folder.name},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import os
 import pickle
 import queue
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -33,14 +34,14 @@ _NICE = 10  # whoever answers requests goes first
 _GRACE = 1.0  # seconds that the parent has to end it before the alarm does
 
 
-def main(channel: socket.socket) -> None:
+def main(channel: socket.socket, folder: str) -> None:
     """Load the model that the first message names, then answer every message that follows, one at a time."""
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what crashes at every start must not fill the disk
     with contextlib.suppress(OSError):  # Linux alone: where memory runs out, this process is the one to go
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(channel, messages), daemon=True).start()
+    threading.Thread(target=_listen, args=(channel, messages, folder), daemon=True).start()
     order = _read(messages.get())
     signal.setitimer(signal.ITIMER_REAL, order["loading"] + _GRACE)
     try:
@@ -92,11 +93,12 @@ def _load(order: dict[str, Any]) -> Served:
     return load(order["uri"], registry, name=None, version=order["version"], run_id=None)
 
 
-def _listen(channel: socket.socket, messages: queue.SimpleQueue[bytes]) -> None:
+def _listen(channel: socket.socket, messages: queue.SimpleQueue[bytes], folder: str) -> None:
     """Take messages as they come; at the end of them end this process, and those that the model may have started."""
     with contextlib.suppress(OSError):
         while (message := receive(channel)) is not None:
             messages.put(message)
+    shutil.rmtree(folder, ignore_errors=True)  # a parent that was killed does not
     os.killpg(0, signal.SIGKILL)
 
 
@@ -114,4 +116,4 @@ def _told(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

@@ -410,10 +410,10 @@ time.sleep(1000)
 
 
 @pytest.mark.parametrize("mood", [Mood.HANG, Mood.HOLD])
-def test_it_does_not_outlive_its_parent(uri: str, mood: Mood) -> None:
+def test_it_does_not_outlive_its_parent(uri: str, mood: Mood, tmp_path: Path) -> None:
     """When the server is killed, the challenger goes too, even one that hangs with the interpreter's lock."""
     model = f"models:/{moody.MODEL}/{moody.MOODY}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(  # noqa: S603 - this interpreter, and the script above
         [sys.executable, "-c", _ORPHAN, uri, model, str(int(mood))], stdout=subprocess.PIPE, env=environment
     ) as parent:
@@ -421,6 +421,7 @@ def test_it_does_not_outlive_its_parent(uri: str, mood: Mood) -> None:
         pid = int(parent.stdout.readline())
         parent.kill()
     wait_until(lambda: not _runs(pid))
+    assert mood is Mood.HOLD or not list(tmp_path.glob("abtest-shadow-*"))
 
 
 def _runs(pid: int) -> bool:
