@@ -145,3 +145,31 @@ def test_evidence_that_underflows_is_still_a_number() -> None:
 def test_every_field_of_a_row_is_measured_or_inferred() -> None:
     """The comparison above leaves out nothing but inference."""
     assert {field.name for field in fields(MetricRow)} >= INFERRED
+
+
+def ever_convinced(path: Path) -> bool:
+    """Whether at any look the p-value of that look, with what came before, was below the level."""
+    steps = range(1, len(path.looked) + 1)
+    if path.better is None or path.worse is None:
+        return any((replace(path, looked=path.looked[:i]).pvalue(TUNING) or 1.0) < TUNING.alpha for i in steps)
+    return any(
+        known(Path(looked=path.looked[:i], better=path.better[:i], worse=path.worse[:i]).pvalue(TUNING)) < TUNING.alpha
+        for i in steps
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["pairs", "arms"])
+def test_looking_at_equal_sides_rarely_convinces(mode: str) -> None:
+    """Looked at after every ten of 1,000 rows, equal sides are told apart at any look no more often than the level."""
+    rng, runs, looks = np.random.default_rng(0), 600, 100
+    found = 0
+    for _ in range(runs):
+        if mode == "pairs":
+            counts = rng.multinomial(10, [0.7, 0.1, 0.1, 0.1], size=looks).cumsum(axis=0)
+            found += ever_convinced(Path.of_pairs(counts, TUNING.a))
+        else:
+            n = rng.binomial(10, 0.5, looks)
+            sides = [np.column_stack([rng.binomial(own, 0.8), own]).cumsum(axis=0) for own in (10 - n, n)]
+            found += ever_convinced(Path.of_rates(sides[0], sides[1]))
+    assert found / runs <= TUNING.alpha + 3 * np.sqrt(TUNING.alpha * (1 - TUNING.alpha) / runs)

@@ -15,7 +15,7 @@ from abtest.decision import Verdict, decide
 from abtest.errors import InvalidInputError, NotApplicableError, NotFoundError, RefusedError, StaleChampionError
 from abtest.evaluator.live import Check
 from abtest.guardrail import Guardrail
-from abtest.live.analysis import analyse, look
+from abtest.live.analysis import analyse, look, rollback
 from abtest.live.experiment import Epoch, State
 from abtest.live.log import Feedback
 from abtest.live.store import Store
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from abtest.evaluator import MetricRow
     from abtest.lifecycle import Registry
     from abtest.live.experiment import Experiment
+    from tests.databases import Store as Database
     from tests.live.traffic import Served, Triple
 
 ROWS = 600
@@ -515,6 +516,25 @@ def test_a_fixed_look_at_numbers_is_an_ordinary_test(log: Store, mode: Any) -> N
         assert "the paired t test of squared errors gives" in early.decision.reason("significance").text
     else:
         assert "the two-sample z test gives" in early.decision.reason("significance").text
+
+
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_either_database_says_the_same(log: Store, postgresql: Database, mode: Any) -> None:
+    """On PostgreSQL the same traffic gives the same record as on SQLite, and the same rollback."""
+    worse: list[Triple] = [(truth, theirs, ours) for truth, ours, theirs in BETTER]
+    found = []
+    with Store(postgresql.url) as other:
+        for it in (log, other):
+            experiment = started(it, mode=mode, planned_n=ROWS, auto_rollback=True)
+            if mode == "shadow":
+                shadow(it, experiment, worse, dropped=range(0, ROWS, 50))
+            else:
+                split(it, experiment, halved(worse))
+            epoch = known(rollback(it, experiment, by="ada", until=until(ROWS)))
+            record = analyse(it, "spring", until=until(ROWS)).record
+            live = replace(known(record.live), turns=())  # each began when it did
+            found.append((epoch.evidence, record.metrics, record.per_class, record.decision, live))
+    assert found[0] == found[1]
 
 
 # What follows
