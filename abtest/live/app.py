@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from abtest.errors import AbtestError
 from abtest.live import replies
 from abtest.live.guard import Guard
-from abtest.live.meters import Metered
+from abtest.live.metered import Metered
 from abtest.live.openapi import document
 from abtest.live.process import Process
 from abtest.live.routes import labelling, mlflow, predicting, telling

@@ -6,7 +6,6 @@ all. Prometheus' client does that where ``PROMETHEUS_MULTIPROC_DIR`` names the f
 
 from __future__ import annotations
 
-import time
 from collections import Counter as Tally
 from contextlib import contextmanager
 from os import environ
@@ -18,10 +17,7 @@ import prometheus_client as prometheus
 from abtest.live.log import NEVER_SCORED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from starlette.applications import Starlette
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from collections.abc import Callable, Iterator, Sequence
 
     from abtest.labels import Side
     from abtest.live.log import Logged, Receipt
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LAGS = (1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0)
-OTHER = "other"  # a path that is none of ours: whoever asks may not make a series of it
 _MODEL = ("model", "version", "arm")
 _TOLD = {True: "true", False: "false"}
 
@@ -123,37 +118,6 @@ class Meters:
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> prometheus.Histogram:
         return prometheus.Histogram(name, text, labels, buckets=buckets, registry=self.registry)
-
-
-class Metered:
-    """Counts and times requests; it stands before everything else, so that who may not ask is counted too.
-
-    Args:
-        asked: What answers.
-        app: Whose state has the process, which has the meters.
-        routes: Paths that are told apart.
-    """
-
-    def __init__(self, asked: ASGIApp, app: Starlette, routes: Collection[str]) -> None:
-        self._asked = asked
-        self._app = app
-        self._routes = frozenset(routes)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        began, status = time.perf_counter(), "500"
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = str(message["status"])
-            await send(message)
-
-        try:
-            await self._asked(scope, receive, sent)
-        finally:
-            route = scope["path"] if scope["path"] in self._routes else OTHER
-            self._app.state.process.meters.request(route, status, time.perf_counter() - began)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from abtest.errors import AbtestError, BackendError
+from abtest.errors import AbtestError, BackendError, ModelNotFoundError
 from abtest.live.serving import Served
 from abtest.live.shadow import Shadow
 from abtest.loaders.references import Pinned, pin
@@ -233,7 +233,7 @@ class Watcher:
             pinned = self._pin(side, reference)
         except AbtestError as error:
             self.failures += 1
-            self.answered = not isinstance(error, BackendError)
+            self.answered = isinstance(error, ModelNotFoundError)  # that there is none is an answer, too
             trouble[f"{side}: registry"] = str(error)
             return loaded
         self.answered = True

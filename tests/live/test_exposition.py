@@ -99,6 +99,7 @@ def begin(store: Store, server: Server, **plan: Any) -> None:
     experiment = logs.experiment(model_name="moody", created_at=datetime.now(UTC), **plan)
     store.start(experiment, inclusion=1.0, why="test")
     row = {"features": {"number": 7, "mood": Mood.PREDICT}}
+    until(lambda: ("challenger", "moody", "2") in scraped.values(text(server), "abtest_model_info"))
     until(lambda: server.post("/predict", row)["epoch"] == 1)
 
 
@@ -238,3 +239,24 @@ def test_who_has_no_key_is_told_nothing(server: tuple[Server, Path]) -> None:
     asked, _ = server
     assert asked.client.get("/metrics", headers={"Authorization": "Bearer none"}).status_code == 401
     assert scraped.values(text(asked), "abtest_requests_total")["/metrics", "401"] == 1
+
+
+def test_a_registry_that_is_away_is_told(server: tuple[Server, Path]) -> None:
+    """While the registry does not answer, that is told and counted, and the server stays ready."""
+    asked, folder = server
+    engine = logs.engine(f"sqlite:///{folder / 'mlflow.db'}")
+
+    def is_up() -> float:
+        return scraped.values(text(asked), "abtest_registry_up")[()]
+
+    assert is_up()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE registered_models RENAME TO elsewhere")
+    until(lambda: not is_up())
+    now = text(asked)
+    assert scraped.values(now, "abtest_registry_failures_total")[()] >= 1
+    assert scraped.values(now, "abtest_serving_as_registered")[()] == 0
+    assert scraped.values(now, "abtest_ready")[()] == 1
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO registered_models")
+    until(is_up)
