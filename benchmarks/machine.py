@@ -11,7 +11,7 @@ from pathlib import Path
 
 _LIBRARIES = (
     "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "mlflow", "duckdb", "mlxtend", "confidenceinterval",
-    "MLstatkit", "skore", "pyspark", "evidently",
+    "MLstatkit", "skore", "pyspark", "evidently", "fastapi", "uvicorn",
 )  # fmt: skip
 
 

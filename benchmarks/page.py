@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 _HEAD = """# Benchmarks
 
 Is abtest faster than what a user would pick instead, how does it grow, and where does it lose? One command measures all
-of it and writes this page; it takes about 40 minutes on two quiet cores:
+of it and writes this page; it takes about 45 minutes on two quiet cores:
 
 ```sh
-pip install -e ".[benchmarks]" && python -m benchmarks
+pip install -e ".[serve,benchmarks]" && python -m benchmarks
 ```
 
 `python -m benchmarks tally whole` measures some, `--quick` tries all with small sizes, `--write` writes the page again
 from what is kept in `results/`. Evidently needs older libraries than ours: `python -m benchmarks evidently` makes it an
-environment of its own.
+environment of its own; servers are asked by wrk where it is installed.
 
 Contenders take turns, round by round, after one round to warm up, in their own defaults: so a noisy minute is shared.
 A time is the median of the rounds, with the quartiles; a ratio is the median of the rounds' own ratios, with theirs.

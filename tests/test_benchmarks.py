@@ -51,7 +51,10 @@ def faster(times: float, **said: object) -> Measurement:
         *("scoring", "tally", "columns", "intervals", "resampling", "growth", "delong", "areas"),
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("start_up", "whole", "segments", "registry", "sql", "memory", "caching")
+            for name in (
+                *("start_up", "whole", "segments", "registry", "sql", "memory", "caching"),
+                *("serving", "live_costs"),
+            )
         ),
     ],
 )

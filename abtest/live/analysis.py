@@ -215,7 +215,9 @@ def _versions(experiment: Experiment, registry: RegistryClient | None) -> tuple[
 def _compared(experiment: Experiment, arm: ArmReading, versions: Sequence[ModelVersion]) -> ComparedModel:
     uri = f"models:/{experiment.model_name}/{arm.version}"
     run_id = next((version.run_id for version in versions if version.version == arm.version), None)
-    return ComparedModel(ref=uri, version=arm.version, run_id=run_id, uri=uri, latency=arm.seconds)
+    # A shadow predicts many requests at once, after everybody else: its time is not to be compared.
+    latency = arm.seconds if experiment.mode == "split" else None
+    return ComparedModel(ref=uri, version=arm.version, run_id=run_id, uri=uri, latency=latency)
 
 
 def _snapshot(record: ComparisonRecord, live: LiveReading) -> Snapshot:

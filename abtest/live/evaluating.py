@@ -62,11 +62,12 @@ def read(store: Store, experiment: Experiment, until: datetime) -> Found:
     if experiment.mode == "shadow":
         period, pairs = store.pairs(experiment, until=until, buckets=_BUCKETS, most=most)
         read_pairs = _paired_errors if regression else _pairs
-        _refuse_nothing(experiment, pairs)
+        _refuse_nothing(experiment, [it for it in pairs if it.is_whole] if regression else pairs)
         return read_pairs(experiment, pairs, period, tuning)
     period, groups = store.arms(experiment, until=until, buckets=_BUCKETS, most=most)
     read_arms = _arm_errors if regression else _arms
-    _refuse_nothing(experiment, *([group for group in groups if group.arm == side] for side in SIDES))
+    counted = [group for group in groups if not regression or group.prediction is not None]
+    _refuse_nothing(experiment, *([group for group in counted if group.arm == side] for side in SIDES))
     return read_arms(experiment, groups, period, tuning)
 
 

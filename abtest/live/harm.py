@@ -174,10 +174,13 @@ def failures(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffi
 
 
 def slowness(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
-    """Test whether the challenger's mean time is beyond the champion's by more than the guardrail tolerates."""
+    """Test whether the challenger's mean time is beyond the champion's by more than the guardrail tolerates.
+
+    A shadow predicts many requests at once, after everybody else: its time is not to be compared.
+    """
     margin = _margin(experiment, LATENCY)
     arms = (champion, challenger)
-    if margin is None or min(arm.predictions for arm in arms) < LEAST_UNITS:
+    if margin is None or experiment.mode == "shadow" or min(arm.predictions for arm in arms) < LEAST_UNITS:
         return None
     means = [arm.seconds / arm.predictions for arm in arms]
     variances = [

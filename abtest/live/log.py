@@ -111,6 +111,11 @@ class PairGroup:
     challenger: Label | None
     n: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether neither side failed."""
+        return self.champion is not None and self.challenger is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropGroup:

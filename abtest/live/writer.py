@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from abtest.live.log import Feedback, Logged, Receipt
     from abtest.live.store import Store
 
-_PAUSE = 0.05  # seconds between two looks at the queue while nobody waits
+_PAUSE = 0.1  # seconds between two looks at the queue while nobody waits
 _BATCH = 500  # rows, or labels, of a transaction
 _BEAT = 1.0  # seconds between two signs of life
 _RETRY = 10.0  # seconds between two tries of labels kept aside, since one may have passed its prediction on the way
@@ -208,13 +208,14 @@ class Writer:
         self._end()
 
     def _turn(self) -> bool:
-        """Write a batch, then record labels, which may be about it; say whether more is queued."""
+        """Write a batch, then record labels, which may be about it; say whether more is to be written at once."""
         while self._queue and len(self._held) < _BATCH:
             self._held.append(self._queue.popleft())
         self._lose(self._rows.turn(Part(items=self._held) if self._held else None))
         self._held = []
         self._labels.turn()
-        return bool(self._queue or self._rows or self._labels)
+        # A few rows wait for more: on their own they would cost several times as much each, and nobody waits for them.
+        return bool(len(self._queue) >= _BATCH or self._rows or self._labels)
 
     def _tend(self) -> None:
         """Do what is due."""

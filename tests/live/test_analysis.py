@@ -490,12 +490,28 @@ def test_a_split_of_numbers_promotes_what_is_nearer(log: Store) -> None:
 
 
 def test_numbers_that_failed_have_no_error(log: Store) -> None:
-    """A pair with a failed prediction is left out of a regression, and that is said."""
+    """A pair with a failed prediction is left out of a regression, that is said, and who fails more is not promoted."""
     rows = numbers(ROWS, spread=(1.5, 1.0))
     shadow(log, started(log, policy=RMSE), [(t, a, None if i == 3 else b) for i, (t, a, b) in enumerate(rows)])
     found = analyse(log, "spring", until=until(ROWS)).record
     assert found.data.n == ROWS - 1
     assert "1 row whose prediction failed is left out of the errors." in found.notices
+    assert found.decision.by_rule is Verdict.PROMOTE
+    assert found.decision.verdict is Verdict.INSUFFICIENT_EVIDENCE
+    assert not found.decision.reason("failures").held
+
+
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_an_arm_of_numbers_that_always_fails_leaves_nothing_to_compare(log: Store, mode: Any) -> None:
+    """Where one side never predicted a number there is a sentence, and no verdict."""
+    rows = [(t, a, None) for t, a, _ in numbers(20, spread=(1.5, 1.0))]
+    experiment = started(log, mode=mode, policy=RMSE, planned_n=20)
+    if mode == "shadow":
+        shadow(log, experiment, rows)
+    else:
+        split(log, experiment, halved(rows))
+    with pytest.raises(InvalidInputError, match="nothing to compare"):
+        analyse(log, "spring", until=until(20))
 
 
 @pytest.mark.parametrize("mode", ["shadow", "split"])

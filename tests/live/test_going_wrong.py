@@ -81,11 +81,11 @@ def test_who_fails_on_what_is_hard_gains_nothing(error: str, tmp_path: Path) -> 
         plan = traffic.plan()
         store.start(plan, inclusion=1.0, why="test")
         for i, (truth, ours, theirs) in enumerate(rows, start=1):
-            failed = theirs != truth
             common: dict[str, Any] = {"sequence": i, "at": float(i - 1)}
+            said, why = (theirs, None) if theirs == truth else (None, error)
             store.write([
                 traffic.logged(plan, "champion", ours, **common),
-                traffic.logged(plan, "challenger", None if failed else theirs, error=error if failed else None, **common),
+                traffic.logged(plan, "challenger", said, error=why, **common),
             ])  # fmt: skip
         traffic.feed(store, [(Feedback(prediction_id=f"{SERVER}-{i}", label=truth), START.timestamp() + i)
                              for i, (truth, _, _) in enumerate(rows, start=1)])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from abtest.live.log import Logged
     from abtest.live.store.connecting import Database
+
+
+_json = functools.lru_cache(maxsize=1024, typed=True)(json.dumps)  # of few labels, many times
 
 
 def write(database: Database, connection: sa.Connection, rows: Sequence[Logged]) -> None:
@@ -41,7 +45,7 @@ def _row(row: Logged) -> dict[str, Any]:
         "at": row.at,
         "served": row.served,
         "model_version": row.model_version,
-        "prediction": None if row.prediction is None else json.dumps(row.prediction),
+        "prediction": None if row.prediction is None else _json(row.prediction),
         "seconds": row.seconds,
         "error": row.error,
         "experiment": row.experiment,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.live.store.logs import START, moment, plan, row
 
 if TYPE_CHECKING:
@@ -38,6 +40,16 @@ def test_a_batch_may_hold_a_row_twice_or_nothing(log: Store) -> None:
         (1, 1),
         (1, 0),
     ]
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_a_batch_of_any_size_is_written_whole(log: Store, count: int) -> None:
+    """Every row of it is there, in its own words, however many one statement takes."""
+    experiment = plan()
+    log.start(experiment, inclusion=1, why="")
+    log.write([row(n, experiment=experiment.name, unit=f"u{n}", seconds=float(n)) for n in range(1, count + 1)])
+    champion, _ = log.traffic(experiment, until=moment(count + 9))
+    assert (champion.predictions, champion.exposed, champion.seconds) == (count, count, count * (count + 1) / 2)
 
 
 def test_a_unit_is_exposed_once_to_what_it_saw_first(log: Store) -> None:
