@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FRAME = models.doubles()
-ROWS = FRAME.head(3).to_dict("records")
+ROWS = FRAME.head(3).to_numpy().tolist()
 
 
 def loaded(estimator: Any, folder: Path, *, pace: float | None) -> Loaded:
