@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest.errors import NotApplicableError, RefusedError
+from abtest.labels import SIDES
 from abtest.record import ComparisonRecord, ComparisonsRecord
 from abtest.registry import ModelVersion, RegistryClient
 
@@ -67,18 +68,19 @@ class Comparison:
         """The table that everything was computed from.
 
         Raises:
-            NotApplicableError: It is a regression, which has none.
+            NotApplicableError: It is a regression, or a split of live traffic, which have none.
         """
-        return self._of_classes(self.record.outcomes, "table of outcomes")
+        return self._there(self.record.outcomes, "table of outcomes")
 
     @property
     def contingency(self) -> Contingency:
         """Who was right where.
 
         Raises:
-            NotApplicableError: It is a regression, where nobody is simply right.
+            NotApplicableError: It is a regression, where nobody is simply right, or a split of live traffic, where no
+                row has both sides.
         """
-        return self._of_classes(self.record.contingency, "contingency")
+        return self._there(self.record.contingency, "contingency")
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -104,15 +106,21 @@ class Comparison:
         """
         import pandas as pd  # noqa: PLC0415 - only who looks at frames pays for pandas
 
-        labels, outcomes = list(self.outcomes.labels), self.outcomes
-        sides: tuple[Side, Side] = ("champion", "challenger")
-        return {side: pd.DataFrame(outcomes.confusion(side), index=labels, columns=labels) for side in sides}
+        if self.record.outcomes is None and self.record.confusion is not None:  # of two arms
+            found = self.record.confusion
+            matrices: dict[Side, Any] = {"champion": found.champion, "challenger": found.challenger}
+            labels = list(found.labels)
+        else:
+            matrices = {side: self.outcomes.confusion(side) for side in SIDES}
+            labels = list(self.outcomes.labels)
+        return {side: pd.DataFrame(matrix, index=labels, columns=labels) for side, matrix in matrices.items()}
 
-    @staticmethod
-    def _of_classes(found: Found | None, what: str) -> Found:
-        if found is None:
-            raise NotApplicableError(f"A regression has no {what}.", hint="metrics and record.errors have its numbers.")
-        return found
+    def _there(self, found: Found | None, what: str) -> Found:
+        if found is not None:
+            return found
+        if self.record.task == "classification":
+            raise NotApplicableError(f"A split of live traffic has no {what}: no row has both sides.")
+        raise NotApplicableError(f"A regression has no {what}.", hint="metrics and record.errors have its numbers.")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain data for JSON."""

@@ -154,6 +154,11 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{whole(count)} {noun if count == 1 else many or noun + 's'}"
 
 
+def capitalised(text: str) -> str:
+    """Begin a sentence: the first letter is a capital, the others stay."""
+    return text[:1].upper() + text[1:]
+
+
 def command(*words: str) -> str:
     """Write a command of ours as it can be typed into a shell, whatever a model is called.
 

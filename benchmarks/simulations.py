@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +26,8 @@ from abtest.policy import Policy
 from abtest.reuse import spent_level
 from abtest.stats.mcnemar import METHODS, mcnemar
 from abtest.stats.multiplicity import holm_levels
-from benchmarks import simulated_errors
+from benchmarks import simulated_errors, simulated_experiments, simulated_looks
+from benchmarks.simulated import Row, Table, points
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,7 +38,6 @@ USES = (1, 5, 20)
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 
 Rng = np.random.Generator
-Simulate = Callable[..., Counter[str]]
 
 
 def population(effect: float) -> npt.NDArray[np.float64]:
@@ -150,26 +148,6 @@ def together(rng: Rng, repeats: int, *, n: int) -> Counter[str]:
     return promoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of a table: what is simulated, how often, and which counts are its columns."""
-
-    names: tuple[str, ...]
-    simulate: Simulate
-    parameters: Mapping[str, Any]
-    repeats: int
-    counts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """One table: a question, its column heads, its rows."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
 def tables() -> tuple[Table, ...]:
     """List all tables."""
     rules = {
@@ -197,7 +175,7 @@ def tables() -> tuple[Table, ...]:
             heads=("rows", "effect", "accuracy (Tango)", "macro F1 (percentile bootstrap)"),
             rows=tuple(
                 Row(
-                    names=(f"{n:,}", _points(effect)),
+                    names=(f"{n:,}", points(effect)),
                     simulate=coverage,
                     parameters={"n": n, "effect": effect},
                     repeats=4000,
@@ -211,7 +189,7 @@ def tables() -> tuple[Table, ...]:
             title="What does the share rule say?",
             heads=("rows", "effect", *VERDICTS),
             rows=tuple(
-                _verdict_row((f"{n:,}", _points(effect)), n, effect, Policy(), repeats=2000)
+                _verdict_row((f"{n:,}", points(effect)), n, effect, Policy(), repeats=2000)
                 for effect in (0.0, 0.01, 0.02, -0.01)
                 for n in (500, 2000, 10_000)
             ),
@@ -220,7 +198,7 @@ def tables() -> tuple[Table, ...]:
             title="What do the other rules say of accuracy?",
             heads=("rule", "rows", "effect", *VERDICTS),
             rows=tuple(
-                _verdict_row((name, f"{n:,}", _points(effect)), n, effect, policy, repeats=4000)
+                _verdict_row((name, f"{n:,}", points(effect)), n, effect, policy, repeats=4000)
                 for name, policy in rules.items()
                 for effect in (0.0, -0.02)
                 for n in (1000, 5000)
@@ -284,6 +262,8 @@ def tables() -> tuple[Table, ...]:
                 for ratio in (1.0, 0.95, 0.9, 1.05)
             ),
         ),
+        *simulated_looks.tables(),
+        *simulated_experiments.tables(),
     )
 
 
@@ -319,7 +299,11 @@ def main() -> None:
     )
     print("error of the simulation. Three classes (50, 30 and 20 % of rows), champion right on 85 % of each,")
     print("exactly one side right on 10 % of rows unless said otherwise; effects in points of accuracy. Errors of")
-    print("regressions have half in common, before they are exponentiated where they are lognormal.")
+    print(
+        "regressions have half in common, before they are exponentiated where they are lognormal. Looking all the time"
+    )
+    print("is a look after every unit. Experiments on live traffic have two equal classes, both sides right on 80 % of")
+    print("each, one side alone on 20 % unless said otherwise, and labels a minute late or, one time in ten, missing.")
     asked = tables()
     with ProcessPoolExecutor(CORES, initializer=_without_power) as pool:
         running = {}
@@ -339,10 +323,6 @@ def _without_power() -> None:
     setattr(evaluator, "power_reading", lambda *_args, **_options: None)  # noqa: B010 - mypy allows no assignment
     for idle in ("power_reading", "posterior_of_errors"):
         setattr(regression, idle, lambda *_args, **_options: None)
-
-
-def _points(effect: float) -> str:
-    return f"{100 * effect:+.0f}".replace("-", "−") if effect else "0"
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def read(text: str) -> Guardrail:
         ('metric = "latency"\nmargin = 2', Guardrail(metric="latency", margin=2.0, severity="warn")),
         ('metric = "latency"\nmargin = 0\nseverity = "block"', Guardrail(metric="latency", margin=0, severity="block")),
         ('metric = "size"\nmargin = 0.5', Guardrail(metric="size", margin=0.5, severity="block")),
+        ('metric = "error_rate"\nmargin = 0', Guardrail(metric="error_rate", margin=0, severity="block")),
         ('metric = "f1"\nmargin = 0.01\nmode = "improved"', Guardrail(metric="f1", margin=0.01, mode="improved")),
     ],
 )  # fmt: skip
@@ -76,6 +77,9 @@ ROWS = {"metric": "rows", "minimum": 10}
         ({**QUALITY, "segment": "region="}, "segment must be 'column' or 'column=value', got 'region='."),
         ({**QUALITY, "segment": "region", "class": "a"}, "class and segment cannot be joined in one guardrail."),
         ({"metric": "accuracy", "class": "a", "margin": 0.1}, "accuracy has no class. Hint: the accuracy on a class's"),
+        ({"metric": "error_rate", "margin": 1}, "margin must be below 1, got 1. Hint: 0.01 is 1 points."),
+        ({"metric": "error_rate"}, "a guardrail on error_rate needs a margin."),
+        ({"metric": "error_rate", "class": "a", "margin": 0.1}, "error_rate is measured over all rows: it has no "),
         ({"metric": "latency", "class": "a", "margin": 0.1}, "latency is measured over all rows: it has no class or s"),
         ({"metric": "size", "segment": "a", "margin": 0.1}, "size is measured over all rows: it has no class or segme"),
         ({"metric": "size", "mode": "improved", "margin": 0.1}, "mode means nothing for size, which is held to its ma"),

@@ -37,8 +37,22 @@ def test_scoring_on_spark(tmp_path: Path) -> None:
     assert _typed("spark.md", tmp_path) == 3
 
 
+@pytest.mark.slow
+def test_experiments_on_live_traffic(tmp_path: Path) -> None:
+    """A server answers, a shadow is judged and a split is run as the guide shows."""
+    try:
+        assert _typed("live.md", tmp_path) == 23
+    finally:
+        pid = tmp_path / "abtest-demo" / "serve.pid"
+        if pid.exists():
+            subprocess.run(["/bin/kill", pid.read_text(encoding="utf-8").strip()], check=False)  # noqa: S603 - ours
+
+
 def _typed(guide: str, tmp_path: Path) -> int:
-    """Do what a guide shows, in order, and say how many commands that were; what one exports is there for the next."""
+    """Do what a guide shows, in order, and say how many commands that were.
+
+    What one exports, and where it goes, holds for the next.
+    """
     page = (DOCS / guide).read_text(encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
@@ -52,6 +66,8 @@ def _typed(guide: str, tmp_path: Path) -> int:
             command, _, shown = part.partition("\n")
             if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
                 environ[exported[1]] = exported[2]
+            if entered := re.fullmatch(r"cd (\S+)", command):
+                tmp_path, command = tmp_path / entered[1], "true"
             told = subprocess.run(  # noqa: S603 - the guide's own commands
                 ["/bin/bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
             )
@@ -62,9 +78,10 @@ def _typed(guide: str, tmp_path: Path) -> int:
     return typed
 
 
-def test_every_command_of_models_is_in_its_guide() -> None:
+@pytest.mark.parametrize(("group", "guide"), [("models", "registry.md"), ("experiment", "live.md")])
+def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""
-    (group,) = app.registered_groups
-    there = {str(command.name) for command in group.typer_instance.registered_commands}  # type: ignore[union-attr] # it is one
-    page = (DOCS / "registry.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`abtest models ([a-z-]+)", page)) == there
+    found = next(it.typer_instance for it in app.registered_groups if it.name == group)
+    there = {str(command.name) for command in found.registered_commands}  # type: ignore[union-attr] # it is one
+    page = (DOCS / guide).read_text(encoding="utf-8")
+    assert set(re.findall(rf"abtest {group} ([a-z-]+)", page)) == there

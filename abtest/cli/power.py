@@ -121,6 +121,11 @@ def _from_comparison(path: str) -> dict[str, Any]:
 
     record = _read(Path(path).expanduser())
     policy, table = record.settings.policy, record.contingency
+    if table is None and record.task == "classification":
+        raise InvalidInputError(
+            "comparison is a split of live traffic, and this plans tests on the same rows.",
+            hint="an experiment in shadow mode has them.",
+        )
     if table is None:
         raise InvalidInputError(
             "comparison is a regression, and this plans tests of accuracy.",

@@ -13,7 +13,7 @@ from abtest.cli import common
 from abtest.cli import options as o
 
 if TYPE_CHECKING:
-    from abtest.live.keys import Keys
+    from abtest.live.server.keys import Keys
     from abtest.registry import Reference
 
 _EXTRA = ("fastapi", "uvicorn", "prometheus_client")
@@ -84,8 +84,8 @@ def serve(
         raise typer.BadParameter("name a registered model, here or in abtest.toml.", param_hint="--model-name")
     if not log and store is not None:
         raise typer.BadParameter("means nothing with --no-log.", param_hint="--store")
-    from abtest.live.running import run  # noqa: PLC0415 - what was typed wrongly is told at once
-    from abtest.live.service import Service  # noqa: PLC0415 - see above
+    from abtest.live.server.running import run  # noqa: PLC0415 - what was typed wrongly is told at once
+    from abtest.live.server.service import Service  # noqa: PLC0415 - see above
     from abtest.live.store import DEFAULT_URL  # noqa: PLC0415 - see above
 
     service = Service(
@@ -132,7 +132,7 @@ def _reference(given: dict[str, str | None]) -> Reference | None:
 
 
 def _keys(file: Path | None) -> Keys:
-    from abtest.live.keys import VARIABLE, Keys  # noqa: PLC0415 - --help does not need it
+    from abtest.live.server.keys import VARIABLE, Keys  # noqa: PLC0415 - --help does not need it
 
     if file is not None:
         return Keys.from_file(file)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.decision.reasons import Reason, Verdict
+from abtest.evaluator.looks import NOT_YET
 from abtest.metrics.catalogue import in_text, title, unit
 from abtest.stats.resampling import NOISE
 
@@ -144,8 +145,6 @@ def _tested(evaluation: Evaluation) -> tuple[float | None, str]:
         return evaluation.mcnemar.pvalue, evaluation.mcnemar.name
     row = evaluation.tested
     by_unit = row.test == "by unit"
-    if evaluation.live is not None:
-        return row.pvalue, f"the {row.test} test"
     return row.pvalue, "the test of units" if by_unit else f"the {row.test.replace('paired t', 'paired t test')}"
 
 
@@ -157,6 +156,8 @@ def _just(pvalue: float, alpha: float) -> str:
 def _ruled_out(row: MetricRow, policy: Policy) -> str:
     """Say what an interval that holds zero still tells; nothing where there is none."""
     kind, likely = unit(row.metric), row.likely_improvement
+    if likely is None and row.ci_method == NOT_YET:
+        return "There are too few labels for an interval so far."
     if likely is None:
         return "Nothing tells the two sides apart, so there is no interval either."
     gain = f"a gain of more than {wording.size(likely.upper, kind)}" if likely.upper > 0 else "any gain"

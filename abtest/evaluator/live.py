@@ -73,6 +73,23 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The begin of an epoch: what happens to requests from then on.
+
+    Attributes:
+        at: In UTC.
+        epoch: Its number.
+        state: What it does: "running", "paused", "stopped" or "rolled back".
+        inclusion: Of all units, those that take part.
+    """
+
+    at: datetime
+    epoch: int
+    state: str
+    inclusion: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """A test of the experiment itself, looked at on every read: one that fails stops every verdict.
 
@@ -110,7 +127,7 @@ class LiveReading:
         started_at: In UTC.
         until: The moment of looking.
         arms: The champion and the challenger.
-        looks: The evidence over time; the last one is now.
+        looks: The evidence over time; the last one is now. None of a fixed look.
         log_better: log E that the challenger is better; None of a split, and of a fixed look.
         log_worse: log E that it is worse; likewise.
         pvalue: Two-sided, of no effect: valid at every look, or of the one fixed look.
@@ -119,6 +136,7 @@ class LiveReading:
         test: How both were found.
         checks: Whether the experiment can be trusted.
         waiting: Labels kept aside, of predictions that are not known.
+        turns: Every epoch's begin, in order.
     """
 
     experiment: str
@@ -143,6 +161,7 @@ class LiveReading:
     test: str
     checks: tuple[Check, ...]
     waiting: int = 0
+    turns: tuple[Turn, ...] = ()
 
     @property
     def harmed(self) -> bool:

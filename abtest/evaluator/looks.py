@@ -72,9 +72,15 @@ class Path:
     greater_is_better: bool = True
 
     @classmethod
-    def of_pairs(cls, counts: Counts, a: float) -> Path:
-        """Follow correctness on the same rows: counts as in ``Contingency`` by each look, shape (looks, 4)."""
-        looked = tuple(MeanDifference.of_pairs(contingency(row)) for row in counts)
+    def of_pairs(cls, counts: Counts, a: float, *, drawn: bool = True) -> Path:
+        """Follow correctness on the same rows.
+
+        Args:
+            counts: As in ``Contingency`` by each look, shape (looks, 4).
+            a: Of the mixture.
+            drawn: Whether ``looks`` will be asked for; else only the last difference is kept.
+        """
+        looked = tuple(MeanDifference.of_pairs(contingency(row)) for row in (counts if drawn else counts[-1:]))
         return cls(looked=looked, better=_evidence(counts, a, "greater"), worse=_evidence(counts, a, "less"))
 
     @classmethod
@@ -131,6 +137,10 @@ class Path:
         sequence = tuning.sequence(min(tuning.rollback_alpha, _MOST_ONE_SIDED))
         return sequence.pvalue(self.now, alternative="less" if self.greater_is_better else "greater")
 
+    def _is_known(self, looked: MeanDifference) -> bool:
+        """Whether there are rows on both sides: of arms, one may be empty at first."""
+        return looked.n > 0 and (self.better is not None or looked.standard_error > 0)
+
     def looks(self, at: Sequence[datetime], tuning: Tuning) -> tuple[Look, ...]:
         """Spell every look, each at its moment."""
         sequence, found = tuning.sequence(), []
@@ -142,7 +152,7 @@ class Path:
                     n=looked.n,
                     log_better=None if self.better is None else float(self.better[i]),
                     log_worse=None if self.worse is None else float(self.worse[i]),
-                    effect=looked.effect if looked.n else None,
+                    effect=looked.effect if self._is_known(looked) else None,
                     ci_lower=interval.lower if interval else None,
                     ci_upper=interval.upper if interval else None,
                 )

@@ -220,17 +220,22 @@ def _proportion(
 def _resampled(metric: Metric, values: tuple[float, float], n: int, effects: Floats, policy: Policy) -> MetricRow:
     """Any other metric: the paired bootstrap."""
     interval = percentile_interval(effects, confidence_level=policy.confidence)
-    by = "bootstrap percentile" if interval else NOT_ESTIMABLE
-    row = bare_row(metric, values, n, interval=interval, by=by)
+    row = bare_row(metric, values, n, interval=interval, by="bootstrap percentile")
     if interval is None and abs(row.effect) > NOISE:
         return row  # an effect that no resample changes cannot be told from chance by resampling
     return replace(row, test="paired bootstrap", pvalue=bootstrap_pvalue(effects))
 
 
 def bare_row(
-    metric: Metric, values: tuple[float, float], n: int, *, interval: Interval | None = None, by: str = NOT_ESTIMABLE
+    metric: Metric,
+    values: tuple[float, float],
+    n: int,
+    *,
+    interval: Interval | None = None,
+    by: str = NOT_ESTIMABLE,
+    unknown: str = NOT_ESTIMABLE,
 ) -> MetricRow:
-    """One metric with its effect, and its interval where there is one; nothing is tested."""
+    """One metric with its effect, and its interval where there is one, else why it is unknown; nothing is tested."""
     champion, challenger = values
     effect = challenger - champion
     return MetricRow(
@@ -243,7 +248,7 @@ def bare_row(
         greater_is_better=metric.greater_is_better,
         ci_lower=interval.lower if interval else None,
         ci_upper=interval.upper if interval else None,
-        ci_method=by,
+        ci_method=by if interval else unknown,
         test="none",
         statistic=None,
         pvalue=None,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NOT_WHILE_LOOKING = "not known while one may look at any time"
 NOT_OF_ARMS = "not known of two arms"
-Z_TEST = "two-proportion z"
+Z_TEST = "two-proportion z test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +81,8 @@ def evaluate_pairs(
     whole = Path.of_pairs(by_look.sum(axis=1), tuning.a)
 
     def tell(row: MetricRow, label: int | None) -> MetricRow:
-        return _at_any_look(row, whole if label is None else Path.of_pairs(by_look[:, label], tuning.a), tuning)
+        path = whole if label is None else Path.of_pairs(by_look[:, label], tuning.a, drawn=False)
+        return _at_any_look(row, path, tuning)
 
     sides = totals(outcomes, "champion"), totals(outcomes, "challenger")
     found = _evaluation(outcomes, sides, _plan(outcomes, policy, average, pos_label), tell, NOT_WHILE_LOOKING)
@@ -119,7 +120,7 @@ def evaluate_arms(
         if tuning is None:
             first, second = (side[-1].sum(axis=0) if label is None else side[-1, label] for side in arms.by_look)
             return _once(row, first, second, policy)
-        path = whole if label is None else Path.of_rates(champion[:, label], challenger[:, label])
+        path = whole if label is None else Path.of_rates(champion[-1:, label], challenger[-1:, label])
         return _at_any_look(row, path, tuning)
 
     sides = totals(arms.champion, "champion"), totals(arms.challenger, "challenger")
@@ -151,7 +152,7 @@ def _evaluation(
     metrics = []
     for metric in plan.metrics:
         champion, challenger = (float(plan.value(metric, side)) for side in sides)
-        row = bare_row(metric, (champion, challenger), outcomes.n, by=unknown)
+        row = bare_row(metric, (champion, challenger), outcomes.n, unknown=unknown)
         metrics.append(tell(row, None) if metric.is_accuracy else row)
     return Evaluation(
         metrics=tuple(metrics),
@@ -176,7 +177,7 @@ def _class_rows(
             continue
         champion, challenger = (class_values(metric, side).tolist() for side in sides)
         rows = [
-            bare_row(metric, (one, other), n, by=unknown)
+            bare_row(metric, (one, other), n, unknown=unknown)
             for one, other, n in zip(champion, challenger, support, strict=True)
         ]
         if metric.name == "recall":

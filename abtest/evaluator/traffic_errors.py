@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-TWO_MEANS = "two-sample z"
+TWO_MEANS = "two-sample z test"
 _SQUARED = ("rmse", "r2")  # no means: tested by their squared errors
 _FEWEST_RESAMPLES = 100  # of intervals that are left out
 
@@ -187,4 +187,4 @@ def _once(row: MetricRow, champion: Moments, challenger: Moments, policy: Policy
     tested = replace(row, test=TWO_MEANS, statistic=found.statistic, pvalue=found.pvalue)
     if row.metric in _SQUARED:
         return tested
-    return replace(tested, ci_lower=found.interval.lower, ci_upper=found.interval.upper, ci_method=TWO_MEANS)
+    return replace(tested, ci_lower=found.interval.lower, ci_upper=found.interval.upper, ci_method="two-sample z")

@@ -123,8 +123,8 @@ class Experiment:
             raise InvalidInputError(f"{what} needs planned-n: how many units are planned in all.", hint="abtest power")
         if not is_number(self.horizon) or self.horizon < 0:
             raise InvalidInputError(f"horizon must be at least 0 seconds, got {self.horizon!r}.")
-        if not 0 < self.rollback_alpha < 1:
-            raise InvalidInputError(f"rollback-alpha must be in (0, 1), got {self.rollback_alpha:g}.")
+        if not 0 < self.rollback_alpha < 0.5:
+            raise InvalidInputError(f"rollback-alpha must be in (0, 0.5), got {self.rollback_alpha:g}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -148,10 +149,10 @@ def seconds_of(time: Any) -> float | None:  # noqa: ANN401 - whatever a file, or
         >>> seconds_of("2026-01-02T03:04:05Z"), seconds_of(None)
         (1767323045.0, None)
     """
-    from datetime import datetime  # noqa: PLC0415 - a name of this module's own would hide it
-
     if time is None or time == "":
         return None
+    if isinstance(time, date) and not isinstance(time, datetime):
+        time = time.isoformat()
     if isinstance(time, str):
         try:
             time = float(time) if time.strip().replace(".", "", 1).isdigit() else datetime.fromisoformat(time)
@@ -169,12 +170,11 @@ def seconds_of(time: Any) -> float | None:  # noqa: ANN401 - whatever a file, or
 
 
 def _problem(kind: Received, count: int, n: int, row: int, receipt: Receipt) -> str:
+    of, first = f"Of {wording.plural(n, 'label')}, {wording.whole(count)}", f"(first: row {wording.whole(row)}"
     if kind is Received.WAITING:
-        return (
-            f"{wording.whole(count)} of {wording.plural(n, 'label')} name predictions that are not in the log (first: "
-            f"row {wording.whole(row)}, {receipt.prediction_id!r}); they are kept aside and tried again."
-        )
-    return (
-        f"{wording.whole(count)} of {wording.plural(n, 'label')} were refused (first: row {wording.whole(row)}, "
-        f"{receipt.prediction_id!r}: {receipt.why})."
-    )
+        names = "names a prediction that is" if count == 1 else "name predictions that are"
+        aside = "it is" if count == 1 else "they are"
+        return f"{of} {names} not in the log {first}, {receipt.prediction_id!r}); {aside} kept aside and tried again."
+    were = "was" if count == 1 else "were"
+    why = (receipt.why or "").rstrip(".")
+    return f"{of} {were} refused {first}, {receipt.prediction_id!r}: {why})."

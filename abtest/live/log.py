@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from abtest.labels import Label, Side
 
-NEVER_SCORED = ("dropped", "crashed")  # errors of a shadow's row that say nothing of the model; the others are its own
+NEVER_SCORED = ("dropped",)  # errors of a shadow's row that say nothing of the model; the others are its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +111,18 @@ class PairGroup:
     challenger: Label | None
     n: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether neither side failed."""
+        return self.champion is not None and self.challenger is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropGroup:
     """Labelled, mature units of shadow mode that are alike, by whether there is a pair of them.
 
     Attributes:
-        dropped: Whether the challenger never had its turn: its row was dropped, crashed, or is missing.
+        dropped: Whether the challenger never had its turn: its row was dropped, or is missing.
         label: The truth.
         champion: The champion's prediction; None where it failed.
         n: How many.
@@ -157,7 +162,7 @@ class ArmTraffic:
         exposed: Units that it was exposed to; in shadow mode those of the champion are all.
         predictions: Rows that it had its turn at.
         failed: Of them, those that failed.
-        dropped: Shadow rows beside them that were never scored: dropped on overload, crashed, or missing.
+        dropped: Shadow rows beside them that were never scored: dropped on overload, or missing.
         mature: First predictions of a unit that are older than the horizon; of a shadow those of pairs.
         labelled: Of them, those with a label.
         corrected: Of them, those whose label was corrected later.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import tracking
 from abtest.errors import InvalidInputError, RefusedError
+from abtest.guardrail import LATENCY, SIZE
 from abtest.live.experiment import Epoch, Experiment, State
 from abtest.loaders.models import from_uri
 from abtest.loaders.references import pin_sides
@@ -78,7 +79,7 @@ def start(
     models = (from_uri("champion", sides[0], registry), from_uri("challenger", sides[1], registry))
     _refuse_other_columns(*models)
     policy = _for_models(policy, models)
-    check_policy(policy, looking=plan.get("looking", "anytime"))
+    check_policy(policy, mode=plan["mode"], looking=plan.get("looking", "anytime"))
     experiment = Experiment(
         name=name,
         model_name=found,
@@ -160,7 +161,7 @@ def ramp(store: Store, name: str, inclusion: float, *, why: str) -> Epoch:
     return turn(store, name, State.RUNNING, inclusion=inclusion, why=why)
 
 
-def check_policy(policy: Policy, *, looking: str) -> None:
+def check_policy(policy: Policy, *, mode: str, looking: str) -> None:
     """Refuse, before the start, what no live traffic could satisfy.
 
     Raises:
@@ -179,6 +180,12 @@ def check_policy(policy: Policy, *, looking: str) -> None:
             raise InvalidInputError(
                 f"guardrails[{i}]: segments are told apart by features, which live traffic does not log.",
                 hint="leave it out here, and guard segments by 'abtest compare' before.",
+            )
+        if rail.metric == SIZE or (rail.metric == LATENCY and mode == "shadow"):
+            why = "live traffic does not tell" if rail.metric == SIZE else "a shadow, which has no hurry, does not tell"
+            raise InvalidInputError(
+                f"guardrails[{i}]: it is about {rail.metric}, which {why}.",
+                hint="leave it out here, and guard it by 'abtest compare' before.",
             )
     always = DECISIVE[policy.task]
     by_interval = policy.rule in {"non-inferior", "primary"}

@@ -46,7 +46,7 @@ def enforced(model: Model, body: Mapping[str, Any] | bytes, kind: Kind, params: 
         else:
             parsed = scoring_server.infer_and_parse_data(dict(body), schema)
         return mirror.predict(parsed, params=params)
-    except Exception as error:
+    except Exception as error:  # whatever MLflow and pandas raise of a body that is none
         raise InvalidInputError(f"MLflow does not read the body: {wording.first_line(error)}.") from error
 
 

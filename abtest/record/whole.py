@@ -132,19 +132,21 @@ class ComparisonRecord(Spelled):
         decision: Decision,
         provenance: Provenance,
         differences: Differences | None = None,
-        confusion: Confusion | None = None,
+        arms: tuple[PairedOutcomes, PairedOutcomes] | None = None,
         notices: tuple[str, ...] = (),
         created_at: datetime | None = None,
     ) -> ComparisonRecord:
         """Put the parts together; ``notices`` come before the evaluation's own.
 
-        ``confusion`` is of two arms, which have no table.
+        ``arms`` are the tables of a split of live traffic, where no row has both sides.
         """
-        skipped = evaluation.skipped
-        if outcomes is not None and len(outcomes.labels) <= _MOST_CLASSES_SHOWN:
-            confusion = Confusion.of(outcomes.labels, outcomes.confusion("champion"), outcomes.confusion("challenger"))
-        elif outcomes is not None:
-            why = f"{len(outcomes.labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
+        skipped, confusion = evaluation.skipped, None
+        tables = arms if outcomes is None else (outcomes, outcomes)
+        labels = () if tables is None else tables[0].labels
+        if tables is not None and len(labels) <= _MOST_CLASSES_SHOWN:
+            confusion = Confusion.of(labels, tables[0].confusion("champion"), tables[1].confusion("challenger"))
+        elif tables is not None:
+            why = f"{len(labels):,} classes are more than {_MOST_CLASSES_SHOWN}."
             skipped = (*skipped, Skipped(what="confusion matrices", why=why))
         return cls(
             schema_version=SCHEMA_VERSION,
@@ -208,6 +210,7 @@ class ComparisonRecord(Spelled):
             "abtest.model_name": self.model_name,
             "abtest.champion_version": self.champion.told,
             "abtest.challenger_version": self.challenger.told,
+            "abtest.experiment": self.live.experiment if self.live else None,
             "abtest.data_digest": self.data.digest,
             "abtest.policy_digest": self.provenance.policy_digest,
             "abtest.rows": None if self.data.rows_digest is None else str(self.data.rows),

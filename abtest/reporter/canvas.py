@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Align: TypeAlias = Literal["left", "center", "right"]
 Role: TypeAlias = Literal["ink", "muted", "rule", "surface", "raised", "champion", "challenger", "better", "worse"]
-Topic: TypeAlias = Literal["numbers", "classes", "segments", "scores", "errors", "mistakes", "rows"]
+Topic: TypeAlias = Literal["time", "numbers", "classes", "segments", "scores", "errors", "mistakes", "rows"]
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 

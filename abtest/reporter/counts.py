@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.reporter import views
+from abtest.reporter import confusions, views
 from abtest.reporter.canvas import DIAMOND, SQUARE, Canvas, Figure
 from abtest.reporter.layout import CHARACTER, label_width, short
-from abtest.reporter.summary import capitalised, summarise
+from abtest.reporter.summary import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Box, Role
-    from abtest.reporter.views import Bools, Floats, Ints
+    from abtest.reporter.confusions import Bools, Floats, Ints
 
 MOST_CLASSES = 100  # a larger matrix has cells of less than five pixels
 _SHADES = 16
@@ -89,7 +89,7 @@ class _Matrix:
 
 
 def _draw_confusion(record: ComparisonRecord) -> Canvas:
-    found, words = views.matrices(record), summarise(record)
+    found, words = confusions.matrices(record), summarise(record)
     grid = _Grid(found.labels, most=440)
     side, top = max(grid.side, 190), 58.0
     canvas = Canvas(grid.margin + 2 * side + 40, top + grid.side + grid.margin + 6)
@@ -111,7 +111,7 @@ def _draw_confusion(record: ComparisonRecord) -> Canvas:
 
 
 def _draw_difference(record: ComparisonRecord) -> Canvas:
-    found = views.matrices(record)
+    found = confusions.matrices(record)
     grid, top = _Grid(found.labels, most=480), 34.0
     canvas = Canvas(grid.margin + max(grid.side, 200) + 4, top + grid.side + grid.margin + 6)
     canvas.text(grid.margin, 16, "truth ↓  predicted →", size=11, role="muted")
@@ -121,8 +121,9 @@ def _draw_difference(record: ComparisonRecord) -> Canvas:
     matrix.frame()
     if grid.cell >= 8:  # below, no sign would be read; the table of mistakes has them
         for i, j in zip(*found.difference.nonzero(), strict=True):
-            change = wording.signed(int(found.difference[i, j]), 0)
-            matrix.write(i, j, change if grid.counts else change[0])
+            change = float(found.difference[i, j])
+            sign = "+" if change > 0 else wording.MINUS
+            matrix.write(i, j, wording.signed(change, 0 if found.paired else 1) if grid.counts else sign)
     return canvas
 
 
@@ -172,29 +173,27 @@ def _draw_split(canvas: Canvas, record: ComparisonRecord, left: float) -> None:
     canvas.text(left, top - 14, f"champion {wording.whole(table.champion_only)}", role="champion", bold=True)
     challenger = f"challenger {wording.whole(table.challenger_only)}"
     canvas.text(left + width, top - 14, challenger, role="challenger", align="right", bold=True)
-    found = views.accuracy_test(record)
-    test = f"{capitalised(found.name)}: {wording.pvalue(found.pvalue)}"
-    canvas.text(left, top + 82, test)
+    canvas.text(left, top + 82, views.pair_test(record))
 
 
 def _alt_confusion(record: ComparisonRecord) -> str:
-    table, found = views.contingency(record), views.mistakes(record)
-    right = (
-        f"The champion is right on {wording.whole(table.both + table.champion_only)} of {wording.whole(table.n)} rows, "
-        f"the challenger on {wording.whole(table.both + table.challenger_only)}."
-    )
+    both, found = confusions.matrices(record), confusions.mistakes(record)
+    rights = [wording.whole(int(counts.trace())) for counts in (both.champion, both.challenger)]
+    sums = [wording.whole(int(counts.sum())) for counts in (both.champion, both.challenger)]
+    of = "" if both.paired else f" of {sums[1]}"
+    right = f"The champion is right on {rights[0]} of {sums[0]} rows, the challenger on {rights[1]}{of}."
     if not found:
         return f"Two confusion matrices. {right} Neither makes a mistake."
     most = found[0]
     return (
         f"Two confusion matrices. {right} The most frequent mistake: {most.truth} taken for {most.predicted}, "
-        f"by the champion on {wording.plural(most.champion, 'row')}, by the challenger on "
-        f"{wording.whole(most.challenger)}."
+        f"by the champion on {most.texts[0]} row{'' if most.texts[0] == '1' else 's'}, by the challenger on "
+        f"{most.texts[1]}."
     )
 
 
 def _alt_difference(record: ComparisonRecord) -> str:
-    found = views.mistakes(record)
+    found = confusions.mistakes(record)
     fewer = sum(it.tone == "better" for it in found)
     more = sum(it.tone == "worse" for it in found)
     return (
@@ -204,16 +203,16 @@ def _alt_difference(record: ComparisonRecord) -> str:
 
 
 def _alt_contingency(record: ComparisonRecord) -> str:
-    table, test = views.contingency(record), views.accuracy_test(record)
+    table, test = views.contingency(record), views.pair_test(record)
     return (
         f"Both sides right on {wording.plural(table.both, 'row')}, only the champion on "
         f"{wording.whole(table.champion_only)}, only the challenger on {wording.whole(table.challenger_only)}, "
-        f"neither on {wording.whole(table.neither)}. {capitalised(test.name)}: {wording.pvalue(test.pvalue)}."
+        f"neither on {wording.whole(table.neither)}. {test}."
     )
 
 
 def _has_matrices(record: ComparisonRecord) -> bool:
-    return record.confusion is not None and record.outcomes is not None and len(record.outcomes.labels) <= MOST_CLASSES
+    return record.confusion is not None and len(record.confusion.labels) <= MOST_CLASSES
 
 
 def _has_pairs(record: ComparisonRecord) -> bool:
@@ -238,8 +237,8 @@ FIGURES = (
         topic="mistakes",
         title="Which mistakes changed?",
         caption=(
-            "Rows each cell gained (+) or lost (−) from champion to challenger. Teal is better: more on the diagonal, "
-            "fewer off it. Vermilion is worse."
+            "Rows each cell gained (+) or lost (−) from champion to challenger; of two arms, points of the share of "
+            "its row. Teal is better: more on the diagonal, fewer off it. Vermilion is worse."
         ),
         alt=_alt_difference,
         draw=_draw_difference,

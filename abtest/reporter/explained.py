@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
@@ -10,7 +9,8 @@ from abtest.engines.catalogue import LOCAL
 from abtest.evaluator import FEW_ROWS
 from abtest.evaluator.scores import BINNED, EVERY_CLASS, PULLED
 from abtest.metrics.catalogue import in_text, title, unit
-from abtest.reporter import summary, views
+from abtest.reporter import explained_live, headline, views
+from abtest.reporter.paragraph import Fact, Paragraph
 from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
@@ -47,24 +47,6 @@ _AVERAGES: dict[Average, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paragraph:
-    """One part of the method: what was done, why, and after whom."""
-
-    term: str
-    text: str
-    references: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One entry of the provenance; ``code`` is to be copied rather than read."""
-
-    term: str
-    text: str
-    code: bool = False
-
-
 def method(record: ComparisonRecord) -> tuple[Paragraph, ...]:
     """Explain how the numbers were made, for a reader who was not there."""
     return tuple(_method(record))
@@ -92,22 +74,21 @@ def provenance(record: ComparisonRecord) -> tuple[Fact, ...]:
 
 
 def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
-    policy = record.settings.policy
-    yield Paragraph(
-        term="The same rows for both",
-        text=(
-            "Champion and challenger were asked about the same rows. Such a paired comparison is far sharper than two "
-            f"separate tests: {_SAYS_NOTHING[record.task]}. An "
-            f"effect is challenger minus champion{_in_points(record)}. " + _independent(record)
-        ),
-    )
-    yield from _of_errors(record) if record.task == "regression" else _of_classes(record)
-    if record.power is not None:
+    policy, live = record.settings.policy, record.live
+    if live is not None:
+        yield from explained_live.method(record, live)
+    else:
+        yield _same_rows(record)
+    if _is_ordinary(record):
+        yield from _of_errors(record) if record.task == "regression" else _of_classes(record)
+    elif record.per_class:
+        yield _many_classes()
+    if record.power is not None and live is None:
         yield Paragraph(
             term="Were these rows enough?",
             text=(
-                f"{summary.enough(record)} This is reckoned from {_spread(record)}, and never from the difference that "
-                "was observed."
+                f"{headline.enough(record)} This is reckoned from {_spread(record)}, and never from the difference "
+                "that was observed."
             ),
             references=""
             if record.power.discordance is None
@@ -142,6 +123,22 @@ def _method(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
             references="Berger (1982), Technometrics 24:295, for requirements that must all hold.",
         )
+
+
+def _is_ordinary(record: ComparisonRecord) -> bool:
+    """Whether it was computed as any comparison of labelled rows is, as live pairs are that are looked at once."""
+    return record.live is None or (record.live.mode == "shadow" and record.live.looking == "fixed")
+
+
+def _same_rows(record: ComparisonRecord) -> Paragraph:
+    return Paragraph(
+        term="The same rows for both",
+        text=(
+            "Champion and challenger were asked about the same rows. Such a paired comparison is far sharper than two "
+            f"separate tests: {_SAYS_NOTHING[record.task]}. An "
+            f"effect is challenger minus champion{_in_points(record)}. " + _independent(record)
+        ),
+    )
 
 
 def _spread(record: ComparisonRecord) -> str:
@@ -219,15 +216,19 @@ def _of_classes(record: ComparisonRecord) -> Iterator[Paragraph]:
             ),
         )
     if record.per_class:
-        yield Paragraph(
-            term="Many classes at once",
-            text=(
-                "Who looks at many classes finds something by chance. The adjusted p-values (Holm) allow for that, "
-                "within each metric; the intervals by class do not. Classes with fewer than "
-                f"{FEW_ROWS} rows are marked: their intervals are too narrow."
-            ),
-            references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
-        )
+        yield _many_classes()
+
+
+def _many_classes() -> Paragraph:
+    return Paragraph(
+        term="Many classes at once",
+        text=(
+            "Who looks at many classes finds something by chance. The adjusted p-values (Holm) allow for that, "
+            "within each metric; the intervals by class do not. Classes with fewer than "
+            f"{FEW_ROWS} rows are marked: their intervals are too narrow."
+        ),
+        references="Holm (1979), Scandinavian Journal of Statistics 6:65.",
+    )
 
 
 def _binned(record: ComparisonRecord) -> str:
@@ -388,14 +389,13 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
     yield Fact(term="Compared", text=f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC")
     yield Fact(term="Data", text=wording.redacted(data.path), code=True)
     yield Fact(term="Rows", text=wording.whole(data.n))
+    if record.live is not None:
+        yield from explained_live.facts(record.live)
     if data.digest:
         yield Fact(term="Digest over all rows", text=data.digest, code=True)
     if data.target:
         yield Fact(term="Target", text=data.target)
-    engine = "" if settings.engine == LOCAL else settings.engine
-    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit), ("Engine", engine)):
-        if told:
-            yield Fact(term=term, text=told)
+    yield from _told_apart(record)
     yield from _test_set(record)
     yield from _footprint(record)
     metrics = ", ".join(title(name) for name in settings.policy.metrics)
@@ -409,13 +409,22 @@ def _provenance(record: ComparisonRecord) -> Iterator[Fact]:
             f"{_form(record)}digest {source.policy_digest}"
         ),
     )
-    yield Fact(term="Resamples and seed", text=f"{wording.whole(settings.resamples)}, seed {settings.seed}")
+    if _is_ordinary(record):
+        yield Fact(term="Resamples and seed", text=f"{wording.whole(settings.resamples)}, seed {settings.seed}")
     if source.git_commit:
         yield Fact(term="Git commit", text=source.git_commit, code=True)
     libraries = ", ".join(f"{name} {version}" for name, version in source.libraries.items())
     yield Fact(term="Versions", text=f"abtest {source.abtest_version}, Python {source.python_version}, {libraries}")
     if source.command:
         yield Fact(term="Command", text=wording.redacted(source.command), code=True)
+
+
+def _told_apart(record: ComparisonRecord) -> Iterator[Fact]:
+    data, settings = record.data, record.settings
+    engine = "" if settings.engine == LOCAL else settings.engine
+    for term, told in (("Segments", ", ".join(settings.segments)), ("Unit", data.unit), ("Engine", engine)):
+        if told:
+            yield Fact(term=term, text=told)
 
 
 def _test_set(record: ComparisonRecord) -> Iterator[Fact]:
@@ -445,7 +454,7 @@ def _test_set(record: ComparisonRecord) -> Iterator[Fact]:
 
 
 def _form(record: ComparisonRecord) -> str:
-    return f"McNemar {record.settings.policy.method}; " if record.task == "classification" else ""
+    return f"McNemar {record.settings.policy.method}; " if record.mcnemar is not None else ""
 
 
 def _footprint(record: ComparisonRecord) -> Iterator[Fact]:
@@ -470,8 +479,7 @@ def _model(model: ComparedModel) -> str:
 
 def _positive(record: ComparisonRecord) -> str:
     settings = record.settings
-    if settings.average != "binary" or record.outcomes is None:
+    known = record.outcomes or record.confusion
+    if settings.average != "binary" or known is None:
         return ""
-    return (
-        f", positive class {shown(max(record.outcomes.labels) if settings.pos_label is None else settings.pos_label)}"
-    )
+    return f", positive class {shown(max(known.labels) if settings.pos_label is None else settings.pos_label)}"

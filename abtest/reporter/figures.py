@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from abtest.record import ComparisonRecord
-from abtest.reporter import counts, curves, effects, residuals, svg
+from abtest.reporter import counts, curves, effects, evidence, residuals, svg
 from abtest.reporter.canvas import Figure, Outline
 from abtest.reporter.palette import LIGHT
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from abtest.reporter.canvas import Canvas, Topic
 
-CATALOGUE = (*effects.FIGURES, *curves.FIGURES, *residuals.FIGURES, *counts.FIGURES)
+CATALOGUE = (*evidence.FIGURES, *effects.FIGURES, *curves.FIGURES, *residuals.FIGURES, *counts.FIGURES)
 
 _PNG_SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,  # a label with dollars is a label

@@ -10,8 +10,8 @@ import jinja2
 from markupsafe import Markup
 
 from abtest import wording
-from abtest.reporter import explained, forest, palette, several, views
-from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, capitalised, cleaned, summarise
+from abtest.reporter import confusions, explained, forest, palette, several, views
+from abtest.reporter.summary import TONE_MARKS, TONE_WORDS, cleaned, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,23 +71,25 @@ def fragment_of_several(record: ComparisonsRecord) -> str:
 
 def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") -> Markup:
     """Render all that is said of one comparison; on a page of several, ``within`` begins its ids."""
-    mistakes = views.mistakes(record)
-    labels = record.outcomes.labels if record.outcomes is not None else ()
-    matrices = views.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
+    mistakes, summary = confusions.mistakes(record), summarise(record)
+    labels = record.confusion.labels if record.confusion is not None else ()
+    matrices = confusions.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
     text = _environment().get_template("body.html.j2").render(
         at=f"{within}-" if within else "",
         within=f"{within}-name " if within else "",
         level=3 if within else 2,
-        summary=summarise(record),
+        summary=summary,
         record=record,
         figures=figures,
         method=explained.method(record),
         provenance=explained.provenance(record),
         scores_about=explained.about_scores(record),
-        mistakes=mistakes[: views.MOST_MISTAKES],
-        mistakes_left_out=max(0, len(mistakes) - views.MOST_MISTAKES),
+        mistakes=mistakes[: confusions.MOST_MISTAKES],
+        mistakes_left_out=max(0, len(mistakes) - confusions.MOST_MISTAKES),
         matrices=matrices,
-        folded=len(labels) > MOST_CLASSES_OPEN,
+        has_mistakes=bool(labels or mistakes),
+        pair_test=views.pair_test(record),
+        folded=len(summary.classes) > MOST_CLASSES_OPEN,
         bands=views.band_views(record),
     )  # fmt: skip
     return Markup(text)  # noqa: S704 - a template of ours has escaped everything in it
@@ -134,7 +136,7 @@ def _environment() -> jinja2.Environment:
         "pvalue": wording.pvalue,
         "aligned": aligned,
         "unbroken": unbroken,
-        "capitalised": capitalised,
+        "capitalised": wording.capitalised,
         "drawing": Markup,  # SVG of our own making, its texts escaped there
     }
     environment.globals |= {

@@ -87,6 +87,28 @@ def label_width(labels: Sequence[str], *, least: float = 24, most: int = 18) -> 
     return max([least, *(CHARACTER * len(short(label, most)) for label in labels)])
 
 
+def apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
+    """Move places of labels so far from each other that none covers another, within these ends as far as they fit.
+
+    Example:
+        >>> apart([50.0, 52.0, 90.0], 10, 0.0, 100.0), apart([98.0, 97.0], 10, 0.0, 100.0)
+        ([46.0, 56.0, 90.0], [100.0, 90.0])
+    """
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups: list[list[int]] = []
+    for i in order:
+        groups.append([i])
+        while len(groups) > 1 and _first(groups[-1], places, least, low, high) < (
+            _first(groups[-2], places, least, low, high) + least * len(groups[-2])
+        ):
+            last = groups.pop()
+            groups[-1] += last
+    found = {
+        i: _first(group, places, least, low, high) + least * rank for group in groups for rank, i in enumerate(group)
+    }
+    return [found[i] for i in range(len(places))]
+
+
 def free_place(taken: Sequence[Point], size: Point, within: Box, corner: Point) -> Point:
     """Find the left upper corner of a box of this size that lies clear of points.
 
@@ -145,6 +167,12 @@ class Trace:
     def _piece(self, start: float, end: float) -> list[Point]:
         inner = [point for way, point in zip(self._ways, self.points, strict=True) if start < way < end]
         return [self.at(start), *inner, self.at(end)]
+
+
+def _first(group: Sequence[int], places: Sequence[float], least: float, low: float, high: float) -> float:
+    """Where the first of a group of labels goes, for the group to lie around the middle of its places."""
+    middle, height = sum(places[i] for i in group) / len(group), least * (len(group) - 1)
+    return max(low, min(high - height, middle - height / 2))
 
 
 def _there_and_back(points: Sequence[Point]) -> tuple[Point, ...]:

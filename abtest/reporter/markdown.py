@@ -24,6 +24,7 @@ def render(summary: Summary) -> str:
         "",
         f"**{escaped(summary.headline)}** {escaped(summary.advice)}",
         "",
+        *_experiment(summary),
         f"| | {sides[0]} | {sides[1]} | {summary.effect_header} | {summary.confidence} interval | p |",
         "|:--|--:|--:|--:|--:|--:|",
         *(
@@ -38,6 +39,28 @@ def render(summary: Summary) -> str:
         lines += ["", *_segments(name, groups, summary)]
     lines += _quoted((*summary.notices, *summary.skipped))
     return "\n".join(lines) + "\n"
+
+
+def _experiment(summary: Summary) -> list[str]:
+    """What live traffic shows: checks that failed before all, then the experiment, its evidence and its arms."""
+    live = summary.live
+    if live is None:
+        return []
+    headers = ["", "units", "predictions", "failed", *["dropped"] * live.shadow, "labelled", live.value]
+    alarms = [f"- {it.mark} **{escaped(it.name)}: {it.word}.** {escaped(it.text)}" for it in live.alarms]
+    return [
+        *([*alarms, ""] if alarms else []),
+        escaped(f"{live.about} {live.in_order} {live.evidence}"),
+        "",
+        f"| {' | '.join(headers)} |",
+        f"|:--{'|--:' * (len(headers) - 1)}|",
+        *(
+            f"| {it.name} | {it.exposed} | {it.predictions} | {it.failed} |{f' {it.dropped} |' * live.shadow} "
+            f"{it.labelled} | {it.value} |"
+            for it in live.arms
+        ),
+        "",
+    ]
 
 
 def render_several(summary: SeveralSummary) -> str:

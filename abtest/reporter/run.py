@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ RECOMMENDED = "abtest.recommended"  # whether, of the challengers compared at on
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from abtest.evaluator.live import LiveReading
     from abtest.record import ComparisonRecord, ComparisonsRecord
     from abtest.registry import RegistryClient
 
@@ -129,11 +131,31 @@ def metrics(record: ComparisonRecord) -> dict[str, float]:
     test, values = record.mcnemar, {}
     if test is not None:
         values = {"mcnemar.pvalue": test.pvalue, "mcnemar.statistic": test.statistic}
+    if record.live is not None:
+        values |= _live_metrics(record.live)
     for row in record.metrics:
         values[f"champion.{row.metric}"] = row.champion
         values[f"challenger.{row.metric}"] = row.challenger
         values[f"effect.{row.metric}"] = row.effect
     return values
+
+
+def _live_metrics(reading: LiveReading) -> dict[str, float]:
+    """What is known of the evidence and of both arms; MLflow takes finite numbers only."""
+    found: dict[str, float | None] = {
+        "live.pvalue": reading.pvalue,
+        "live.pvalue_worse": reading.pvalue_worse,
+        "live.log_evidence_better": reading.log_better,
+        "live.log_evidence_worse": reading.log_worse,
+    }
+    for arm in reading.arms:
+        found |= {
+            f"{arm.arm}.units": arm.exposed,
+            f"{arm.arm}.labelled": arm.labelled,
+            f"{arm.arm}.failed": arm.failed,
+            f"{arm.arm}.seconds": arm.seconds,
+        }
+    return {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
 
 
 def _params(record: ComparisonRecord) -> dict[str, object]:

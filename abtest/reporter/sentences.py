@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.metrics.catalogue import DECISIVE, in_text, unit
-from abtest.reporter.summary import capitalised, shown
+from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -220,14 +220,16 @@ def _none(record: ComparisonsRecord) -> str:
     if record.verdict is Verdict.KEEP_CHAMPION:
         return f"The champion should stay: {none} may replace it"
     if any(one.decision.by_rule in _MAY for one in record.comparisons):
-        return capitalised(f"{none} may replace the champion")  # what the rule found, something beside it holds back
+        return wording.capitalised(
+            f"{none} may replace the champion"
+        )  # what the rule found, something beside it holds back
     if not any(decisive_row(one) for one in record.comparisons):
         why = f"as {in_text(policy.decisive)} could not be computed"
-        return capitalised(f"{none} is shown to be better than the champion, {why}")
+        return wording.capitalised(f"{none} is shown to be better than the champion, {why}")
     if policy.rule == "non-inferior":
-        return capitalised(f"{none} is shown to be within the margin of the champion")
+        return wording.capitalised(f"{none} is shown to be within the margin of the champion")
     margin = " by the margin" if policy.rule == "primary" and policy.margin is not None else ""
-    return capitalised(f"{none} is shown to be better than the champion{margin}")
+    return wording.capitalised(f"{none} is shown to be better than the champion{margin}")
 
 
 def _rates(row: MetricRow, rows: str) -> str:

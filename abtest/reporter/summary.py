@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from abtest import wording
 from abtest.decision import Verdict
 from abtest.evaluator import FEW_ROWS
-from abtest.metrics.catalogue import in_text, title, unit
+from abtest.evaluator.traffic import NOT_WHILE_LOOKING
+from abtest.metrics.catalogue import title, unit
+from abtest.reporter import headline, live
+from abtest.reporter.live import LiveSummary, WrittenCheck
 from abtest.wording import Unit
 
 if TYPE_CHECKING:
@@ -39,17 +42,6 @@ VERDICT_MARKS = {
     Verdict.KEEP_CHAMPION: "■",
     Verdict.INSUFFICIENT_EVIDENCE: "○",
 }
-_HELD_BACK = {
-    Verdict.CONDITIONAL: "The rule says promote, and a guardrail warns",
-    Verdict.INSUFFICIENT_EVIDENCE: "There is not enough evidence that every guardrail holds",
-    Verdict.KEEP_CHAMPION: "A guardrail keeps the champion",
-}
-_BESIDE_THE_RULE = {
-    "guardrail": "A guardrail does not hold",
-    "growth": "There is not enough evidence on rows that were looked at before they grew",
-    "confirmation": "There is not enough evidence, as the locked test set does not confirm it",
-}
-_FEW_DISCORDANT = 10
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line ends: no page can show them
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # would reorder what stands around them
 
@@ -137,6 +129,7 @@ class Summary:
     belief: str
     notices: tuple[str, ...]
     skipped: tuple[str, ...]
+    live: LiveSummary | None
 
     @property
     def effect_header(self) -> str:
@@ -151,6 +144,11 @@ class Summary:
         return f"Effects are challenger − champion{'; of shares, in percentage points' if points else ''}."
 
     @property
+    def alarms(self) -> tuple[WrittenCheck, ...]:
+        """Checks of live traffic that fail: what has to be seen before anything else."""
+        return self.live.alarms if self.live is not None else ()
+
+    @property
     def sides(self) -> tuple[str, str]:
         """Both sides by role and name: "champion v1"; a name that is the role is not said twice."""
         named = ("champion", self.champion), ("challenger", self.challenger)
@@ -159,6 +157,7 @@ class Summary:
 
 def summarise(record: ComparisonRecord) -> Summary:
     """Put a comparison into words."""
+    told = live.summarise(record)
     return Summary(
         title=cleaned(
             f"{record.model_name or 'Comparison'}: {record.challenger.short} against {record.champion.short}"
@@ -166,8 +165,8 @@ def summarise(record: ComparisonRecord) -> Summary:
         verdict=record.decision.verdict,
         verdict_title=VERDICT_TITLES[record.decision.verdict],
         verdict_mark=VERDICT_MARKS[record.decision.verdict],
-        headline=_headline(record),
-        advice=_advice(record),
+        headline=cleaned(headline.told(record)),
+        advice=cleaned(headline.advice(record)),
         tone=verdict_tone(record.decision.verdict),
         champion=shown(record.champion.short),
         challenger=shown(record.challenger.short),
@@ -177,9 +176,10 @@ def summarise(record: ComparisonRecord) -> Summary:
         classes=tuple(_classes(record)),
         segments=_segments(record),
         reasons=tuple(_write_reason(reason) for reason in _asked(record)),
-        belief=belief(record),
-        notices=record.notices,
+        belief=headline.belief(record),
+        notices=(*record.notices, *(told.notes if told else ())),
         skipped=tuple(f"{entry.what}: {entry.why}" for entry in record.skipped),
+        live=told,
     )
 
 
@@ -222,11 +222,6 @@ def shown(label: Label) -> str:
     return cleaned(" ".join(str(label).split())) or "(empty)"
 
 
-def capitalised(text: str) -> str:
-    """Begin a sentence: the first letter is a capital, the others stay."""
-    return text[:1].upper() + text[1:]
-
-
 def cleaned(text: str) -> str:
     """Replace what no page can show, or what would reorder one, by U+FFFD."""
     return "".join("\ufffd" if _cannot_show(c) else c for c in text)
@@ -240,7 +235,7 @@ def _cannot_show(character: str) -> bool:
 
 def _interval(row: MetricRow, kind: Unit) -> str:
     if row.ci_lower is None or row.ci_upper is None:
-        return row.ci_method if row.ci_method != "none" else ""
+        return {"none": "", NOT_WHILE_LOOKING: wording.MISSING}.get(row.ci_method, row.ci_method)
     return wording.interval(row.ci_lower, row.ci_upper, kind, spell_unit=False)
 
 
@@ -299,118 +294,16 @@ def _asked(record: ComparisonRecord) -> list[Reason]:
     """The reasons that matter for the verdict: what CONDITIONAL asks is idle where PROMOTE's share held."""
     enough = any(reason.rule == "promote_share" and reason.held for reason in record.decision.reasons)
     asked = [reason for reason in record.decision.reasons if not (enough and reason.rule == "conditional_share")]
-    return sorted(asked, key=lambda reason: reason.rule == "guardrail" and reason.held)  # what holds can wait
+    asked = [reason for reason in asked if reason.rule not in live.CHECKS]  # told with the experiment
+    return sorted(asked, key=_urgency)
+
+
+def _urgency(reason: Reason) -> int:
+    """A rollback comes first, and guardrails that hold can wait."""
+    return -1 if reason.rule == "rollback" else int(reason.rule == "guardrail" and reason.held)
 
 
 def verdict_tone(verdict: Verdict) -> Tone:
     """How a verdict looks on the challenger."""
     tones: dict[Verdict, Tone] = {Verdict.PROMOTE: "better", Verdict.KEEP_CHAMPION: "worse"}
     return tones.get(verdict, "same")
-
-
-def _headline(record: ComparisonRecord) -> str:
-    decision, policy = record.decision, record.settings.policy
-    found = record.evaluation.find(policy.decisive)
-    row = found or record.evaluation.tested
-    rates = _rates(row, wording.plural(record.data.n, "row"))
-    verdict = decision.verdict
-    if found is None:
-        return f"There is not enough evidence, as {in_text(policy.decisive)} could not be computed: {rates}."
-    if verdict is not decision.by_rule:
-        return f"{_held_back(record)}: {rates}."
-    if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-        tested = policy.rule == "share" or (policy.rule == "primary" and policy.margin is None)
-        open_ = "chance alone could do that" if tested else "whether that is within the margin is open"
-        return f"There is not enough evidence to replace the champion: {rates}, and {open_}."
-    if verdict is not Verdict.CONDITIONAL:
-        may = "may" if policy.rule == "non-inferior" else "should"
-        promoted = verdict is Verdict.PROMOTE
-        return (
-            f"The challenger {may} replace the champion: {rates}."
-            if promoted
-            else f"The champion should stay: {rates}."
-        )
-    if row.improvement < 0:
-        name = in_text(row.metric)
-        return f"The challenger is significantly worse on {name}, though other metrics improved: {rates}."
-    return f"The challenger is better on some metrics and not on others: {rates}."
-
-
-def _held_back(record: ComparisonRecord) -> str:
-    """Say what made the verdict less favourable than the rule's."""
-    failed = [reason.rule for reason in record.decision.reasons if not reason.held and reason.rule in _BESIDE_THE_RULE]
-    if "guardrail" in failed:
-        return _HELD_BACK[record.decision.verdict]
-    return _BESIDE_THE_RULE[failed[0]] if failed else _HELD_BACK[record.decision.verdict]
-
-
-def _rates(row: MetricRow, rows: str) -> str:
-    champion, challenger = (wording.value(value, unit(row.metric)) for value in (row.champion, row.challenger))
-    if row.metric == "accuracy":
-        return f"on the same {rows} the challenger is right {challenger} of the time, the champion {champion}"
-    return f"on the same {rows} the challenger's {in_text(row.metric)} is {challenger}, the champion's {champion}"
-
-
-def belief(record: ComparisonRecord) -> str:
-    """Say what to believe of the metric that the verdict hangs on, where that is known."""
-    read, metric = record.bayes, record.settings.policy.decisive
-    if read is None:
-        return ""
-    kind, name = unit(metric), in_text(metric)
-    better = "is more accurate" if metric == "accuracy" else f"is better on {name}"
-    by_more = (
-        f"by more than {wording.size(read.margin, kind)} with probability {wording.percent(read.better_by_margin)}"
-    )
-    said = (
-        f"Given these rows, the challenger {better} with probability {wording.percent(read.better)}"
-        f"{f', and {by_more}' if read.margin else ''}. Should it be promoted, the {name} to be lost is "
-        f"{wording.size(read.expected_loss, kind)} on average."
-    )
-    if record.contingency is not None and record.contingency.discordant < _FEW_DISCORDANT:
-        said += (
-            f" With fewer than {_FEW_DISCORDANT} rows to tell the two apart, that is mostly what was assumed before."
-        )
-    return said
-
-
-def enough(record: ComparisonRecord) -> str:
-    """Say what these rows could have shown, and how many would settle the question."""
-    found, n = record.power, record.data.n
-    if found is None:
-        return ""
-    kind, proves = unit(found.metric), record.settings.policy.rule == "non-inferior"
-    rows, often = wording.plural(n, "row"), f"{100 * found.power:g} % of the time"
-    margin = wording.size(found.margin, kind)
-    if found.detectable is None:
-        said = f"However large the difference, so few rows find it less than {often}."
-    else:
-        size = wording.size(found.detectable, kind)
-        said = (
-            f"Of two models equally good, these {rows} prove {often} that one is not worse by {size}."
-            if proves
-            else f"These {rows} find a difference of {size} or more {often}."
-        )
-    if found.rows_needed is None:
-        return f"{said} The two sides differ on too few rows for {margin} to be possible at all."
-    if found.rows_needed <= n:
-        return f"{said} That is enough for {margin}; smaller differences take more rows."
-    more = wording.whole(found.rows_needed - n)
-    return (
-        f"{said} For {margin} it takes {wording.whole(found.rows_needed)}: {more} more. Label them all before "
-        "looking again, as looking at every step finds differences that are not there."
-    )
-
-
-def _advice(record: ComparisonRecord) -> str:
-    verdict, guarded = record.decision.verdict, record.decision.verdict is not record.decision.by_rule
-    if verdict is Verdict.CONDITIONAL:
-        if record.evaluation.tested.improvement < 0:
-            return "It is never promoted automatically; somebody has to decide that this trade is wanted."
-        what = "what the guardrail warns of can be lived with" if guarded else "what improved is worth what did not"
-        return f"Somebody has to decide whether {what}."
-    if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-        why = "The reasons that do not hold say what is not settled." if guarded else enough(record)
-        return f"Keep the champion for now. {why}".strip()
-    if verdict is Verdict.PROMOTE:
-        return "Promote it."
-    return "Keep the champion, and look below where the challenger is worse."

@@ -34,12 +34,13 @@ def render(summary: Summary) -> RenderableType:
     verdict = Text.assemble((f"{summary.verdict}", style), "  ", summary.headline)
     return Group(
         verdict,
+        *_experiment(summary),
         Text(),
         _table(summary),
         *_segments(summary),
         Text(),
         *_reasons(summary.reasons),
-        *_advice(summary),
+        *_advice(summary, always=summary.live is not None),
         *_notices(summary),
     )
 
@@ -60,6 +61,14 @@ def render_several(summary: SeveralSummary) -> RenderableType:
         *(_note(said) for said in (summary.adjustment, *summary.notices, *(best.notices if best else ()))),
         *_more(own, "note on one challenger or another", "notes on one challenger or another"),
     )
+
+
+def _experiment(summary: Summary) -> list[Text]:
+    """The checks of live traffic that failed, before anything else, and how its evidence stands."""
+    if summary.live is None:
+        return []
+    alarms = [Text(f"{it.mark} {it.text}", style=f"bold {WORSE}") for it in summary.alarms]
+    return [*alarms, Text(f"{summary.live.about} {summary.live.in_order}", style="dim"), Text(summary.live.evidence)]
 
 
 def _challengers(summary: SeveralSummary) -> Table:
@@ -124,9 +133,10 @@ def _hold(guardrails: int) -> str:
     return "1 guardrail holds" if guardrails == 1 else f"{guardrails} guardrails hold"
 
 
-def _advice(summary: Summary | SeveralSummary) -> list[Text]:
+def _advice(summary: Summary | SeveralSummary, *, always: bool = False) -> list[Text]:
     """What to do where the evidence is not enough; other verdicts speak for themselves."""
-    return [Text(f"○ {summary.advice}")] if summary.verdict is Verdict.INSUFFICIENT_EVIDENCE else []
+    said = always or summary.verdict is Verdict.INSUFFICIENT_EVIDENCE
+    return [Text(f"{summary.verdict_mark} {summary.advice}")] if said else []
 
 
 def _notices(summary: Summary) -> list[Text]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from abtest import wording
 from abtest.errors import NotApplicableError
@@ -22,15 +18,10 @@ if TYPE_CHECKING:
 
     from abtest.evaluator import MetricRow
     from abtest.metrics.residuals import ErrorBand
-    from abtest.outcomes import Contingency, PairedOutcomes
+    from abtest.outcomes import Contingency
     from abtest.record import ComparisonRecord
     from abtest.stats.mcnemar import McNemar
 
-    Ints = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float64]
-    Bools = npt.NDArray[np.bool_]
-
-MOST_MISTAKES = 20
 MOST_CLASSES_DRAWN = 24
 _NEAR_ZERO = ("bias", "r2")
 _SORTED_BY = ("f1", "recall", "precision")  # of the metrics a class has, the first of these ranks it
@@ -77,33 +68,6 @@ class GroupView:
     effects: dict[str, Effect]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Matrices:
-    """Both confusion matrices over ``labels``, truth by row, and what tells them apart.
-
-    Attributes:
-        labels: As they are shown.
-        champion: Rows in each cell.
-        challenger: Likewise.
-        champion_shares: The same as shares of all rows of that truth.
-        challenger_shares: Likewise.
-        difference: Challenger − champion, in rows.
-        depth: Its size in each cell, as a share of the largest.
-        gains: Cells where the difference is for the better: more on the diagonal, fewer off it.
-        losses: Cells where it is for the worse.
-    """
-
-    labels: tuple[str, ...]
-    champion: Ints
-    challenger: Ints
-    champion_shares: Floats
-    challenger_shares: Floats
-    difference: Ints
-    depth: Floats
-    gains: Bools
-    losses: Bools
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandView(Toned):
     """Rows whose truth lies in one range, as they are printed: the mean absolute error of both sides on them."""
@@ -117,29 +81,6 @@ class BandView(Toned):
     pvalue: str
     tone: Tone
     sure: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
-    """Rows of one class taken for another, by each side."""
-
-    truth: str
-    predicted: str
-    champion: int
-    challenger: int
-    n: int
-
-    @property
-    def change(self) -> str:
-        """Challenger − champion, as it is written."""
-        return wording.signed(self.challenger - self.champion, 0)
-
-    @property
-    def tone(self) -> Tone:
-        """Fewer mistakes are better."""
-        if self.champion == self.challenger:
-            return "same"
-        return "better" if self.challenger < self.champion else "worse"
 
 
 def metric_views(record: ComparisonRecord, *, shares_only: bool = False) -> list[MetricView]:
@@ -188,74 +129,35 @@ def ends(classes: Sequence[GroupView]) -> tuple[Sequence[GroupView], Sequence[Gr
     return classes[:half], classes[-half:], len(classes) - 2 * half
 
 
-def matrices(record: ComparisonRecord) -> Matrices:
-    """Lay out both confusion matrices; with hundreds of classes they are large.
-
-    Raises:
-        NotApplicableError: It is a regression.
-    """
-    outcomes = _table(record)
-    champion, challenger = outcomes.confusion("champion"), outcomes.confusion("challenger")
-    difference = challenger - champion
-    signed = np.where(np.eye(len(champion), dtype=np.bool_), difference, -difference)
-    rows = np.maximum(champion.sum(axis=1, keepdims=True), 1)  # both sides were asked about the same rows
-    return Matrices(
-        labels=tuple(shown(label) for label in outcomes.labels),
-        champion=champion,
-        challenger=challenger,
-        champion_shares=champion / rows,
-        challenger_shares=challenger / rows,
-        difference=difference,
-        depth=np.abs(difference) / max(1, int(np.abs(difference).max())),
-        gains=signed > 0,
-        losses=signed < 0,
-    )
-
-
-def mistakes(record: ComparisonRecord) -> list[Mistake]:
-    """List every pair of truth and wrong prediction, the most frequent first; none of a regression."""
-    if record.outcomes is None:
-        return []
-    by_champion: Counter[tuple[int, int]] = Counter()
-    by_challenger: Counter[tuple[int, int]] = Counter()
-    for truth, champion, challenger, count in record.outcomes.cells.tolist():
-        by_champion[truth, champion] += count
-        by_challenger[truth, challenger] += count
-    labels, support = record.outcomes.labels, record.outcomes.truth_support.tolist()
-    found = [
-        Mistake(
-            truth=shown(labels[pair[0]]),
-            predicted=shown(labels[pair[1]]),
-            champion=by_champion[pair],
-            challenger=by_challenger[pair],
-            n=support[pair[0]],
-        )
-        for pair in sorted({*by_champion, *by_challenger})
-        if pair[0] != pair[1]
-    ]
-    return sorted(found, key=lambda it: (-max(it.champion, it.challenger), -abs(it.champion - it.challenger)))
-
-
 def contingency(record: ComparisonRecord) -> Contingency:
     """Who is right where.
 
     Raises:
-        NotApplicableError: It is a regression.
+        NotApplicableError: It is a regression, or a split.
     """
     if record.contingency is None:
-        raise NotApplicableError("A regression has no contingency.")
+        raise NotApplicableError("There is no contingency of a regression, nor of two arms.")
     return record.contingency
 
 
 def accuracy_test(record: ComparisonRecord) -> McNemar:
-    """The test of equal accuracy.
+    """McNemar's test of equal accuracy.
 
     Raises:
-        NotApplicableError: It is a regression.
+        NotApplicableError: It is a regression, or live traffic with a test that is valid at every look.
     """
     if record.mcnemar is None:
-        raise NotApplicableError("A regression has no test of accuracy.")
+        raise NotApplicableError("Accuracy was not tested by McNemar's test.")
     return record.mcnemar
+
+
+def pair_test(record: ComparisonRecord) -> str:
+    """Say what the test of equal accuracy on the same rows found; nothing where there is none."""
+    if record.mcnemar is not None:
+        return f"{wording.capitalised(record.mcnemar.name)}: {wording.pvalue(record.mcnemar.pvalue)}"
+    if record.live is None or record.live.pvalue is None:
+        return ""
+    return f"The {record.live.test}: {wording.pvalue(record.live.pvalue)}"
 
 
 def band_views(record: ComparisonRecord) -> list[BandView]:
@@ -289,12 +191,6 @@ def band_range(band: ErrorBand) -> str:
         at = wording.value(band.upper if band.lower is None else band.lower, "number")
         return f"below {at}" if band.lower is None else f"{at} and above"
     return f"{wording.value(band.lower, 'number')} to below {wording.value(band.upper, 'number')}"
-
-
-def _table(record: ComparisonRecord) -> PairedOutcomes:
-    if record.outcomes is None:
-        raise NotApplicableError("A regression has no table of outcomes.")
-    return record.outcomes
 
 
 def _metric_view(row: MetricRow, alpha: float) -> MetricView:

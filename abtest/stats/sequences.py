@@ -82,7 +82,12 @@ class MeanDifference:
 
     @classmethod
     def of_means(cls, *, champion: Moments, challenger: Moments) -> MeanDifference:
-        """Compare two arms by their mean losses."""
+        """Compare two arms by their mean losses.
+
+        Losses of a long tail need more than the burn-in where an arm is small: of squared lognormal errors in equal
+        arms the 95 % interval, looked at all the time, misses 1 %, of those with a tenth of the units in one arm 19 %
+        (docs/simulations.md); of squared normal errors 3 % and 4 %.
+        """
         arms = (champion, challenger)
         standard_error = math.sqrt(sum(arm.variance / arm.n for arm in arms if arm.n))
         return cls(

@@ -189,5 +189,5 @@ def _counts(column: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     counts = np.asarray(column, dtype=np.float64)
     wrong = np.flatnonzero(~(counts >= 0))  # a NaN too
     if wrong.size:
-        raise InvalidInputError(f"{name} must be at least 0, got {counts[wrong[0]]:g}.")
+        raise InvalidInputError(f"{name} must be at least 0, got {counts.flat[wrong[0]]:g}.")
     return counts

@@ -113,8 +113,8 @@ segments = st.sampled_from(["region", *(f"region = {name}" for name in REGIONS),
 @st.composite
 def guardrails(draw: st.DrawFn) -> Guardrail:
     """Guardrails of every kind, mode and severity; on what is there, and on what is not."""
-    kind = draw(st.sampled_from(["quality", "quality", "quality", "rows", "latency", "size"]))
-    if kind in ("latency", "size"):
+    kind = draw(st.sampled_from(["quality", "quality", "quality", "rows", "latency", "size", "error_rate"]))
+    if kind in ("latency", "size", "error_rate"):
         return Guardrail(metric=kind, margin=draw(margins | st.just(0.0)), severity=draw(severities))
     metric = kind if kind == "rows" else draw(st.sampled_from(QUALITY))
     place: dict[str, Any] = draw(

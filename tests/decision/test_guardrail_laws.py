@@ -152,6 +152,8 @@ def judged(rail: Guardrail, evaluation: Evaluation, alpha: float) -> Iterator[Ju
         held = bool(pair and pair.champion and pair.challenger / pair.champion <= 1 + (rail.margin or 0) + 1e-12)
         worst = Verdict.KEEP_CHAMPION if pair and pair.champion else Verdict.INSUFFICIENT_EVIDENCE
         found.append((None, None, held, worst))
+    elif rail.metric == "error_rate":  # of live traffic only
+        found.append((None, None, False, Verdict.INSUFFICIENT_EVIDENCE))
     else:
         for class_, segment, row in places(rail, evaluation):
             held, worst = False, Verdict.INSUFFICIENT_EVIDENCE

@@ -23,7 +23,7 @@ from abtest.metrics.catalogue import in_text
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
 from abtest.record import ComparisonRecord
-from abtest.reporter.summary import belief
+from abtest.reporter.headline import belief
 from abtest.stats.bayes import Posterior, accuracy_posterior
 from tests.known import known
 from tests.strategies import contingencies, label_columns, paired_outcomes

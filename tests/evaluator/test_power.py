@@ -24,7 +24,8 @@ from abtest.evaluator.power import power_reading
 from abtest.outcomes import Contingency, PairedOutcomes
 from abtest.policy import Policy
 from abtest.reporter import terminal
-from abtest.reporter.summary import enough, summarise
+from abtest.reporter.headline import enough
+from abtest.reporter.summary import summarise
 from abtest.stats import power as exact
 from abtest.stats.mcnemar import METHODS
 from abtest.stats.proportions import tango_interval

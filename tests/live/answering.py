@@ -14,7 +14,7 @@ import threading
 
 from abtest.live.log import Feedback, Received
 from abtest.live.store import Store
-from abtest.live.writer import Writer
+from abtest.live.writing.writer import Writer
 from tests.live.logs import row
 
 

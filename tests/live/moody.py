@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import numpy as np
 from tests import zoo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
@@ -31,7 +33,9 @@ MODEL, STEADY, MOODY, UNLOADABLE = "moody", 1, 2, 3
 class Mood(IntEnum):
     """What a row asks for."""
 
-    PREDICT, RAISE, QUIT, EXIT, HANG, SPIN, HOLD, GROW, PRINT, FORK, LIE, NEST, HANG_UP, SHORTEN, NAN = range(15)
+    PREDICT, RAISE, QUIT, EXIT, HANG, SPIN, HOLD, GROW, PRINT, FORK, LIE, NEST, HANG_UP, LITTER, SHORTEN, NAN = range(
+        16
+    )
 
 
 def steady(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -88,7 +92,7 @@ def _hang_up() -> None:
 
 
 _kept: list[npt.NDArray[np.float64]] = []
-_ACTS = {
+_ACTS: dict[int, Callable[[], object]] = {
     Mood.RAISE: _raise,
     Mood.QUIT: lambda: sys.exit(0),
     Mood.EXIT: lambda: os._exit(7),
@@ -101,6 +105,7 @@ _ACTS = {
     Mood.LIE: lambda: os.write(_channel(), b"\xff" * 5000),
     Mood.NEST: lambda: os.write(_channel(), (50_000).to_bytes(4) + b"[" * 50_000),
     Mood.HANG_UP: _hang_up,
+    Mood.LITTER: lambda: tempfile.mkstemp(prefix="litter"),
 }
 
 

@@ -10,7 +10,7 @@ import sys
 from abtest.live.routing import Router
 from abtest.live.store import Store
 from abtest.live.units import UnitHasher
-from abtest.live.writer import Writer
+from abtest.live.writing.writer import Writer
 from tests.live.logs import row
 
 

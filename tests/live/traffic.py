@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from abtest.live.log import Feedback, Logged
 from abtest.policy import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from abtest.labels import Label, Side
     from abtest.live.store import Store
 
@@ -121,22 +122,17 @@ def split(
 
 
 def feed(store: Store, labels: Sequence[tuple[Feedback, float]]) -> None:
-    """Record labels, each when it came: those of one moment together."""
+    """Record labels when they came: those of ten seconds together, at their end."""
     moments: dict[float, list[Feedback]] = {}
     for label, at in labels:
-        moments.setdefault(at, []).append(label)
-    if len(moments) > 50:  # one transaction each would take long: what came within a minute comes at its end
-        merged: dict[float, list[Feedback]] = {}
-        for at, some in moments.items():
-            merged.setdefault(-(-at // 60) * 60, []).extend(some)
-        moments = merged
+        moments.setdefault(-(-at // 10) * 10, []).append(label)
     for at in sorted(moments):
         store.record(moments[at], received_at=at)
 
 
 def pairs_of(n: int, *, right: tuple[float, float], seed: int, classes: int = 3) -> list[Triple]:
     """Rows of several classes on which each side is right with a probability of its own."""
-    import numpy as np  # noqa: PLC0415 - only drawing needs it
+    import numpy as np
 
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, classes, n)

@@ -13,11 +13,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from abtest.reporter import counts, figures, views
+from abtest.reporter import confusions, counts, figures, views
 from abtest.reporter.canvas import Outline, Words
 from abtest.reporter.palette import BETTER, CHALLENGER, CHAMPION, DARK, LIGHT, WORSE, Palette
-from tests.examples import HOSTILE, SCRIPT, SITUATIONS
+from tests.examples import HOSTILE, SCRIPT
+from tests.examples import SITUATIONS as OFFLINE
 from tests.known import known
+from tests.live.examples import SITUATIONS as LIVE
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
@@ -27,7 +31,10 @@ def test_every_figure_is_drawn(situation: str) -> None:
     """Whatever was compared, every figure that applies is drawn, whole and on its canvas."""
     record = SITUATIONS[situation]()
     drawn = figures.render(record)
-    always = {"metrics", "contingency"} if record.task == "classification" else {"predicted", "errors", "bands"}
+    always = {"metrics"} if record.task == "classification" else set()
+    always |= {"contingency"} if record.contingency else set()
+    always |= {"predicted", "errors", "bands"} if record.errors else set()
+    always |= {"effect-over-time"} if record.live and record.live.looking == "anytime" else set()
     assert {figure.name for figure in drawn} >= {"change", *always}
     for figure in drawn:
         for it in figure.canvas.drawn:
@@ -140,7 +147,7 @@ def test_signs_and_shapes_say_what_colours_say() -> None:
 
 def test_matrices_add_up() -> None:
     """Shares of a row add up to one, and the difference to nothing."""
-    found = views.matrices(SITUATIONS["ten"]())
+    found = confusions.matrices(SITUATIONS["ten"]())
     assert found.champion_shares.sum(axis=1) == pytest.approx(1)
     assert found.challenger_shares.sum(axis=1) == pytest.approx(1)
     assert not found.difference.sum(axis=1).any()

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from abtest.decision import passes
 from abtest.reporter import github
-from tests.examples import SITUATIONS
+from tests.examples import SITUATIONS as OFFLINE
+from tests.live.examples import SITUATIONS as LIVE
 from tests.reporter.test_several import made
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\r\n]*)::([^\r\n]*)")
 

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from abtest.reporter import figures, html
-from tests.examples import SITUATIONS
+from tests.examples import SITUATIONS as OFFLINE
+from tests.live.examples import SITUATIONS as LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 CHROMIUM = shutil.which("chromium") or ("/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else None)
@@ -136,7 +139,9 @@ def test_without_figures_there_are_tables(situation: str) -> None:
     segments = len({(row.segment, row.value) for row in record.segments})
     assert text.count('<th scope="rowgroup"') == classes + segments
     assert 'id="metrics-table"' in text
-    assert ('id="bands-table"' if record.task == "regression" else 'id="contingency-table"') in text
+    assert ('id="bands-table"' in text) == (record.errors is not None)
+    assert ('id="contingency-table"' in text) == (record.contingency is not None)
+    assert ('id="arms-table"' in text) == (record.live is not None)
 
 
 def test_tables_alone_do_not_pay_for_figures() -> None:
@@ -248,7 +253,9 @@ def show(browser: Any, folder: Path, text: str, *, width: int = 1280, scheme: st
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("situation", ["two", "hostile", "folded", "accuracy_alone"])
+@pytest.mark.parametrize(
+    "situation", ["two", "hostile", "folded", "accuracy_alone", "shadow_harm", "split_mismatch", "split_hostile"]
+)
 def test_axe_finds_nothing(browser: Any, tmp_path: Path, situation: str, scheme: str) -> None:
     """Axe finds no violation, on light and on dark, with everything unfolded."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
@@ -261,7 +268,7 @@ def test_axe_finds_nothing(browser: Any, tmp_path: Path, situation: str, scheme:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("situation", ["two", "fifty", "hostile", "unregistered"])
+@pytest.mark.parametrize("situation", ["two", "fifty", "hostile", "unregistered", "shadow_hostile", "split_mismatch"])
 def test_the_page_fits_its_screen(browser: Any, tmp_path: Path, situation: str, width: int) -> None:
     """A phone scrolls down and never sideways; the page is silent and fetches nothing."""
     tab = opened(browser, tmp_path, situation, width=width)

@@ -15,11 +15,15 @@ from abtest.guardrail import Guardrail
 from abtest.policy import Policy
 from abtest.reporter import junit
 from tests import dialect
-from tests.examples import HOSTILE, SITUATIONS, record
+from tests.examples import HOSTILE, record
+from tests.examples import SITUATIONS as OFFLINE
+from tests.live.examples import SITUATIONS as LIVE
 from tests.reporter.test_several import made
 
 if TYPE_CHECKING:
     from abtest.record import ComparisonRecord, ComparisonsRecord
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 ACCEPTS = [(), ("conditional",), ("insufficient-evidence",), ACCEPTABLE]
 

@@ -8,7 +8,10 @@ import pytest
 
 from abtest.reporter import markdown
 from abtest.reporter.summary import summarise
-from tests.examples import SITUATIONS
+from tests.examples import SITUATIONS as OFFLINE
+from tests.live.examples import SITUATIONS as LIVE
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -18,6 +21,8 @@ def test_tables_have_as_many_cells_as_columns(situation: str) -> None:
     tables = [part.splitlines() for part in markdown.render(summary).split("\n\n") if part.startswith("|")]
     for rows in tables:
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    arms = [tables.pop(0)] if summary.live else []
+    assert all(len(rows) == 4 for rows in arms)
     assert len(tables) == 1 + len(summary.segments)
     assert len(tables[0]) == 2 + len(summary.metrics)
 

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from abtest.reporter import explained
 from abtest.reporter.summary import TONE_MARKS, cleaned, shown, summarise
-from tests.examples import HOSTILE, SITUATIONS
+from tests.examples import HOSTILE
+from tests.examples import SITUATIONS as OFFLINE
 from tests.known import known
+from tests.live.examples import SITUATIONS as LIVE
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)
 
@@ -26,14 +30,15 @@ def test_every_row_is_told(situation: str) -> None:
     summary = summarise(record)
     assert len(summary.metrics) == len(record.metrics)
     assert sum(len(found.rows) for found in summary.classes) == len(record.per_class)
-    labels = [shown(label) for label in known(record.outcomes).labels] if record.per_class else []
+    labels = [shown(label) for label in known(record.confusion).labels] if record.per_class else []
     assert [found.label for found in summary.classes] == labels
 
 
 @every_situation
 def test_sign_tone_and_mark_agree(situation: str) -> None:
     """What is better has a plus and a mark upwards, what is worse a minus and one downwards; costs have it reversed."""
-    summary = summarise(SITUATIONS[situation]())
+    record = SITUATIONS[situation]()
+    summary = summarise(record)
     groups = (*summary.classes, *(group for found in summary.segments.values() for group in found))
     for row in (*summary.metrics, *(row for group in groups for row in group.rows)):
         more, less = ("worse", "better") if row.name in LESS_IS_BETTER else ("better", "worse")
@@ -41,7 +46,7 @@ def test_sign_tone_and_mark_agree(situation: str) -> None:
         if row.name != "Bias":  # which is better nearer to 0, from either side
             assert row.tone == sign or row.effect.strip("0.") == ""
         assert row.mark == TONE_MARKS[row.tone]
-        assert not (row.sure and not row.known)
+        assert row.known or not row.sure or record.live  # of which a test may be known at every look, and no interval
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_ordinary_labels_stay_as_they_are() -> None:
     assert "\x00" not in shown(HOSTILE[3])
 
 
-@every_situation
+@pytest.mark.parametrize("situation", OFFLINE)
 def test_the_method_names_its_sources(situation: str) -> None:
     """The method names the test that was used, and who it is after."""
     record = SITUATIONS[situation]()

@@ -11,7 +11,10 @@ from rich.console import Console
 from abtest.reporter import terminal
 from abtest.reporter.palette import CHALLENGER
 from abtest.reporter.summary import summarise
-from tests.examples import SITUATIONS
+from tests.examples import SITUATIONS as OFFLINE
+from tests.live.examples import SITUATIONS as LIVE
+
+SITUATIONS = {**OFFLINE, **LIVE}
 
 
 def printed(situation: str, *, width: int = 120, colour: bool = False) -> str:
@@ -34,7 +37,9 @@ def test_the_terminal_tells_it_without_colour(situation: str) -> None:
         assert row.name in text
         assert f"{row.mark} {row.effect}" in text
     holding = [reason for reason in summary.reasons if reason.rule == "guardrail" and reason.held]
-    assert text.count("✓") + text.count("✗") == len(summary.reasons) - len(holding) + bool(holding)
+    assert text.count("✓") + text.count("✗") == len(summary.reasons) + len(summary.alarms) - len(holding) + bool(
+        holding
+    )
     if holding:
         hold = "1 guardrail holds" if len(holding) == 1 else f"{len(holding)} guardrails hold"
         assert f"✓ {hold}." in text

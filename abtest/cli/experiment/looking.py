@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,14 @@ def list_experiments(
         common.tell(f"Log       {log}")
 
 
-def status(name: s.Name, store: o.StoreOption = None, form: m.Form = "table", debug: o.Debug = False) -> None:
+def status(
+    name: s.Name,
+    store: o.StoreOption = None,
+    tracking_uri: o.TrackingUri = None,
+    registry_uri: o.RegistryUri = None,
+    form: m.Form = "table",
+    debug: o.Debug = False,
+) -> None:
     """Show how an experiment stands: its plan, epochs, traffic and labels, and what was lost; no outcome."""
     with s.open_store(store) as log:
         plan, now = log.experiment(name), datetime.now(UTC)
@@ -52,10 +60,12 @@ def status(name: s.Name, store: o.StoreOption = None, form: m.Form = "table", de
         servers, waiting = log.servers(), log.waiting()
         if m.json_or(form, _status(plan, epochs, traffic, servers, waiting)):
             return
-        _tell_plan(plan, epochs)
+        _tell_plan(plan, epochs, traffic)
         _tell_traffic(plan, traffic)
         _tell_epochs(epochs)
         _tell_losses(servers, waiting)
+        if not epochs[-1].state.is_over:
+            _tell_stale(plan, tracking_uri, registry_uri)
         common.tell(f"Log       {log}")
         common.tell(f"Next      {wording.command('experiment', 'analyze', name)}")
 
@@ -82,7 +92,7 @@ def _status(
     }
 
 
-def _tell_plan(plan: Experiment, epochs: tuple[Epoch, ...]) -> None:
+def _tell_plan(plan: Experiment, epochs: tuple[Epoch, ...], traffic: tuple[ArmTraffic, ...]) -> None:
     last = epochs[-1]
     typer.echo(f"{plan.name}: {plan.mode} of '{plan.model_name}', {last.state} (epoch {last.number})")
     typer.echo(
@@ -90,8 +100,11 @@ def _tell_plan(plan: Experiment, epochs: tuple[Epoch, ...]) -> None:
         "take part"
         + (f", the challenger has {s.share(plan.challenger_share)} of them." if plan.mode == "split" else ".")
     )
+    seen = sum(arm.exposed for arm in traffic) if plan.mode == "split" else traffic[0].exposed
     planned = (
-        f"{wording.whole(plan.planned_n)} units are planned" if plan.planned_n else "no number of units is planned"
+        f"{wording.whole(seen)} of the {wording.whole(plan.planned_n)} units planned have come"
+        if plan.planned_n
+        else f"{wording.plural(seen, 'unit has', 'units have')} come, and no number is planned"
     )
     look = "one look, when they are there" if plan.looking == "fixed" else "valid at every look"
     typer.echo(f"Labels are complete after {s.span(plan.horizon)}; {planned}; {look}.")
@@ -138,6 +151,21 @@ def _tell_losses(servers: tuple[Server, ...], waiting: int) -> None:
             f"Note: {wording.plural(waiting, 'label names', 'labels name')} a prediction that is not in the log; "
             "kept aside."
         )
+
+
+def _tell_stale(plan: Experiment, tracking_uri: str | None, registry_uri: str | None) -> None:
+    """Say where the champion serves no more: nobody takes part then. A registry that does not answer tells nothing."""
+    from abtest.errors import AbtestError  # noqa: PLC0415 - --help does not pay for it
+    from abtest.transitions import Standing  # noqa: PLC0415 - see above
+
+    with contextlib.suppress(AbtestError):
+        serving = Standing.of(s.connect(tracking_uri, registry_uri).versions(plan.model_name)).serving
+        if serving and plan.champion_version not in serving:
+            now = " and ".join(map(str, serving))
+            common.tell(
+                f"Warning: version {now} is in production, and the champion here is version {plan.champion_version}: "
+                "nobody takes part on servers that follow production."
+            )
 
 
 def _is_gone(server: Server) -> bool:

@@ -72,14 +72,20 @@ def active(connection: sa.Connection, model_name: str) -> tuple[Experiment, Epoc
     return next((pair for pair in plans(connection, model_name) if not pair[1].state.is_over), None)
 
 
+def find(connection: sa.Connection, name: str) -> Experiment | None:
+    """Read a plan, if there is one of that name."""
+    found = connection.scalar(sa.select(experiments.c.plan).where(experiments.c.name == name))
+    return None if found is None else _plan(found)
+
+
 def plan(connection: sa.Connection, name: str) -> Experiment:
     """Read one plan."""
-    found = connection.scalar(sa.select(experiments.c.plan).where(experiments.c.name == name))
+    found = find(connection, name)
     if found is None:
         known = connection.scalars(sa.select(experiments.c.name).order_by(experiments.c.created_at.desc())).all()
         listed = f"there are {', '.join(known[:8])}." if known else "there are none yet."
         raise NotFoundError(f"There is no experiment '{name}'.", hint=near(name, known) or listed)
-    return _plan(found)
+    return found
 
 
 def epochs_of(connection: sa.Connection, name: str) -> tuple[Epoch, ...]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from abtest.guardrail import is_number
 from abtest.live.log import Receipt, Received
+from abtest.live.store.fitting import Fitting
 from abtest.live.store.schema import outcomes, predictions, snapshots, waiting
 
 if TYPE_CHECKING:
@@ -66,9 +67,11 @@ def record(
     find(database, connection, waits(connection, at))  # what waited for them came earlier
     known = _Revisions(connection, outcomes, at)
     aside = _Revisions(connection, waiting, [key for key in keys if key not in at])
-    receipts = []
+    fitting, receipts = Fitting(connection, experiment), []
     for label, one in zip(labels, read, strict=True):
-        lag, why = None, one if isinstance(one, str) else _is_another(at.get(one.key), experiment)
+        lag, why = None, one if isinstance(one, str) else None
+        if isinstance(one, _Revision) and one.key in at:
+            why = fitting.why_not(one.label, at[one.key][1])
         if isinstance(one, str) or why is not None:
             received = Received.REFUSED
         elif one.key in at:
@@ -84,18 +87,26 @@ def record(
 
 
 def find(database: Database, connection: sa.Connection, keys: Iterable[Key]) -> int:
-    """Move the labels that wait for these predictions, which must be there, to where labels are; say how many."""
-    moved = 0
+    """Move the labels that wait for these predictions, which must be there, to where labels are; say how many.
+
+    Those that cannot be labels of theirs stay aside, where they spoil nothing.
+    """
+    moved, fitting = 0, Fitting(connection)
     for server, some in _by_server(keys):
         database.lock(connection, LOCK)
-        here = _is_among(waiting, server, some)
-        rows = connection.execute(sa.select(waiting).where(here).order_by(*waiting.primary_key)).mappings()
-        found = [_revision(row) for row in rows]
+        of = _predicted(connection, [(server, sequence) for sequence in some])
+        rows = connection.execute(
+            sa.select(waiting).where(_is_among(waiting, server, some)).order_by(*waiting.primary_key)
+        ).mappings()
+        waited = [_revision(row) for row in rows]
+        unfit = {one.key for one in waited if fitting.why_not(one.label, of[one.key][1])}
+        found = [one for one in waited if one.key not in unfit or not fitting.why_not(one.label, of[one.key][1])]
         known = _Revisions(connection, outcomes, {one.key for one in found})
         for one in found:
             known.append(one)
         known.insert(connection)
-        connection.execute(sa.delete(waiting).where(here))
+        done = [sequence for sequence in some if (server, sequence) not in unfit]
+        connection.execute(sa.delete(waiting).where(_is_among(waiting, server, done)))
         moved += len(found)
     return moved
 
@@ -191,14 +202,6 @@ def _predicted(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, tupl
         rows = rows.where(_is_among(predictions, server, some)).group_by(of.sequence)
         found.update({(server, sequence): (at, experiment) for sequence, at, experiment in connection.execute(rows)})
     return found
-
-
-def _is_another(predicted: tuple[float, str | None] | None, experiment: str | None) -> str | None:
-    """Say that a prediction took part in another experiment, if one is asked for."""
-    if predicted is None or experiment is None or predicted[1] == experiment:
-        return None
-    other = "no experiment" if predicted[1] is None else f"experiment '{predicted[1]}'"
-    return f"prediction_id must be of experiment '{experiment}', got one of {other}."
 
 
 def _is_among(table: sa.Table, server: str, sequences: Sequence[int]) -> sa.ColumnElement[bool]:

@@ -124,7 +124,7 @@ class Oracle:
 
 
 def _is_scored(row: Logged) -> bool:
-    return row.error not in ("dropped", "crashed")
+    return row.error != "dropped"
 
 
 def _text(row: Logged) -> str:

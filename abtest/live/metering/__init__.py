@@ -1,0 +1,1 @@
+"""What a server counts, and how its experiment stands, as Prometheus reads it."""

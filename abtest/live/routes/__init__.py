@@ -1,9 +1,0 @@
-"""What a server is asked, a file a subject.
-
-```
-predicting   POST /predict, POST /predict/batch
-labelling    POST /feedback
-telling      GET /health, GET /health/live, GET /model/info
-mlflow       /ping, /version, /invocations: as MLflow's own server is asked
-```
-"""

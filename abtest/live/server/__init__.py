@@ -1,0 +1,1 @@
+"""``abtest serve``: requests answered, judged while they flow, and written down."""

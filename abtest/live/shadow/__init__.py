@@ -1,0 +1,1 @@
+"""The challenger in shadow mode: in a process of its own, off the request's path."""
