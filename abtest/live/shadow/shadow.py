@@ -87,6 +87,7 @@ class Shadow:
         self._suspects: collections.deque[ShadowRequest] = collections.deque()
         self._guilty = 0
         self._down = False
+        self._first: float | None = None  # when it could first predict: what waits for that is not late
         self._pid: int | None = None
         self._last_error: str | None = None
         self._thread = threading.Thread(target=self._run, name="abtest-shadow", daemon=True)
@@ -161,6 +162,7 @@ class Shadow:
         try:
             with Child(self._order, memory=self._memory, tick=self._tick) as child:
                 self._down, self._pid, loaded = False, child.pid, True
+                self._first = self._first or time.monotonic()
                 self._serve(child)
         except ChildLostError as lost:
             if lost.loss != "stopped":
@@ -218,13 +220,20 @@ class Shadow:
 
     def _tick(self) -> bool:
         """Drop what has waited too long, or all where the challenger does not load; say whether to stop."""
-        oldest = math.inf if self._down else time.monotonic() - self._deadline
+        oldest = math.inf if self._down else self._latest()
         gone = []
         with self._wake:
             while self._queue and self._queue[0][0] < oldest:
                 gone.append(self._queue.popleft()[1])
         self._drop(gone, "down" if self._down else "late")
         return self._stop.is_set()
+
+    def _latest(self) -> float:
+        """When a request must have come, at the latest, to be late by now."""
+        if self._first is None:
+            return -math.inf
+        now = time.monotonic()
+        return now - self._deadline if now - self._first > self._deadline else -math.inf
 
     def _settle(self, batch: Sequence[ShadowRequest], answers: Any) -> None:  # noqa: ANN401 - whatever the process sent
         """Log what the process answered."""

@@ -239,6 +239,13 @@ def test_who_hangs_is_ended(hasty: Traffic, mood: Mood) -> None:
     assert hasty.state.restarts == restarts + 1
 
 
+def test_what_comes_before_the_challenger_waits_for_it(traffic: Callable[..., Traffic]) -> None:
+    """Loading takes longer than a deadline of a second, and what was offered meanwhile is not late for that."""
+    early = traffic(deadline=1.0)
+    assert early.errors(early.offer(*[Mood.PREDICT] * 3)) == [None] * 3
+    assert early.state.late == 0
+
+
 def test_what_waits_too_long_is_dropped(hasty: Traffic) -> None:
     """Rows that waited longer than the deadline behind one that hangs are dropped, and said to be late."""
     os.kill(hasty.proven(), signal.SIGSTOP)
