@@ -133,7 +133,7 @@ BAD: list[tuple[str, Any, dict[str, str], int, str]] = [
     ("/predict", json.dumps(PEAR).encode(), {"Content-Type": "text/plain"}, 415, "Content-Type"),
     ("/predict", json.dumps(PEAR).encode(), {"Content-Type": "application/json; charset=utf-16"}, 415, "UTF-8"),
     ("/predict", json.dumps(PEAR).encode(), {}, 415, "Content-Type"),
-    ("/predict", gzip.compress(json.dumps(PEAR, mtime=0).encode()), {**JSON, "Content-Encoding": "gzip"}, 415, "gzip"),
+    ("/predict", gzip.compress(json.dumps(PEAR).encode(), mtime=0), {**JSON, "Content-Encoding": "gzip"}, 415, "gzip"),
     ("/predict", b" " * (MOST_BODY + 1), JSON, 413, "2,000 bytes"),
     ("/predict/batch", PEAR, {}, 422, "instances"),
     ("/predict/batch", {"instances": []}, {}, 422, "no rows"),
