@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from abtest.labels import Label, Side
 from abtest.live.log import Logged
 from abtest.live.server.asking import Asker, Outcome, Params
 from abtest.live.serving.fields import Row
+from abtest.live.serving.values import spelled
 from abtest.live.shadow.shadowed import ShadowRequest
 
 if TYPE_CHECKING:
@@ -234,5 +234,5 @@ class Answerer:
 
     def _kept(self, row: Row) -> str | None:
         if self._log_features and random.random() < self._log_features:  # noqa: S311 - a sample, not a secret
-            return dumps(row)
+            return spelled(row)
         return None
