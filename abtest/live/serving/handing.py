@@ -31,7 +31,7 @@ def named(rows: Sequence[Row], columns: Sequence[str] | None) -> Sequence[Row]:
     return [
         {name: row[name] for name in columns if name in row}
         if isinstance(row, dict)
-        else dict(zip(columns, row, strict=True))  # type: ignore[arg-type] # no object, thus a list
+        else dict(zip(columns, row, strict=True))
         for row in rows
     ]
 
