@@ -72,8 +72,10 @@ def test_the_secret_has_what_is_read_of_it() -> None:
 
 
 def test_whoever_is_asked_to_end_has_the_time() -> None:
-    """A pod is given longer to end than the server takes to answer what it accepted."""
-    assert TEMPLATE["spec"]["terminationGracePeriodSeconds"] > running.PATIENCE
+    """A pod goes on until no more is sent to it, and then has longer than it takes to answer what it accepted."""
+    command, seconds = CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep"
+    assert TEMPLATE["spec"]["terminationGracePeriodSeconds"] > int(seconds) + running.PATIENCE
 
 
 def test_labels_select_the_pods() -> None:

@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from abtest.labels import Label, Side
 from abtest.live.log import Logged
 from abtest.live.server.asking import Asker, Outcome, Params
 from abtest.live.serving.fields import Row
+from abtest.live.serving.values import spelled
 from abtest.live.shadow.shadowed import ShadowRequest
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Answerer:
         else:
             self._logbook.log(logged)
         if serving.shadow is not None and broken is None:
-            self._offer(serving.shadow.shadow, rows, logged, assigned)
+            self._offer(serving.shadow.shadow, champion, rows, logged, assigned)
         if broken is not None and broken.cause is not None:
             raise broken.cause
         return [
@@ -155,7 +155,9 @@ class Answerer:
         failed = None
         tried = [index for index, assignment in enumerate(assigned) if assignment.arm == "challenger"]
         if tried and serving.challenger is not None:
-            outcome = await self._asker.challenger(serving.challenger, [rows[index] for index in tried], params)
+            outcome = await self._asker.challenger(
+                serving.challenger, [rows[index] for index in tried], params, columns=champion.model.columns
+            )
             side = _Done(arm="challenger", version=serving.challenger.version, outcome=outcome)
             if outcome.labels is None:
                 failed = side
@@ -203,7 +205,12 @@ class Answerer:
         ]
 
     def _offer(
-        self, shadow: Shadow, rows: Sequence[Row], logged: Sequence[Logged], assigned: Sequence[Assignment]
+        self,
+        shadow: Shadow,
+        champion: Loaded,
+        rows: Sequence[Row],
+        logged: Sequence[Logged],
+        assigned: Sequence[Assignment],
     ) -> None:
         """Hand the challenger what it is to predict too: the rows of a unit together."""
         by_unit: dict[str | None, list[int]] = {}
@@ -221,10 +228,11 @@ class Answerer:
                     experiment=str(first.experiment),
                     epoch=first.epoch or 0,
                     unit=unit,
+                    columns=champion.model.columns,
                 )
             )
 
     def _kept(self, row: Row) -> str | None:
         if self._log_features and random.random() < self._log_features:  # noqa: S311 - a sample, not a secret
-            return dumps(row)
+            return spelled(row)
         return None

@@ -52,7 +52,8 @@ def build(service: Service, began: Flag, fail: Callable[[AbtestError], None]) ->
         fail: Is told, where the service is of one process, that its model does not load.
     """
     version = metadata.version("mlflow-abtest")
-    app = FastAPI(title="abtest serve", version=version, redoc_url=None)
+    # No page for browsers: FastAPI's load scripts of other sites, which could then ask, and label, as this one's.
+    app = FastAPI(title="abtest serve", version=version, docs_url=None, redoc_url=None)
     for method, path, handler in ROUTES:
         app.add_route(path, handler, methods=[method])
     app.openapi = lambda: document(service, _served(app), version=version)  # type: ignore[method-assign] # as FastAPI says

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from abtest.errors import AbtestError, BackendError
 from abtest.labels import Label
 from abtest.live.server.aside import Aside, BusyError
+from abtest.live.serving.handing import handed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,15 +87,24 @@ class Asker:
             champion.pace.note(outcome.seconds)
         return outcome
 
-    async def challenger(self, challenger: Loaded, rows: Sequence[Row], params: Params) -> Outcome:
-        """Ask the challenger; whatever it does, this returns once its deadline has passed."""
+    async def challenger(
+        self, challenger: Loaded, rows: Sequence[Row], params: Params, *, columns: Sequence[str] | None = None
+    ) -> Outcome:
+        """Ask the challenger; whatever it does, this returns once its deadline has passed.
+
+        Args:
+            challenger: Who is asked.
+            rows: That fit the champion.
+            params: What it is told beside them.
+            columns: The champion's, which rows that are lists are in the order of; None where it names none.
+        """
         began = time.perf_counter()
         try:
             if challenger.model.path == "array" and len(rows) <= _MANY and _is_quick(challenger, len(rows)):
-                outcome = _read_and_asked(challenger.model, rows, params)
+                outcome = _read_and_asked(challenger.model, rows, params, columns)
             else:
                 outcome = await self._challengers.call(
-                    _read_and_asked, challenger.model, rows, params, deadline=self._deadline
+                    _read_and_asked, challenger.model, rows, params, columns, deadline=self._deadline
                 )
         except TimeoutError:
             error = "deadline"
@@ -122,8 +132,8 @@ def _is_quick(model: Loaded, n: int) -> bool:
     return usual is not None and usual * n < _SLOW
 
 
-def _read_and_asked(model: Served, rows: Sequence[Row], params: Params) -> Outcome:
-    return _asked(model, model.parse(rows), len(rows), params)
+def _read_and_asked(model: Served, rows: Sequence[Row], params: Params, columns: Sequence[str] | None) -> Outcome:
+    return _asked(model, model.parse(handed(rows, columns, model)), len(rows), params)
 
 
 def _asked(model: Served, features: Any, n: int, params: Params) -> Outcome:  # noqa: ANN401 - what parse gave

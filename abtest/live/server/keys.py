@@ -89,13 +89,14 @@ def sent_with(headers: list[tuple[bytes, bytes]]) -> str | None:
         >>> sent_with([(b"authorization", b"Bearer the-new-key-of-2026")])
         'the-new-key-of-2026'
     """
+    found = None
     for name, value in headers:
         text = value.decode("latin-1")
-        if name == b"x-api-key":
+        if name == b"x-api-key":  # it goes first: an Authorization beside it may be meant for a proxy on the way
             return text.strip()
-        if name == b"authorization" and text[: len(_BEARER)].lower() == _BEARER:
-            return text[len(_BEARER) :].strip()
-    return None
+        if found is None and name == b"authorization" and text[: len(_BEARER)].lower() == _BEARER:
+            found = text[len(_BEARER) :].strip()
+    return found
 
 
 def _digest(key: str) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
+from abtest import wording
 from abtest.errors import BackendError
 from abtest.live.routing import Router, Routing
 from abtest.live.units import UnitHasher
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from abtest.live.store import Store
 
 _NONE = Routing()
+_logger = logging.getLogger(__name__)
 
 
 class Logbook:
@@ -87,6 +90,9 @@ class Logbook:
         if self.router is not None:
             self.router.close()
         if self.writer is not None:
-            self.writer.close()
+            counters = self.writer.close()
+            if missing := counters.lost + counters.queued:
+                rows = wording.plural(missing, "row")
+                _logger.warning("Not in the log: %s, which the database did not take in time.", rows)
         if self._store is not None:
             self._store.close()

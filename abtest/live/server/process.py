@@ -7,7 +7,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from abtest.errors import AbtestError, BackendError
+from abtest import wording
+from abtest.errors import AbtestError, BackendError, InvalidInputError
 from abtest.live.metering.exposition import Exposition
 from abtest.live.metering.meters import Meters
 from abtest.live.server.answering import Answerer
@@ -146,3 +147,6 @@ def _load(registry: RegistryClient, run_id: str | None, side: Side, pinned: Pinn
         )
     except AbtestError as error:
         raise type(error)(f"The {side}, {pinned.shown_uri}, is not served: {error.message}", hint=error.hint) from error
+    except BaseException as error:  # this is a thread aside: whatever a model raises here, it has not loaded
+        told = f"{type(error).__name__}: {wording.first_line(error)}"
+        raise InvalidInputError(f"The {side}, {pinned.shown_uri}, is not served: {told}.") from error

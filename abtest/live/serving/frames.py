@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abtest.live.serving.fields import FieldError
-from abtest.live.serving.values import is_scalar, shown
+from abtest.live.serving.fields import FieldError, Fields
+from abtest.live.serving.values import field, is_scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from abtest.live.serving.fields import Fields, Row
+    from abtest.live.serving.fields import Row
     from abtest.live.serving.values import Field
 
 
@@ -40,15 +40,23 @@ class Framed:
 
         if self._fields is None:
             _check_alike(rows)
-            return pd.DataFrame([*rows]) if self._array is None else np.array(rows, dtype=self._array)
-        values = self._fields.read(rows)
+            if self._array is None:
+                return pd.DataFrame([*rows])
+        fields = self._fields or _of_width(len(rows[0]), self._array)
+        values = fields.read(rows)
         if self._array is not None:
             return np.array(values, dtype=self._array)
-        columns = zip(self._fields.fields, zip(*values, strict=True), strict=True)
+        columns = zip(fields.fields, zip(*values, strict=True), strict=True)
         return pd.DataFrame(
-            {field.name: _column(field, column) for field, column in columns if not _is_absent(field, column)},
+            {each.name: _column(each, column) for each, column in columns if not _is_absent(each, column)},
             index=range(len(rows)),
         )
+
+
+def _of_width(width: int, dtype: np.dtype[Any] | None) -> Fields:
+    """The columns of a tensor that may be as wide as it likes."""
+    kind = dtype if dtype is not None and dtype.kind in "biuf" else "scalar"
+    return Fields((field(str(at), kind) for at in range(1, width + 1)), named=False)
 
 
 def _is_absent(field: Field, column: Sequence[Any]) -> bool:

@@ -85,7 +85,7 @@ class Served:
             raw = self.ask(features) if not params else _told(self, features, params)
         except InvalidInputError:
             raise
-        except (Exception, SystemExit) as error:  # a model that exits must not end the server
+        except BaseException as error:  # a model that exits, or raises what ends a loop, must not end the server
             raise InvalidInputError(
                 f"The model failed to predict: {type(error).__name__}: {wording.first_line(error)}."
             ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,6 +103,16 @@ def cut(text: str) -> str:
         'a column'
     """
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def spelled(row: Any) -> str:  # noqa: ANN401 - as JSON has it, or what MLflow and models made of that in place
+    """Spell a row as JSON, whatever it holds.
+
+    Example:
+        >>> spelled({"n": np.int64(7), "xs": np.array([1.5])})
+        '{"n": 7, "xs": [1.5]}'
+    """
+    return json.dumps(row, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
 
 
 def is_scalar(value: Any) -> bool:  # noqa: ANN401 - as JSON has it

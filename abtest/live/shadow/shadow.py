@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from abtest import wording
+from abtest.live.serving.handing import named
 from abtest.live.shadow.child import Child, ChildLostError, resident
 from abtest.live.shadow.shadowed import ShadowRequest, ShadowState, pieces, read, unscored
 
@@ -186,7 +187,9 @@ class Shadow:
             rows = sum(len(request.rows) for request in batch)
             try:
                 answers = child.ask(
-                    [request.rows for request in batch], within=self._deadline, most=_ANSWER + _LABEL * rows
+                    [named(request.rows, request.columns) for request in batch],
+                    within=self._deadline,
+                    most=_ANSWER + _LABEL * rows,
                 )
             except ChildLostError as lost:
                 self._fail(batch, lost, (time.monotonic() - began) / rows)

@@ -30,6 +30,7 @@ class ShadowRequest:
         experiment: The experiment the request takes part in.
         epoch: Its epoch.
         unit: The keyed hash of the unit.
+        columns: The champion's, which rows that are lists are in the order of; None where it names none.
     """
 
     server: str
@@ -39,6 +40,7 @@ class ShadowRequest:
     experiment: str
     epoch: int
     unit: str | None = None
+    columns: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

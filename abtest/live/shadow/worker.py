@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import AbtestError
+from abtest.live.serving.handing import taken
 from abtest.live.shadow.messages import framed, receive
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _answer(model: Served, rows: Sequence[Any]) -> dict[str, Any]:
     began = time.perf_counter()
     error = "raised"  # also where it does not take the columns that the champion takes
     try:
-        features = model.parse(rows)
+        features = model.parse(taken(rows, model))
         error = "shape"
         answer: dict[str, Any] = {"labels": model.predict(features)}
     except (Exception, SystemExit) as failure:  # noqa: BLE001 - whatever a model raises is its failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import os
 import re
 import time
 import zlib
@@ -28,6 +29,7 @@ _POSTGRES_DRIVERS = ("psycopg2", "psycopg")
 _PAGES_KIB = 32 * 1024  # of SQLite's, kept in memory by each connection that needs them
 _TOGETHER = 64  # rows of one INSERT into SQLite, which some builds allow 999 values
 _REFUSED = re.compile(r"authentication|no password supplied|role .* does not exist|permission denied")
+_OWNERS = 0o600  # of a file with labels, and the key of unit ids; SQLite gives the same to what it puts beside it
 _SQLITE_OURS = (11, 26)  # a damaged file, no SQLite file: trying later helps nobody
 
 
@@ -51,6 +53,8 @@ class Database:
         if self.is_sqlite:
             _check_file(spelled, self.shown, create=create)
         self._engine = _engine(spelled)
+        if self.is_sqlite and create:
+            _make_private(spelled)
 
     def __str__(self) -> str:
         """The URL without its user and password."""
@@ -185,6 +189,14 @@ def _check_file(url: sa.URL, shown: str, *, create: bool) -> None:
     if not create:
         beside = (other.name for other in path.parent.iterdir())
         raise NotFoundError(f"store {shown} does not exist.", hint=near(path.name, beside))
+
+
+def _make_private(url: sa.URL) -> None:
+    """Make a file that only its owner reads; one that is there stays as it is."""
+    if "uri" in url.query:  # there the file is spelled otherwise
+        return
+    with contextlib.suppress(OSError):  # SQLite says so better
+        os.close(os.open(str(url.database), os.O_CREAT | os.O_RDWR, _OWNERS))
 
 
 def _engine(url: sa.URL) -> sa.Engine:

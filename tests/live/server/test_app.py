@@ -181,7 +181,13 @@ def test_a_body_without_a_length_is_limited_too(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", "/predict", 405), ("DELETE", "/feedback", 405), ("POST", "/health", 405)],
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/docs", 404),  # a page that would load scripts of another site
+        ("GET", "/predict", 405),
+        ("DELETE", "/feedback", 405),
+        ("POST", "/health", 405),
+    ],
 )
 def test_what_is_not_there_is_told_like_any_error(server: Server, method: str, path: str, status: int) -> None:
     """A path and a method that are not there are errors of the same shape."""

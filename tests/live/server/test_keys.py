@@ -57,6 +57,8 @@ def test_a_file_of_keys_is_read(tmp_path: Path) -> None:
         ([(b"authorization", b"Bearer abc")], "abc"),
         ([(b"authorization", b"bearer  abc ")], "abc"),
         ([(b"x-api-key", b"abc")], "abc"),
+        ([(b"authorization", b"Bearer of-a-proxy"), (b"x-api-key", b"abc")], "abc"),
+        ([(b"x-api-key", b"abc"), (b"authorization", b"Bearer of-a-proxy")], "abc"),
         ([(b"authorization", b"Basic abc")], None),
         ([(b"accept", b"abc")], None),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,23 @@ def test_what_some_rows_have() -> None:
     with pytest.raises(FieldError, match="Row 2: Field 'n' must be a whole number of 32 bits, got null") as error:
         Framed(COLUMNS)([{"x": 1.0, "n": 1}, {"x": 2.0}])
     assert (error.value.field, error.value.row) == ("n", 2)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (["x"], "Field '1' must be a number that 32 bits hold, got 'x'"),
+        ([1.0, 10**400], "Field '2' must be a number that 32 bits hold, got an integer of more than 30 digits"),
+        ([1e39], "Field '1' must be a number that 32 bits hold"),
+        ({"a": 1.0}, "The model takes a list of 1 number, got an object"),
+    ],
+)
+def test_arrays_of_any_width(row: Any, told: str) -> None:
+    """Rows of a tensor without a width hold what its type does, or are refused like others."""
+    framed = Framed(None, array=np.dtype("float32"))
+    assert framed([[1, 2.5], [None, 4]]).shape == (2, 2)
+    with pytest.raises(FieldError, match=told):
+        framed([row])
 
 
 def test_arrays() -> None:

@@ -294,6 +294,7 @@ def test_without_a_signature(tmp_path: Path) -> None:
         (lambda frame: np.ones((len(frame), 2)), "predicts 2 values a row"),
         (lambda _: 1 / 0, "The model failed to predict: ZeroDivisionError: division by zero"),
         (lambda _: exec("raise SystemExit(3)"), "The model failed to predict: SystemExit"),  # noqa: S102 - a model may
+        (lambda _: exec("raise KeyboardInterrupt"), "The model failed to predict: KeyboardInterrupt"),  # noqa: S102 - likewise
     ],
 )
 def test_a_model_that_goes_wrong(answer: Any, told: str, tmp_path: Path) -> None:

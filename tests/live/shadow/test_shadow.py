@@ -77,12 +77,14 @@ class Traffic:
         first = self.offered[-1] + 1 if self.offered else 1
         return self.offer_rows(*(moody.row(number, mood) for number, mood in enumerate(moods, first)))
 
-    def offer_rows(self, *rows: object) -> range:
+    def offer_rows(self, *rows: object, columns: Sequence[str] | None = None) -> range:
         """Offer one request, and name its rows."""
         first = self.offered[-1] + 1 if self.offered else 1
         self.offered += (sequences := range(first, first + len(rows)))
         self.shadow.offer(
-            ShadowRequest(server="ab", sequences=sequences, rows=rows, at=5.0, experiment="e", epoch=2, unit="cd")
+            ShadowRequest(
+                server="ab", sequences=sequences, rows=rows, at=5.0, experiment="e", epoch=2, unit="cd", columns=columns
+            )
         )
         return sequences
 
@@ -211,9 +213,18 @@ def test_who_meddles_is_ended(patient: Traffic, mood: Mood, error: str, why: str
 def test_a_row_that_the_challenger_does_not_take_is_its_failure(patient: Traffic) -> None:
     """Rows that do not fit the challenger's signature, though they did the champion's, count as if it raised."""
     patient.ready()
-    sequences = patient.offer_rows({"number": 1, "mood": 0, "weight": 2.0})
+    sequences = patient.offer_rows({"number": 1})
     assert patient.errors(sequences) == ["raised"]
-    assert "weight" in (patient.state.last_error or "")
+    assert "mood" in (patient.state.last_error or "")
+
+
+def test_the_champions_rows_are_told_apart_by_name(patient: Traffic) -> None:
+    """Rows in the order of a champion that takes other columns are scored by those that the challenger takes."""
+    patient.ready()
+    first = patient.offered[-1] + 1 if patient.offered else 1
+    rows = [[0, 0.5, first], {"number": first + 1, "weight": 0.5, "mood": 0}]
+    sequences = patient.offer_rows(*rows, columns=("mood", "weight", "number"))
+    assert [row.prediction for row in patient.settled(sequences)] == list(sequences)
 
 
 def test_rows_that_cannot_be_sent_fail_alone(patient: Traffic) -> None:

@@ -46,6 +46,18 @@ def test_a_file_that_is_not_there_is_not_made_for_a_reader(tmp_path: Path) -> No
     assert not (tmp_path / "lives.db").exists()
 
 
+def test_only_its_owner_reads_a_log(tmp_path: Path) -> None:
+    """A file that is made is the owner's alone, with what SQLite puts beside it; one that is there stays as it is."""
+    path = tmp_path / "live.db"
+    with Store(f"sqlite:///{path}") as store:
+        store.record([label(1, "pear")])
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("live.db", "live.db-wal", "live.db-shm"), 0o600)
+    path.chmod(0o660)
+    Store(f"sqlite:///{path}").close()
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
 def test_a_file_of_another_kind_is_refused_and_kept(tmp_path: Path) -> None:
     """A file that is no SQLite file is left as it is."""
     path = tmp_path / "notes.txt"
