@@ -105,5 +105,5 @@ def test_every_answer_of_two_processes_is_in_the_log_once(registry: str, tmp_pat
 def test_every_answer_is_in_the_log_once_after_much_load(
     registry: str, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """So it is after 20,000 requests, and where each was answered after its commit."""
-    load(registry, tmp_path, 20_000, *options)
+    """So it is after 8,000 requests, and where each was answered after its commit."""
+    load(registry, tmp_path, 8_000, *options)

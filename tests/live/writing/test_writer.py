@@ -13,7 +13,7 @@ from abtest.errors import AbtestError, BackendError, InvalidInputError
 from abtest.live.log import Feedback, Received
 from abtest.live.store import Store
 from abtest.live.writing.writer import Sequence, Writer
-from tests.live.disks import fill
+from tests.live.disks import fill, small_disk
 from tests.live.logs import away, hanging, row, sequences
 from tests.waiting import until
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from abtest.live.log import Logged, Server
     from tests.databases import Store as Database
+
+__all__ = ["small_disk"]  # a fixture
 
 Open = Any  # a callable: (**options) -> Writer
 
