@@ -207,7 +207,7 @@ def resident(pid: int) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """This process's own without our settings, which may hold keys; with its import path, and one thread for algebra."""
+    """This process's own but for our settings, which may hold keys; its import path, and one thread for algebra."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ABTEST_")}
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return {**kept, "PYTHONPATH": path, **dict.fromkeys(_THREADS, "1")}
