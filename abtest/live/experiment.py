@@ -60,7 +60,8 @@ class Experiment:
             there.
         planned_discordant: Discordant pairs that are planned, in shadow mode; None where that is not known.
         horizon: Seconds after which the labels of a prediction's age are taken to be complete; younger ones wait.
-        rollback_alpha: Level of the harm that rolls back, apart from the verdict's.
+        rollback_alpha: Level of the harm that rolls back, apart from the verdict's: of all kinds together, which share
+            it evenly.
         auto_rollback: Whether harm, or a breached guardrail on error rate or latency, ends it.
         classes: What a label may be; None where the models do not say, and of a regression.
         created_at: In UTC.

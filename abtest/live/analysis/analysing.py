@@ -17,7 +17,7 @@ from abtest.evaluator import RESAMPLES, both_sides
 from abtest.evaluator.live import ArmReading, LiveReading, Turn
 from abtest.live.analysis import trust
 from abtest.live.analysis.evaluating import read
-from abtest.live.analysis.harm import Harm, harm, rollback, tuning_of
+from abtest.live.analysis.harm import Harm, harm, level_of, rollback, tuning_of
 from abtest.live.experiment import Epoch
 from abtest.live.log import Snapshot
 from abtest.provenance import provenance
@@ -177,7 +177,7 @@ def reading_of(
         log_worse=looks[-1].log_worse if looks else None,
         pvalue=tested.pvalue,
         pvalue_worse=path.pvalue_worse(tuning) if path else None,
-        rollback_alpha=experiment.rollback_alpha,
+        rollback_alpha=level_of(experiment),
         test=path.test if path else tested.test,
         checks=trust.checks_of(store, experiment, traffic, until),
         waiting=store.waiting(),
