@@ -275,7 +275,7 @@ def test_rows_that_were_answered_together_are_one_time(log: Store) -> None:
 @pytest.mark.parametrize("wrong", [0.002, 0.01, 0.05, 0.3, 0.9, 0.99])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_equal_arms_are_rarely_taken_for_harm(wrong: float, share: float) -> None:
-    """Looked at 200 times, before the burn-in is over and after, arms that err alike rarely pass for worse."""
+    """Looked at two hundred times, before the burn-in is over and after, arms that err alike rarely pass for worse."""
     rng, cried, runs, rows = np.random.default_rng(4), 0, 300, 20_000
     tuning = tuning_of(plan(mode="split", planned_n=rows))
     for _ in range(runs):
