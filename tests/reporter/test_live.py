@@ -113,9 +113,7 @@ def test_harm_is_stopped_before_the_verdict_is_sure() -> None:
 def test_what_an_interval_waits_for_is_said() -> None:
     """Before the burn-in is over a report says in a sentence what it takes, and what is there."""
     fresh = known(summarise(SITUATIONS["shadow_fresh"]()).live).evidence
-    assert re.search(
-        r"before 200 labelled pairs, 20 of which tell the two apart; there are 90, \d+ of which do\.", fresh
-    )
+    assert re.search(r"before 200 labelled pairs, 20 of which tell .* apart; there are 90, \d+ of which do\.", fresh)
     record = SITUATIONS["split_unsure"]()
     early = [replace(arm, analysed=n, value=0.95) for arm, n in zip(known(record.live).arms, (360, 40), strict=True)]
     looks = (replace(known(record.live).looks[-1], ci_lower=None, ci_upper=None),)
