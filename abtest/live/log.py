@@ -11,6 +11,9 @@ from abtest.labels import Label, Side
 NEVER_SCORED = ("dropped",)  # errors of a shadow's row that say nothing of the model; the others are its own
 
 
+GONE = 60.0  # seconds without a sign of life, after which a server is taken to be gone
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
     """One prediction of one row by one model.
@@ -261,3 +264,8 @@ class Server:
     assigned: int
     logged: int
     lost: int
+
+    def missing(self, now: datetime) -> int:
+        """How many of its predictions are not in the log, and will not be: those of one that is gone."""
+        is_gone = self.closed or (now - self.seen_at).total_seconds() > GONE
+        return max(0, self.assigned - self.logged) if is_gone else 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from abtest.live.analysis.analysing import analyse
+from abtest.live.analysis import analyse
 from abtest.live.assignment import Assigner
 from abtest.live.log import Feedback
 from abtest.live.store import Store
@@ -81,9 +81,8 @@ def test_who_fails_on_what_is_hard_gains_nothing(error: str, tmp_path: Path) -> 
         plan = traffic.plan()
         store.start(plan, inclusion=1.0, why="test")
         for i, (truth, ours, theirs) in enumerate(rows, start=1):
-            failed = theirs != truth
             common: dict[str, Any] = {"sequence": i, "at": float(i - 1)}
-            said, why = (None, error) if failed else (theirs, None)
+            said, why = (theirs, None) if theirs == truth else (None, error)
             store.write([
                 traffic.logged(plan, "champion", ours, **common),
                 traffic.logged(plan, "challenger", said, error=why, **common),

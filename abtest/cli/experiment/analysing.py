@@ -47,7 +47,7 @@ def analyze(
     }  # fmt: skip
     deciding.check_usage(given, chosen)
     passes = common.accepted(accept, asked=gate or junit is not None)
-    from abtest.live.analysis import analysing as analysis  # noqa: PLC0415 - see above
+    from abtest.live import analysis  # noqa: PLC0415 - see above
 
     with s.open_store(store) as kept:
         found = analysis.look(kept, name, registry=s.connect(tracking_uri, registry_uri), command=common.command_line())

@@ -140,7 +140,8 @@ def _tell_epochs(epochs: tuple[Epoch, ...]) -> None:
 
 
 def _tell_losses(servers: tuple[Server, ...], waiting: int) -> None:
-    lost = sum(max(0, it.assigned - it.logged) for it in servers if it.closed or _is_gone(it))
+    now = datetime.now(UTC)
+    lost = sum(server.missing(now) for server in servers)
     if lost:
         common.tell(
             f"Warning: {wording.plural(lost, 'prediction is', 'predictions are')} missing from the log: a server "
@@ -166,8 +167,3 @@ def _tell_stale(plan: Experiment, tracking_uri: str | None, registry_uri: str | 
                 f"Warning: version {now} is in production, and the champion here is version {plan.champion_version}: "
                 "nobody takes part on servers that follow production."
             )
-
-
-def _is_gone(server: Server) -> bool:
-    """Whether it has shown no sign of life for a while."""
-    return (datetime.now(UTC) - server.seen_at).total_seconds() > 60

@@ -124,12 +124,22 @@ def analyse(
         provenance=provenance(
             registry=str(registry) if registry else None, policy_digest=policy.digest, command=command
         ),
-        notices=found.notices,
+        notices=(*found.notices, *_about_losses(store, experiment, now)),
         created_at=now,
     )  # fmt: skip
     if keep:
         store.keep(_snapshot(record, reading))
     return Comparison(record, registry, versions)
+
+
+def _about_losses(store: Store, experiment: Experiment, now: datetime) -> tuple[str, ...]:
+    """What is missing from the log may be of one kind, and then what is there is of another."""
+    since = [server for server in store.servers() if server.seen_at >= experiment.created_at]
+    missing = sum(server.missing(now) for server in since)
+    if not missing:
+        return ()
+    many = wording.plural(missing, "prediction is", "predictions are")
+    return (f"{many} missing from the log, as servers were killed or could not write: the rows here are the others.",)
 
 
 def refuse_early(experiment: Experiment, traffic: Sequence[ArmTraffic]) -> None:

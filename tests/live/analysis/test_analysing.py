@@ -612,3 +612,12 @@ def _epoch(number: int, state: State) -> Epoch:
         experiment="spring", number=number, state=state, inclusion=1.0 if state is State.RUNNING else 0.0,
         began_at=START + timedelta(seconds=number), by="ada", why="to see",
     )  # fmt: skip
+
+
+def test_predictions_that_a_server_lost_are_told(log: Store) -> None:
+    """Sequence numbers that were given out and never came into the log are a notice."""
+    shadow(log, started(log), pairs_of(30, right=(0.7, 0.7), seed=1))
+    assert not any("missing" in notice for notice in analyse(log, "spring", until=until(30)).record.notices)
+    log.beat(SERVER, assigned=40, lost=0, closed=True)
+    (told,) = [notice for notice in analyse(log, "spring", until=until(30)).record.notices if "missing" in notice]
+    assert told.startswith("10 predictions are missing from the log")
