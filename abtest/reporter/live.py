@@ -258,7 +258,7 @@ def _evidence(record: ComparisonRecord, reading: LiveReading) -> str:
     """Say how the evidence stands, each way, and how valid its p-value is."""
     missing = _missing(record, reading)
     if reading.pvalue is None:
-        return missing or "There are too few labels for a test so far."
+        return missing or "There is no test, as nothing varies."
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
     kind = "" if reading.looking == "anytime" else " test"
     name = record.mcnemar.name if record.mcnemar is not None else f"the {reading.test}{kind}"
@@ -277,6 +277,8 @@ def _missing(record: ComparisonRecord, reading: LiveReading) -> str:
     row, classes = record.evaluation.tested, record.task == "classification"
     if reading.looking == "fixed" or (reading.looks and reading.looks[-1].ci_lower is not None):
         return ""
+    if _is_enough(record, reading):  # and yet nothing varies
+        return ""
     if reading.mode == "shadow":
         differ = f", {LEAST_DISCORDANT} of which tell the two apart" if classes else ""
         apart = f", {wording.whole(record.contingency.discordant)} of which do" if record.contingency else ""
@@ -290,9 +292,25 @@ def _missing(record: ComparisonRecord, reading: LiveReading) -> str:
     )
 
 
-def _right(arm: ArmReading) -> str:
+def _is_enough(record: ComparisonRecord, reading: LiveReading) -> bool:
+    if reading.mode == "shadow":
+        apart = record.contingency.discordant if record.contingency else LEAST_DISCORDANT
+        return record.evaluation.tested.n >= LEAST_N and apart >= LEAST_DISCORDANT
+    is_regression = record.task == "regression"
+    return all(
+        arm.analysed >= LEAST_UNITS and (is_regression or min(_right_and_wrong(arm)) >= LEAST_RIGHT)
+        for arm in reading.arms
+    )
+
+
+def _right_and_wrong(arm: ArmReading) -> tuple[int, int]:
     right = round((arm.value or 0.0) * arm.analysed)
-    return f" ({wording.whole(right)} right, {wording.whole(arm.analysed - right)} wrong)"
+    return right, arm.analysed - right
+
+
+def _right(arm: ArmReading) -> str:
+    right, wrong = map(wording.whole, _right_and_wrong(arm))
+    return f" ({right} right, {wrong} wrong)"
 
 
 def _arm(arm: ArmReading, record: ComparisonRecord) -> WrittenArm:

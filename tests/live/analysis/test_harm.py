@@ -284,3 +284,20 @@ def test_equal_arms_are_rarely_taken_for_harm(wrong: float, share: float) -> Non
         found = (Looks.of_rates(*(side[i : i + 1] for side in counts)).pvalue_worse(tuning) for i in range(200))
         cried += any(pvalue is not None and pvalue < 0.05 for pvalue in found)
     assert cried / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_a_prediction_beyond_all_numbers_blinds_nobody(log: Store, mode: Any) -> None:
+    """One prediction, or label, whose square no double holds neither hides harm nor stops the analysis."""
+    far, good = 1e200, numbers(600, spread=(1.0, 3.0))
+    rows: list[Triple] = [(far, 1.0, 1.0), (1.0, 1.0, -far), *good]
+    experiment = started(log, mode=mode, planned_n=2000, policy=RMSE)
+    if mode == "shadow":
+        shadow(log, experiment, rows)
+    else:
+        split(log, experiment, halved(rows))
+    assert harm(log, experiment, until=until(700)) is None  # for nothing tells how often it is as far off
+    assert analyse(log, "spring", until=until(700)).verdict == "INSUFFICIENT_EVIDENCE"
+    other = started(log, name="all", model_name="all", mode="shadow", policy=RMSE)
+    shadow(log, other, [(t, a, far * (1 + i % 7)) for i, (t, a, _) in enumerate(good)], server="b" * 16)
+    assert analyse(log, "all", until=until(700)).record.evaluation.tested.worsened
