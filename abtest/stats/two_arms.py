@@ -55,7 +55,8 @@ def two_proportions(
         confidence_level: Nominal coverage of the interval.
 
     Returns:
-        The pooled z test, of rare outcomes Fisher's, and Newcombe's interval of Wilson's limits, which the test may disagree with at the edge.
+        The pooled z test, of rare outcomes Fisher's, and Newcombe's interval of Wilson's limits, which the test may
+        disagree with at the edge.
 
     Raises:
         NotApplicableError: An arm has no units.

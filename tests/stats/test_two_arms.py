@@ -29,7 +29,7 @@ def test_newcombe_published() -> None:
 
 @given(champion=arms, challenger=arms)
 def test_proportions_against_statsmodels(champion: tuple[int, int], challenger: tuple[int, int]) -> None:
-    """Statistic, p-value (of rare outcomes at least SciPy's of Fisher) and interval are statsmodels' where it has them."""
+    """Statistic, p-value (of rare outcomes SciPy's of Fisher where greater) and interval are those of statsmodels."""
     found = two_proportions(champion, challenger)
     (x, n), (y, m) = champion, challenger
     lower, upper = confint_proportions_2indep(y, m, x, n, method="newcomb")
