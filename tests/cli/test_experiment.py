@@ -137,7 +137,7 @@ def test_labels_come_later_and_give_a_verdict(cli: Cli) -> None:
 
 
 def test_a_rollback_meanwhile_promotes_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A challenger that is rolled back while its report is drawn and logged is not promoted, though the look was good."""
+    """A challenger that is rolled back while its report is drawn and logged is not promoted."""
     start(cli)
     flow()
     cli("label", "--input", "labels.csv")

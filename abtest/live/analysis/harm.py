@@ -14,6 +14,7 @@ from abtest.evaluator.looks import Path, Tuning, contingency
 from abtest.guardrail import ERROR_RATE, LATENCY
 from abtest.labels import SIDES
 from abtest.live.analysis import tallying
+from abtest.live.analysis.seen import Seen
 from abtest.live.experiment import Epoch, State
 from abtest.stats.sequences import LEAST_UNITS, MeanDifference
 
@@ -53,13 +54,16 @@ def tuning_of(experiment: Experiment) -> Tuning:
     )
 
 
-def harm(store: Store, experiment: Experiment, *, until: datetime | None = None) -> Harm | None:
+def harm(
+    store: Store, experiment: Experiment, *, until: datetime | None = None, seen: Seen | None = None
+) -> Harm | None:
     """Look once whether the challenger does harm, at the level of a rollback.
 
     Args:
         store: The log.
         experiment: Whose challenger.
         until: The moment of looking; now by default.
+        seen: What this look has read.
 
     Returns:
         The first evidence of harm that there is: of its failures, its time, its quality. None where there is none.
@@ -68,12 +72,12 @@ def harm(store: Store, experiment: Experiment, *, until: datetime | None = None)
         InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
-    now = until or datetime.now(UTC)
+    seen = seen or Seen(store, experiment, until or datetime.now(UTC))
     found: list[Harm | None] = []
     if _ways(experiment) > 1:
-        champion, challenger = store.tries(experiment, until=now)
+        champion, challenger = seen.tries
         found = [failures(experiment, champion, challenger), slowness(experiment, champion, challenger)]
-    for one in (*found, _quality(store, experiment, now)):
+    for one in (*found, _quality(seen)):
         if one is not None and one.pvalue < level_of(experiment):
             return one
     return None
@@ -92,7 +96,9 @@ def _ways(experiment: Experiment) -> int:
     return 1 + sum(_margin(experiment, metric) is not None for metric in (ERROR_RATE, LATENCY))
 
 
-def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime | None = None) -> Epoch | None:
+def rollback(
+    store: Store, experiment: Experiment, *, by: str, until: datetime | None = None, seen: Seen | None = None
+) -> Epoch | None:
     """Send the challenger no more units if it does harm; with the evidence, once, whoever sees it first.
 
     Args:
@@ -100,6 +106,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
         experiment: Whose challenger.
         by: Who looks: a server, or a user.
         until: The moment of looking; now by default.
+        seen: What this look has read.
 
     Returns:
         The epoch in which it was rolled back, by this or another one; None where there is no harm, or it was stopped.
@@ -108,7 +115,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
         InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
-    found = harm(store, experiment, until=until)
+    found = harm(store, experiment, until=until, seen=seen)
     while found is not None:
         last = store.epochs(experiment.name)[-1]
         if last.state.is_over:
@@ -130,17 +137,18 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
     return None
 
 
-def _followed(store: Store, experiment: Experiment, until: datetime) -> tuple[Path, dict[str, int]]:
+def _followed(seen: Seen) -> tuple[Path, dict[str, int]]:
     """Follow accuracy, or of a regression the squared errors; with the counts that the last look rests on."""
+    experiment = seen.experiment
     is_regression = experiment.policy.task == "regression"
     if experiment.mode == "shadow":
-        period, pairs = store.pairs(experiment, until=until)
+        period, pairs = seen.pairs
         looks = tallying.looks_of(pairs, period.buckets)
         if is_regression:
             return Path.of_differences(tallying.squared_differences(pairs, looks)), {}
         grown = tallying.tally_pairs(pairs, looks).by_look.sum(axis=1)
         return Path.of_pairs(grown, tuning_of(experiment).a), asdict(contingency(grown[-1]))
-    period, groups = store.arms(experiment, until=until)
+    period, groups = seen.arms
     looks = tallying.looks_of(groups, period.buckets)
     if is_regression:
         champion, challenger, _ = tallying.tally_arm_errors(groups, looks, experiment.policy)
@@ -152,8 +160,8 @@ def _followed(store: Store, experiment: Experiment, until: datetime) -> tuple[Pa
     return Path.of_rates(first, second), counts
 
 
-def _quality(store: Store, experiment: Experiment, until: datetime) -> Harm | None:
-    path, counts = _followed(store, experiment, until)
+def _quality(seen: Seen) -> Harm | None:
+    experiment, (path, counts) = seen.experiment, _followed(seen)
     pvalue = path.pvalue_worse(tuning_of(experiment))
     if pvalue is None:
         return None
