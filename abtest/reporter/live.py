@@ -100,8 +100,7 @@ class LiveSummary:
     def in_order(self) -> str:
         """Which checks hold, in a sentence; nothing where none does."""
         held = [check.name for check in self.checks if check.held]
-        verb = "is" if len(held) == 1 else "are"
-        return f"{wording.capitalised(' and '.join(held))} {verb} in order." if held else ""
+        return f"Checked, and nothing found wrong: {' and '.join(held)}." if held else ""
 
     @property
     def alarms(self) -> tuple[WrittenCheck, ...]:

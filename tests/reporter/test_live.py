@@ -118,6 +118,9 @@ def test_what_an_interval_waits_for_is_said() -> None:
     early = [replace(arm, analysed=n, value=0.95) for arm, n in zip(known(record.live).arms, (360, 40), strict=True)]
     looks = (replace(known(record.live).looks[-1], ci_lower=None, ci_upper=None),)
     reading = replace(known(record.live), pvalue=None, arms=(early[0], early[1]), looks=looks)
+    rows = (replace(record.metrics[0], pvalue=None), *record.metrics[1:])
+    untested = replace(record, live=reading, metrics=rows)
+    assert "nothing can be tested so far" in summarise(untested).headline
     assert known(summarise(replace(record, live=reading)).live).evidence == (
         "There is no test or interval before each arm has 100 labelled units with 10 right and 10 wrong answers; "
         "champion and challenger have 360 (342 right, 18 wrong) and 40 (38 right, 2 wrong)."
