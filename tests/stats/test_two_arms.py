@@ -39,7 +39,7 @@ def test_proportions_against_statsmodels(champion: tuple[int, int], challenger: 
         z, pvalue = proportions_ztest([y, x], [m, n])
         assert found.statistic == pytest.approx(z, abs=1e-9)
         rare = min(n, m) * min(x + y, n + m - x - y) / (n + m) < 10
-        exact = stats.fisher_exact([[x, n - x], [y, m - y]]).pvalue if rare else 0.0
+        exact = stats.fisher_exact(np.array([[x, n - x], [y, m - y]])).pvalue if rare else 0.0
         assert found.pvalue == pytest.approx(max(pvalue, exact), abs=1e-9)
     else:
         assert (found.statistic, found.pvalue) == (0.0, 1.0)
