@@ -74,7 +74,11 @@ def test_an_experiment_lives(cli: Cli) -> None:
             "challenger-share must be in [0, 1], got 50",
         ),
         (["--mode", "split", "--planned-n", "9", "--challenger-share", "0"], "challenger-share must be in (0, 1)"),
-        (["--mode", "split", "--planned-n", "0"], "planned-n must be a whole number from 1, got 0"),
+        (["--mode", "split", "--planned-n", "0"], "planned-n must be a whole number from 1 to 1,000,000,000, got 0"),
+        (
+            ["--mode", "shadow", "--planned-discordant", str(10**17)],
+            "planned-discordant must be a whole number from 1",
+        ),
         (["--mode", "shadow", "--rollback-alpha", "0.7"], "rollback-alpha must be in (0, 0.5), got 0.7"),
         (["--mode", "shadow", "--challenger-version", "1"], "Both sides are version 1"),
         (["--mode", "shadow", "--challenger-version", "99"], "version 99"),

@@ -213,7 +213,7 @@ def test_slowness_at_the_margin_is_rarely_taken_for_harm() -> None:
 
 def test_a_challenger_that_is_always_wrong_does_harm(log: Store) -> None:
     """In a split, an arm without one right answer, and so without a spread, is seen once it has 100 units."""
-    rows: list[Triple] = [(t, t, (t + 1) % 3) for t, _, _ in pairs_of(260, right=(1.0, 1.0), seed=0)]
+    rows: list[Triple] = [(t, t, 9) for t, _, _ in pairs_of(260, right=(1.0, 1.0), seed=0)]
     experiment = started(log, mode="split", planned_n=5000, auto_rollback=True)
     split(log, experiment, halved(rows))
     found = known(rollback(log, experiment, by="a server", until=until(260)))
