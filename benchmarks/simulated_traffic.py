@@ -227,10 +227,12 @@ def _of_pairs(scene: Scene, traffic: Traffic, seen: Marks, until: float, tuning:
 
 def _of_arms(counts: list[tuple[int, int]], tuning: Tuning) -> tuple[float | None, float | None]:
     looked = MeanDifference.of_rates(champion=counts[0], challenger=counts[1])
-    return (
-        tuning.sequence().pvalue(looked),
-        tuning.sequence(min(tuning.rollback_alpha, 0.25)).pvalue(looked, alternative="less"),
-    )
+    harm = tuning.sequence(min(tuning.rollback_alpha, 0.25))
+    if not looked.settled:
+        (a, n), (b, m) = counts
+        wrong = MeanDifference.of_failures(champion=(n - a, n), challenger=(m - b, m))
+        return None, harm.pvalue(wrong, alternative="greater")
+    return tuning.sequence().pvalue(looked), harm.pvalue(looked, alternative="less")
 
 
 def _checks(scene: Scene, traffic: Traffic, mature: Marks, seen: Marks, until: float) -> tuple[Check, Check]:

@@ -13,7 +13,7 @@ from abtest import wording
 from abtest.decision.reasons import Finding, Reason, Verdict
 from abtest.errors import near
 from abtest.evaluator import MetricRow
-from abtest.evaluator.looks import SEQUENCE
+from abtest.evaluator.looks import NOT_YET, SEQUENCE
 from abtest.evaluator.power import rows_by_width
 from abtest.guardrail import ERROR_RATE, EVERY, LATENCY, ROWS, SIZE
 from abtest.labels import Label, cast_label, kind_of
@@ -91,7 +91,8 @@ def _rows_needed(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Po
 def _not_proved_worse(guardrail: Guardrail, place: _Place, row: MetricRow, policy: Policy) -> Finding:
     """The interval must not lie beyond the margin; without a margin the test decides, and nothing is adjusted."""
     bound, likely, evidence = 0.0 - (guardrail.margin or 0.0), row.likely_improvement, _evidence(row, policy)
-    if row.pvalue is None and likely is None:
+    waits = bool(guardrail.margin) and row.ci_method == NOT_YET  # a test of no loss says nothing of a margin
+    if likely is None and (row.pvalue is None or waits):
         return _unknown(guardrail, place, row, ">=", bound)
     value = likely.upper if likely else row.improvement
     if not guardrail.margin and row.pvalue is not None:

@@ -48,10 +48,14 @@ def label_coverage(champion: Rate, challenger: Rate, *, planned_n: int | None) -
         challenger: Likewise.
         planned_n: Units planned in all.
     """
-    pvalue = _alike(champion, challenger, planned_n)
+    found = _alike(champion, challenger, planned_n)
+    pvalue = 1.0 if found is None else found
     held = pvalue >= ALPHA
     text = (
-        f"Labels {'came' if held else 'did not come'} equally often in both arms: for {_share(champion)} of the "
+        f"Labels came for {_share(champion)} of the champion's predictions and {_share(challenger)} of the "
+        "challenger's: too few have come, or are missing, to test whether that is alike."
+        if found is None and _share(champion) != _share(challenger)
+        else f"Labels {'came' if held else 'did not come'} equally often in both arms: for {_share(champion)} of the "
         f"champion's predictions and {_share(challenger)} of the challenger's ({wording.pvalue(pvalue)})."
         f"{'' if held else ' What is missing may be what one side gets wrong.'}"
     )
@@ -66,10 +70,16 @@ def shadow_drops(scored: Rate, dropped: Rate, *, planned_n: int | None) -> Check
         dropped: Likewise.
         planned_n: Pairs planned.
     """
-    pvalue = _alike(scored, dropped, planned_n)
+    found = _alike(scored, dropped, planned_n)
+    pvalue = 1.0 if found is None else found
     held = pvalue >= ALPHA
     text = "No shadow prediction was dropped."
-    if dropped[1]:
+    if dropped[1] and found is None:
+        text = (
+            f"The champion is right on {_share(dropped)} of {wording.whole(dropped[1])} where the shadow was dropped, "
+            f"and on {_share(scored)} where it was scored: too few to test whether that is alike."
+        )
+    elif dropped[1]:
         text = (
             f"The champion {'is' if held else 'is not'} right as often where the shadow was dropped: {_share(dropped)} "
             f"of {wording.whole(dropped[1])}, against {_share(scored)} where it was scored ({wording.pvalue(pvalue)})."
@@ -97,8 +107,8 @@ _UNLIKE = " What was dropped is not like the rest."
 _LOST = " Something assigns, loses or logs them unevenly: find it before anything else is read."
 
 
-def _alike(one: Rate, other: Rate, planned_n: int | None) -> float:
-    """The p-value of equal shares, valid at every look; 1 while there are too few of either kind to tell.
+def _alike(one: Rate, other: Rate, planned_n: int | None) -> float | None:
+    """The p-value of equal shares, valid at every look; None while there are too few of either kind to tell.
 
     Under the null both arms have the pooled share: its spread is that of an arm that never fails, too.
     """
@@ -106,7 +116,7 @@ def _alike(one: Rate, other: Rate, planned_n: int | None) -> float:
     pooled = (x + y) / (n + m) if n + m else 0.0
     rarest = min(n, m) * min(pooled, 1 - pooled)
     if min(n, m) < LEAST_UNITS or rarest < LEAST_RIGHT:
-        return 1.0
+        return None
     looked = MeanDifference(
         n=n + m,
         effect=y / m - x / n,

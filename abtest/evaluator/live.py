@@ -132,7 +132,7 @@ class LiveReading:
         log_worse: log E that it is worse; likewise.
         pvalue: Two-sided, of no effect: valid at every look, or of the one fixed look.
         pvalue_worse: One-sided, that it is no worse; what a rollback goes by.
-        rollback_alpha: The level of that.
+        rollback_alpha: The level of that: a share of the rollback's where failures or time are held to theirs.
         test: How both were found.
         checks: Whether the experiment can be trusted.
         waiting: Labels kept aside, of predictions that are not known.

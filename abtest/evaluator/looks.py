@@ -64,12 +64,15 @@ class Path:
         better: log E that the challenger is better, shape (looks,); None where no e-process is.
         worse: log E that it is worse; likewise.
         greater_is_better: Whether a positive effect is an improvement.
+        wrong: How often each of two arms is wrong by now: what harm goes by before the burn-in is over, which it never
+            is of an arm that is always wrong.
     """
 
     looked: tuple[MeanDifference, ...]
     better: Floats | None = None
     worse: Floats | None = None
     greater_is_better: bool = True
+    wrong: MeanDifference | None = None
 
     @classmethod
     def of_pairs(cls, counts: Counts, a: float, *, drawn: bool = True) -> Path:
@@ -86,9 +89,10 @@ class Path:
     @classmethod
     def of_rates(cls, champion: Counts, challenger: Counts) -> Path:
         """Follow two arms by successes and units by each look, shape (looks, 2) each."""
-        arms = zip(champion.tolist(), challenger.tolist(), strict=True)
+        arms = list(zip(champion.tolist(), challenger.tolist(), strict=True))
         looked = tuple(MeanDifference.of_rates(champion=(a, n), challenger=(b, m)) for (a, n), (b, m) in arms)
-        return cls(looked=looked)
+        (a, n), (b, m) = arms[-1]
+        return cls(looked=looked, wrong=MeanDifference.of_failures(champion=(n - a, n), challenger=(m - b, m)))
 
     @classmethod
     def of_means(cls, champion: Sequence[Moments], challenger: Sequence[Moments]) -> Path:
@@ -131,10 +135,12 @@ class Path:
         return min(1.0, 2 * max(one_sided))
 
     def pvalue_worse(self, tuning: Tuning) -> float | None:
-        """The one-sided p-value that the challenger is no worse; None before the burn-in is over."""
+        """The one-sided p-value that the challenger is no worse; None before there is enough to tell."""
         if self.worse is not None:
             return anytime_pvalue(self.worse.tolist())
         sequence = tuning.sequence(min(tuning.rollback_alpha, _MOST_ONE_SIDED))
+        if self.wrong is not None and not self.now.settled:
+            return sequence.pvalue(self.wrong, alternative="greater")
         return sequence.pvalue(self.now, alternative="less" if self.greater_is_better else "greater")
 
     def _is_known(self, looked: MeanDifference) -> bool:

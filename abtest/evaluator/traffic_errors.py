@@ -22,6 +22,7 @@ from abtest.evaluator.traffic import NOT_OF_ARMS, NOT_WHILE_LOOKING
 from abtest.metrics.errors import PairedErrors, custom_losses
 from abtest.metrics.regression import LOWER_IS_BETTER, RegressionOutcomes
 from abtest.stats.moments import Moments
+from abtest.stats.sequences import LEAST_UNITS
 from abtest.stats.two_arms import two_means
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 TWO_MEANS = "two-sample z test"
+TOO_FEW = f"not known below {LEAST_UNITS} units in each arm"
 _SQUARED = ("rmse", "r2")  # no means: tested by their squared errors
 _FEWEST_RESAMPLES = 100  # of intervals that are left out
 
@@ -177,9 +179,11 @@ def _at_any_look(row: MetricRow, path: Path, tuning: Tuning) -> MetricRow:
 
 
 def _once(row: MetricRow, champion: Moments, challenger: Moments, policy: Policy) -> MetricRow:
-    """Add the test of two arms that are looked at once."""
+    """Add the test of two arms that are looked at once, where each has units enough for means to be normal."""
     if row.metric == "bias":
         return row
+    if min(champion.n, challenger.n) < LEAST_UNITS:
+        return replace(row, ci_method=TOO_FEW)
     try:
         found = two_means(champion, challenger, confidence_level=policy.confidence)
     except NotApplicableError:

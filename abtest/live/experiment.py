@@ -24,6 +24,7 @@ Mode: TypeAlias = Literal["shadow", "split"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 Looking: TypeAlias = Literal["anytime", "fixed"]
 LOOKINGS: tuple[Looking, ...] = get_args(Looking)
+_MOST_PLANNED = 1_000_000_000  # of a mixture chosen for far more, rounding alone would pass for evidence
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -60,7 +61,8 @@ class Experiment:
             there.
         planned_discordant: Discordant pairs that are planned, in shadow mode; None where that is not known.
         horizon: Seconds after which the labels of a prediction's age are taken to be complete; younger ones wait.
-        rollback_alpha: Level of the harm that rolls back, apart from the verdict's.
+        rollback_alpha: Level of the harm that rolls back, apart from the verdict's: of all kinds together, which share
+            it evenly.
         auto_rollback: Whether harm, or a breached guardrail on error rate or latency, ends it.
         classes: What a label may be; None where the models do not say, and of a regression.
         created_at: In UTC.
@@ -116,8 +118,8 @@ class Experiment:
 
     def _check_plan(self) -> None:
         for option, count in (("planned-n", self.planned_n), ("planned-discordant", self.planned_discordant)):
-            if count is not None and (isinstance(count, bool) or count < 1):
-                raise InvalidInputError(f"{option} must be a whole number from 1, got {count!r}.")
+            if count is not None and (isinstance(count, bool) or not 1 <= count <= _MOST_PLANNED):
+                raise InvalidInputError(f"{option} must be a whole number from 1 to {_MOST_PLANNED:,}, got {count!r}.")
         if self.planned_n is None and (self.mode == "split" or self.looking == "fixed"):
             what = "a split" if self.mode == "split" else "a fixed look"
             raise InvalidInputError(f"{what} needs planned-n: how many units are planned in all.", hint="abtest power")

@@ -186,6 +186,28 @@ class ArmTraffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmTries:
+    """How an arm's first answers to units went: what harm is told by.
+
+    A unit that sends many requests says little more than its first, and rows that are predicted together fail together
+    and take as long: each answer is one.
+
+    Attributes:
+        arm: Which side.
+        n: Answers.
+        failed: Of them, those of which a row failed.
+        seconds: Sum of their seconds, each the mean of its rows.
+        squares: Sum of their squares.
+    """
+
+    arm: Side
+    n: int
+    failed: int
+    seconds: float
+    squares: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """The periods that groups count into: equal ones, from the first exposure to the moment of looking."""
 

@@ -45,6 +45,8 @@ def _told(record: ComparisonRecord) -> str:
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
         tested = policy.rule == "share" or (policy.rule == "primary" and policy.margin is None)
         open_ = "chance alone could do that" if tested else "whether that is within the margin is open"
+        if tested and record.live is not None and row.pvalue is None:
+            open_ = "nothing can be tested so far"
         return f"There is not enough evidence to replace the champion: {rates}, and {open_}."
     if verdict is not Verdict.CONDITIONAL:
         may = "may" if policy.rule == "non-inferior" else "should"

@@ -12,6 +12,7 @@ from abtest.evaluator.traffic import NOT_WHILE_LOOKING
 from abtest.labels import Side
 from abtest.metrics.catalogue import in_text, unit
 from abtest.reporter.axis import ten_to
+from abtest.stats.sequences import LEAST_DISCORDANT, LEAST_N, LEAST_RIGHT, LEAST_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +100,7 @@ class LiveSummary:
     def in_order(self) -> str:
         """Which checks hold, in a sentence; nothing where none does."""
         held = [check.name for check in self.checks if check.held]
-        verb = "is" if len(held) == 1 else "are"
-        return f"{wording.capitalised(' and '.join(held))} {verb} in order." if held else ""
+        return f"Checked, and nothing found wrong: {' and '.join(held)}." if held else ""
 
     @property
     def alarms(self) -> tuple[WrittenCheck, ...]:
@@ -255,8 +255,9 @@ def _counted(reading: LiveReading) -> str:
 
 def _evidence(record: ComparisonRecord, reading: LiveReading) -> str:
     """Say how the evidence stands, each way, and how valid its p-value is."""
+    missing = _missing(record, reading)
     if reading.pvalue is None:
-        return "There are too few labels for a test so far."
+        return missing or "There is no test, as nothing varies."
     valid = "valid at every look" if reading.looking == "anytime" else "valid at this one look"
     kind = "" if reading.looking == "anytime" else " test"
     name = record.mcnemar.name if record.mcnemar is not None else f"the {reading.test}{kind}"
@@ -266,8 +267,49 @@ def _evidence(record: ComparisonRecord, reading: LiveReading) -> str:
     line = odds(math.log(2 / record.settings.policy.alpha))
     return (
         f"E, the evidence, is {odds(reading.log_better)} that the challenger is better, and "
-        f"{odds(reading.log_worse)} that it is worse; it convinces at {line}. {tested}"
+        f"{odds(reading.log_worse)} that it is worse; it convinces at {line}. {tested}{missing and f' {missing}'}"
     )
+
+
+def _missing(record: ComparisonRecord, reading: LiveReading) -> str:
+    """Say what an interval that holds at every look still waits for; nothing where it is there."""
+    row, classes = record.evaluation.tested, record.task == "classification"
+    if reading.looking == "fixed" or (reading.looks and reading.looks[-1].ci_lower is not None):
+        return ""
+    if _is_enough(record, reading):  # and yet nothing varies
+        return ""
+    if reading.mode == "shadow":
+        differ = f", {LEAST_DISCORDANT} of which tell the two apart" if classes else ""
+        apart = f", {wording.whole(record.contingency.discordant)} of which do" if record.contingency else ""
+        what = "interval" if classes else "test or interval"
+        return f"There is no {what} before {LEAST_N} labelled pairs{differ}; there are {wording.whole(row.n)}{apart}."
+    right = f" with {LEAST_RIGHT} right and {LEAST_RIGHT} wrong answers" if classes else ""
+    have = " and ".join(f"{wording.whole(arm.analysed)}{_right(arm) if classes else ''}" for arm in reading.arms)
+    return (
+        f"There is no test or interval before each arm has {LEAST_UNITS} labelled units{right}; champion and "
+        f"challenger have {have}."
+    )
+
+
+def _is_enough(record: ComparisonRecord, reading: LiveReading) -> bool:
+    if reading.mode == "shadow":
+        apart = record.contingency.discordant if record.contingency else LEAST_DISCORDANT
+        return record.evaluation.tested.n >= LEAST_N and apart >= LEAST_DISCORDANT
+    is_regression = record.task == "regression"
+    return all(
+        arm.analysed >= LEAST_UNITS and (is_regression or min(_right_and_wrong(arm)) >= LEAST_RIGHT)
+        for arm in reading.arms
+    )
+
+
+def _right_and_wrong(arm: ArmReading) -> tuple[int, int]:
+    right = round((arm.value or 0.0) * arm.analysed)
+    return right, arm.analysed - right
+
+
+def _right(arm: ArmReading) -> str:
+    right, wrong = map(wording.whole, _right_and_wrong(arm))
+    return f" ({right} right, {wrong} wrong)"
 
 
 def _arm(arm: ArmReading, record: ComparisonRecord) -> WrittenArm:

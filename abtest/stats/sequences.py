@@ -81,6 +81,42 @@ class MeanDifference:
         )
 
     @classmethod
+    def of_failures(
+        cls, *, champion: tuple[int, int], challenger: tuple[int, int], margin: float = 0.0
+    ) -> MeanDifference:
+        """Compare how often two arms fail, where it is asked whether the challenger does by more than a margin.
+
+        An arm that never fails, or always does, has no spread of its own, and a small one may have far too little. So
+        its spread is the larger of two: that of its own rate, smoothed by one failure and one success, and that of the
+        rate which both arms' failures give it were the difference just the margin. It takes ten failures of the
+        challenger's, and none of the champion's.
+
+        Args:
+            champion: Failures, and units.
+            challenger: Likewise.
+            margin: The difference that will be put to the test.
+
+        Example:
+            >>> at = MeanDifference.of_failures(champion=(0, 100), challenger=(100, 100))
+            >>> at.effect, at.settled, ConfidenceSequence().pvalue(at, alternative="greater") < 0.001
+            (1.0, True, True)
+        """
+        (x, n), (y, m) = champion, challenger
+        if not (n and m):
+            return cls(n=n + m, effect=0.0, standard_error=0.0, settled=False)
+        pooled = min(max((x + y - margin * m) / (n + m), 0.0), 1.0)
+        spreads = (
+            max(rate * (1 - rate) for rate in rates) / units
+            for rates, units in ((((x + 1) / (n + 2), pooled), n), (((y + 1) / (m + 2), min(pooled + margin, 1.0)), m))
+        )
+        return cls(
+            n=n + m,
+            effect=y / m - x / n,
+            standard_error=math.sqrt(sum(spreads)),
+            settled=min(n, m) >= LEAST_UNITS and y >= LEAST_RIGHT,
+        )
+
+    @classmethod
     def of_means(cls, *, champion: Moments, challenger: Moments) -> MeanDifference:
         """Compare two arms by their mean losses.
 

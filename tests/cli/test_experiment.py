@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from abtest.cli import deciding
+from abtest.live.experiment import State
 from abtest.live.store import DEFAULT_URL, Store
 from abtest.registry import RegistryClient
 from tests.live.traffic import SERVER, pairs_of, shadow
 
 if TYPE_CHECKING:
+    from abtest.comparison import Comparison
     from tests.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("stocked")
@@ -70,7 +74,11 @@ def test_an_experiment_lives(cli: Cli) -> None:
             "challenger-share must be in [0, 1], got 50",
         ),
         (["--mode", "split", "--planned-n", "9", "--challenger-share", "0"], "challenger-share must be in (0, 1)"),
-        (["--mode", "split", "--planned-n", "0"], "planned-n must be a whole number from 1, got 0"),
+        (["--mode", "split", "--planned-n", "0"], "planned-n must be a whole number from 1 to 1,000,000,000, got 0"),
+        (
+            ["--mode", "shadow", "--planned-discordant", str(10**17)],
+            "planned-discordant must be a whole number from 1",
+        ),
         (["--mode", "shadow", "--rollback-alpha", "0.7"], "rollback-alpha must be in (0, 0.5), got 0.7"),
         (["--mode", "shadow", "--challenger-version", "1"], "Both sides are version 1"),
         (["--mode", "shadow", "--challenger-version", "99"], "version 99"),
@@ -130,6 +138,27 @@ def test_labels_come_later_and_give_a_verdict(cli: Cli) -> None:
         json.loads(cli("experiment", "analyze", "spring", "--no-log", "--format", "json").out)["decision"]["verdict"]
         == "PROMOTE"
     )
+
+
+def test_a_rollback_meanwhile_promotes_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A challenger that is rolled back while its report is drawn and logged is not promoted."""
+    start(cli)
+    flow()
+    cli("label", "--input", "labels.csv")
+    logged = deciding.logged
+
+    def slow(comparison: Comparison, chosen: dict[str, Any]) -> Comparison:
+        found = logged(comparison, chosen)
+        with Store() as log:  # what a server does that sees harm
+            last = log.epochs("spring")[-1]
+            log.turn(replace(last, number=last.number + 1, state=State.ROLLED_BACK, inclusion=0.0, why="harm"))
+        return found
+
+    monkeypatch.setattr(deciding, "logged", slow)
+    told = cli("experiment", "analyze", "spring", "--auto-promote", "--no-save-plot")
+    assert told.out.startswith("PROMOTE")
+    assert "Not promoted. It is rolled back (epoch 2): harm" in told.err
+    assert [it.version for it in RegistryClient().versions("fruit") if it.stage == "Production"] == [1]
 
 
 def test_the_gate(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from abtest.decision import Verdict, decide
 from abtest.evaluator.live import ArmReading, Check, LiveReading
+from abtest.evaluator.looks import NOT_YET
 from abtest.guardrail import Guardrail
 from abtest.policy import Policy
 from tests.decision import CONFIDENCES, FAVOUR, SEEDS, evaluated, policies, rails
@@ -117,3 +118,17 @@ def test_the_test_that_is_named_is_the_one_that_was_made() -> None:
     row = replace(evaluation.tested, test="two-proportion z test")
     once = replace(live(evaluation, looking="fixed"), metrics=(row, *evaluation.metrics[1:]))
     assert "the two-proportion z test gives" in decide(once, policy).reasons[0].text
+
+
+def test_a_margin_waits_for_an_interval() -> None:
+    """Before its interval is there, a loss beyond a margin is not called proved: that guardrail is not evaluated."""
+    policy = Policy(guardrails=(Guardrail(metric="accuracy", margin=0.001, mode="not-proved-worse"),))
+    evaluation = evaluated(0, 0.95)
+    row = replace(
+        evaluation.tested, improvement=-0.2, ci_lower=None, ci_upper=None, improvement_lower=None,
+        improvement_upper=None, ci_method=NOT_YET, pvalue=1.0,
+    )  # fmt: skip
+    decision = decide(live(replace(evaluation, metrics=(row, *evaluation.metrics[1:]))), policy)
+    (reason,) = rails(decision)
+    assert (reason.held, reason.value) == (False, None)
+    assert "could not be evaluated: its interval is not estimable yet" in reason.text

@@ -51,6 +51,12 @@ def test_too_few_tell_nothing(rates: tuple[tuple[int, int], tuple[int, int]]) ->
     assert shadow_drops(*rates, planned_n=None).held
 
 
+def test_what_is_not_tested_is_not_said_to_be_alike() -> None:
+    """Below the burn-in no check says that both sides are alike."""
+    assert "too few" in label_coverage((40, 50), (10, 50), planned_n=None).text
+    assert "too few" in shadow_drops((900, 1000), (1, 9), planned_n=None).text
+
+
 def test_the_arms_may_change_places() -> None:
     """Which arm lacks the labels changes no p-value."""
     one, other = (450, 500), (400, 520)

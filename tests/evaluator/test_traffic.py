@@ -134,6 +134,14 @@ def test_the_mixture_is_tuned_by_the_plan() -> None:
     )
 
 
+def test_no_plan_makes_evidence_of_rounding() -> None:
+    """With the most that may be planned, pairs that favour neither side are no evidence, and few are next to none."""
+    tuning = Tuning(alpha=0.05, rollback_alpha=0.05, planned_discordant=1_000_000_000)
+    counts = np.array([[0, 300, 300, 0], [0, 10_000, 10_000, 0], [0, 10_000, 10_030, 0]], dtype=np.int64)
+    path = Path.of_pairs(counts, tuning.a)
+    assert known(path.better) == pytest.approx([0.0, 0.0, 0.0], abs=0.01)
+
+
 def test_evidence_that_underflows_is_still_a_number() -> None:
     """A side beyond hope has evidence that JSON can hold."""
     counts = np.array([[0, 100_000, 0, 0]], dtype=np.int64)

@@ -199,7 +199,7 @@ def _reading(it: Traffic, evaluation: Evaluation, path: Path | None) -> LiveRead
         score = np.square(said - y) if regression else said == y
         arms.append(
             ArmReading(
-                arm=name, version=i + 1, exposed=round(1.1 * n), predictions=3 * n, failed=i,
+                arm=name, version=i + 1, exposed=round(1.1 * n), predictions=3 * n, failed=i * (not regression),
                 dropped=it.dropped * i * (it.mode == "shadow"), mature=round(n / it.labelled[i]), labelled=n,
                 corrected=12, analysed=n, value=float(score[of].mean()), seconds=(0.00021, 0.0015)[i],
             )

@@ -110,6 +110,24 @@ def test_harm_is_stopped_before_the_verdict_is_sure() -> None:
     assert "worse at the level of a rollback: abtest experiment stop spam-2" in summarise(harmed).advice
 
 
+def test_what_an_interval_waits_for_is_said() -> None:
+    """Before the burn-in is over a report says in a sentence what it takes, and what is there."""
+    fresh = known(summarise(SITUATIONS["shadow_fresh"]()).live).evidence
+    assert re.search(r"before 200 labelled pairs, 20 of which tell .* apart; there are 90, \d+ of which do\.", fresh)
+    record = SITUATIONS["split_unsure"]()
+    early = [replace(arm, analysed=n, value=0.95) for arm, n in zip(known(record.live).arms, (360, 40), strict=True)]
+    looks = (replace(known(record.live).looks[-1], ci_lower=None, ci_upper=None),)
+    reading = replace(known(record.live), pvalue=None, arms=(early[0], early[1]), looks=looks)
+    rows = (replace(record.metrics[0], pvalue=None), *record.metrics[1:])
+    untested = replace(record, live=reading, metrics=rows)
+    assert "nothing can be tested so far" in summarise(untested).headline
+    assert known(summarise(replace(record, live=reading)).live).evidence == (
+        "There is no test or interval before each arm has 100 labelled units with 10 right and 10 wrong answers; "
+        "champion and challenger have 360 (342 right, 18 wrong) and 40 (38 right, 2 wrong)."
+    )
+    assert "before" not in known(summarise(SITUATIONS["split_better"]()).live).evidence
+
+
 def test_what_is_planned_is_what_is_left() -> None:
     """With discordant pairs planned these are counted; with enough of them it may be stopped; paused it says so."""
     record = SITUATIONS["shadow_unsure"]()

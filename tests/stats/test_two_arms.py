@@ -29,7 +29,7 @@ def test_newcombe_published() -> None:
 
 @given(champion=arms, challenger=arms)
 def test_proportions_against_statsmodels(champion: tuple[int, int], challenger: tuple[int, int]) -> None:
-    """Statistic, p-value and interval are those of statsmodels wherever it gives them."""
+    """Statistic, p-value (of rare outcomes SciPy's of Fisher where greater) and interval are those of statsmodels."""
     found = two_proportions(champion, challenger)
     (x, n), (y, m) = champion, challenger
     lower, upper = confint_proportions_2indep(y, m, x, n, method="newcomb")
@@ -38,7 +38,9 @@ def test_proportions_against_statsmodels(champion: tuple[int, int], challenger: 
     if 0 < x + y < n + m:
         z, pvalue = proportions_ztest([y, x], [m, n])
         assert found.statistic == pytest.approx(z, abs=1e-9)
-        assert found.pvalue == pytest.approx(pvalue, abs=1e-9)
+        rare = min(n, m) * min(x + y, n + m - x - y) / (n + m) < 10
+        exact = stats.fisher_exact(np.array([[x, n - x], [y, m - y]])).pvalue if rare else 0.0
+        assert found.pvalue == pytest.approx(max(pvalue, exact), abs=1e-9)
     else:
         assert (found.statistic, found.pvalue) == (0.0, 1.0)
 
@@ -62,6 +64,21 @@ def test_the_level_by_enumeration() -> None:
         if two_proportions((x, n), (y, m)).pvalue < 0.05
     )
     assert rejected == pytest.approx(0.05, abs=0.006)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.5, 0.95])
+@pytest.mark.parametrize("m", [3, 10, 50])
+def test_the_level_of_a_tiny_arm(share: float, m: int) -> None:
+    """Beside 990 units, a tiny arm that fails as often is told apart no more often than the level says."""
+    n = 990
+    first, second = (np.asarray(stats.binom.pmf(np.arange(size + 1), size, share)) for size in (n, m))
+    likely = [x for x in range(n + 1) if first[x] > 1e-7]
+    rejected = sum(
+        first[x] * second[y]
+        for x, y in itertools.product(likely, range(m + 1))
+        if two_proportions((x, n), (y, m)).pvalue < 0.05
+    )
+    assert rejected < (0.05 if m < 50 or share in {0.02, 0.05, 0.95} else 0.06)
 
 
 def test_means_against_statsmodels() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from abtest.cli import common, deciding, pipeline
 from abtest.cli import options as o
 from abtest.cli.experiment import shared as s
+
+if TYPE_CHECKING:
+    from abtest.comparison import Comparison
 
 
 def analyze(
@@ -63,9 +66,21 @@ def analyze(
         if found.rolled_back is not None:
             common.tell(f"Rolled back (epoch {found.rolled_back.number}): {found.rolled_back.why}", quiet=quiet)
     if chosen.get("auto_promote"):
-        deciding.promote(comparison, chosen, quiet=quiet)
+        _promote(name, comparison, chosen, store=store, quiet=quiet)
     elif comparison.verdict == "PROMOTE" and not quiet:
         common.tell("Next      the same command with --auto-promote --dry-run shows what promoting it would move")
     pipeline.finish(comparison, file=junit, accept=passes)
     if gate:
         raise typer.Exit(pipeline.exit_code(comparison.verdict, passes))
+
+
+def _promote(name: str, comparison: Comparison, chosen: dict[str, Any], *, store: str | None, quiet: bool) -> None:
+    """Promote, unless a server rolled the challenger back since the look: drawing and logging take their time."""
+    from abtest.live.experiment import State  # noqa: PLC0415 - --help does not pay for it
+
+    with s.open_store(store) as kept:
+        last = kept.epochs(name)[-1]
+    if last.state is State.ROLLED_BACK:
+        common.tell(f"Not promoted. It is rolled back (epoch {last.number}): {last.why}", quiet=quiet)
+    else:
+        deciding.promote(comparison, chosen, quiet=quiet)

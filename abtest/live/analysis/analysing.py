@@ -17,7 +17,8 @@ from abtest.evaluator import RESAMPLES, both_sides
 from abtest.evaluator.live import ArmReading, LiveReading, Turn
 from abtest.live.analysis import trust
 from abtest.live.analysis.evaluating import read
-from abtest.live.analysis.harm import Harm, harm, rollback, tuning_of
+from abtest.live.analysis.harm import Harm, harm, level_of, rollback, tuning_of
+from abtest.live.analysis.seen import Seen
 from abtest.live.experiment import Epoch
 from abtest.live.log import Snapshot
 from abtest.provenance import provenance
@@ -69,9 +70,10 @@ def look(
         AbtestError: As ``analyse``.
     """
     experiment, rolled_back = store.experiment(name), None
+    seen = Seen(store, experiment, datetime.now(UTC))
     if experiment.auto_rollback and not store.epochs(name)[-1].state.is_over:
-        rolled_back = rollback(store, experiment, by=by or tracking.user())
-    return Analysed(comparison=analyse(store, name, registry=registry, command=command), rolled_back=rolled_back)
+        rolled_back = rollback(store, experiment, by=by or tracking.user(), seen=seen)
+    return Analysed(comparison=_analyse(seen, registry, keep=True, command=command), rolled_back=rolled_back)
 
 
 def analyse(
@@ -99,10 +101,14 @@ def analyse(
         InvalidInputError: No labelled row is old enough, or labels and predictions share no type.
         BackendError: The database or the registry does not answer.
     """
-    experiment, now = store.experiment(name), until or datetime.now(UTC)
-    traffic = store.traffic(experiment, until=now)
+    seen = Seen(store, store.experiment(name), until or datetime.now(UTC))
+    return _analyse(seen, registry, keep=keep, command=command)
+
+
+def _analyse(seen: Seen, registry: RegistryClient | None, *, keep: bool, command: str | None) -> Comparison:
+    store, experiment, now, traffic = seen.store, seen.experiment, seen.until, seen.traffic
     refuse_early(experiment, traffic)
-    found = read(store, experiment, now)
+    found = read(seen)
     versions = _versions(experiment, registry)
     reading = reading_of(store, experiment, found, traffic, now)
     models = [_compared(experiment, arm, versions) for arm in reading.arms]
@@ -112,7 +118,7 @@ def analyse(
         model_name=experiment.model_name,
         champion=models[0],
         challenger=models[1],
-        data=ComparedData(path=f"experiment {name}", n=evaluation.tested.n, digest=None, target=None),
+        data=ComparedData(path=f"experiment {experiment.name}", n=evaluation.tested.n, digest=None, target=None),
         settings=ComparisonSettings(
             average=experiment.average, pos_label=None, label_type=None, resamples=RESAMPLES, seed=0, batch_size=None,
             drop_unlabelled=False, policy=policy,
@@ -187,7 +193,7 @@ def reading_of(
         log_worse=looks[-1].log_worse if looks else None,
         pvalue=tested.pvalue,
         pvalue_worse=path.pvalue_worse(tuning) if path else None,
-        rollback_alpha=experiment.rollback_alpha,
+        rollback_alpha=level_of(experiment),
         test=path.test if path else tested.test,
         checks=trust.checks_of(store, experiment, traffic, until),
         waiting=store.waiting(),

@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.evaluator.looks import Tuning
+    from abtest.live.analysis.seen import Seen
     from abtest.live.experiment import Experiment
     from abtest.live.log import ArmGroup, PairGroup, Period
-    from abtest.live.store import Store
-
-_BUCKETS = 200  # of the picture over time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,21 +48,21 @@ class Found:
     arms: tuple[PairedOutcomes, PairedOutcomes] | None = None
 
 
-def read(store: Store, experiment: Experiment, until: datetime) -> Found:
-    """Count and evaluate the labelled rows.
+def read(seen: Seen) -> Found:
+    """Evaluate the labelled rows.
 
     Raises:
         InvalidInputError: There is none, or labels and predictions share no type.
     """
-    most = experiment.planned_n if experiment.looking == "fixed" else None
-    tuning = None if most else tuning_of(experiment)
+    experiment = seen.experiment
+    tuning = None if experiment.looking == "fixed" else tuning_of(experiment)
     regression = experiment.policy.task == "regression"
     if experiment.mode == "shadow":
-        period, pairs = store.pairs(experiment, until=until, buckets=_BUCKETS, most=most)
+        period, pairs = seen.first_pairs
         read_pairs = _paired_errors if regression else _pairs
         _refuse_nothing(experiment, [it for it in pairs if it.is_whole] if regression else pairs)
         return read_pairs(experiment, pairs, period, tuning)
-    period, groups = store.arms(experiment, until=until, buckets=_BUCKETS, most=most)
+    period, groups = seen.first_arms
     read_arms = _arm_errors if regression else _arms
     counted = [group for group in groups if not regression or group.prediction is not None]
     _refuse_nothing(experiment, *([group for group in counted if group.arm == side] for side in SIDES))

@@ -14,12 +14,13 @@ from abtest.evaluator.looks import Path, Tuning, contingency
 from abtest.guardrail import ERROR_RATE, LATENCY
 from abtest.labels import SIDES
 from abtest.live.analysis import tallying
+from abtest.live.analysis.seen import Seen
 from abtest.live.experiment import Epoch, State
-from abtest.stats.sequences import LEAST_RIGHT, LEAST_UNITS, MeanDifference
+from abtest.stats.sequences import LEAST_UNITS, MeanDifference
 
 if TYPE_CHECKING:
     from abtest.live.experiment import Experiment
-    from abtest.live.log import ArmTraffic
+    from abtest.live.log import ArmTries
     from abtest.live.store import Store
 
 _MOST_ONE_SIDED = 0.25  # the level for which a one-sided sequence is sharpest; it holds at any other
@@ -47,19 +48,22 @@ def tuning_of(experiment: Experiment) -> Tuning:
     """What the plan fixes of the evidence."""
     return Tuning(
         alpha=experiment.policy.alpha,
-        rollback_alpha=experiment.rollback_alpha,
+        rollback_alpha=level_of(experiment),
         planned_n=experiment.planned_n,
         planned_discordant=experiment.planned_discordant,
     )
 
 
-def harm(store: Store, experiment: Experiment, *, until: datetime | None = None) -> Harm | None:
+def harm(
+    store: Store, experiment: Experiment, *, until: datetime | None = None, seen: Seen | None = None
+) -> Harm | None:
     """Look once whether the challenger does harm, at the level of a rollback.
 
     Args:
         store: The log.
         experiment: Whose challenger.
         until: The moment of looking; now by default.
+        seen: What this look has read.
 
     Returns:
         The first evidence of harm that there is: of its failures, its time, its quality. None where there is none.
@@ -68,18 +72,33 @@ def harm(store: Store, experiment: Experiment, *, until: datetime | None = None)
         InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
-    now = until or datetime.now(UTC)
+    seen = seen or Seen(store, experiment, until or datetime.now(UTC))
     found: list[Harm | None] = []
-    if any(rail.metric in {ERROR_RATE, LATENCY} for rail in experiment.policy.guardrails):
-        champion, challenger = store.traffic(experiment, until=now)
+    if _ways(experiment) > 1:
+        champion, challenger = seen.tries
         found = [failures(experiment, champion, challenger), slowness(experiment, champion, challenger)]
-    for one in (*found, _quality(store, experiment, now)):
-        if one is not None and one.pvalue < experiment.rollback_alpha:
+    for one in (*found, _quality(seen)):
+        if one is not None and one.pvalue < level_of(experiment):
             return one
     return None
 
 
-def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime | None = None) -> Epoch | None:
+def level_of(experiment: Experiment) -> float:
+    """The level of each kind of harm: those that are looked for share that of a rollback evenly.
+
+    So an equal challenger is rolled back for any of them no more often than that.
+    """
+    return experiment.rollback_alpha / _ways(experiment)
+
+
+def _ways(experiment: Experiment) -> int:
+    """How many kinds of harm are looked for."""
+    return 1 + sum(_margin(experiment, metric) is not None for metric in (ERROR_RATE, LATENCY))
+
+
+def rollback(
+    store: Store, experiment: Experiment, *, by: str, until: datetime | None = None, seen: Seen | None = None
+) -> Epoch | None:
     """Send the challenger no more units if it does harm; with the evidence, once, whoever sees it first.
 
     Args:
@@ -87,6 +106,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
         experiment: Whose challenger.
         by: Who looks: a server, or a user.
         until: The moment of looking; now by default.
+        seen: What this look has read.
 
     Returns:
         The epoch in which it was rolled back, by this or another one; None where there is no harm, or it was stopped.
@@ -95,7 +115,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
         InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
-    found = harm(store, experiment, until=until)
+    found = harm(store, experiment, until=until, seen=seen)
     while found is not None:
         last = store.epochs(experiment.name)[-1]
         if last.state.is_over:
@@ -108,7 +128,7 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
             began_at=datetime.now(UTC),
             by=by,
             why=found.text,
-            evidence={"what": found.what, "pvalue": found.pvalue, "alpha": experiment.rollback_alpha, **found.evidence},
+            evidence={"what": found.what, "pvalue": found.pvalue, "alpha": level_of(experiment), **found.evidence},
         )
         try:
             return store.turn(epoch)
@@ -117,17 +137,18 @@ def rollback(store: Store, experiment: Experiment, *, by: str, until: datetime |
     return None
 
 
-def _followed(store: Store, experiment: Experiment, until: datetime) -> tuple[Path, dict[str, int]]:
+def _followed(seen: Seen) -> tuple[Path, dict[str, int]]:
     """Follow accuracy, or of a regression the squared errors; with the counts that the last look rests on."""
+    experiment = seen.experiment
     is_regression = experiment.policy.task == "regression"
     if experiment.mode == "shadow":
-        period, pairs = store.pairs(experiment, until=until)
+        period, pairs = seen.pairs
         looks = tallying.looks_of(pairs, period.buckets)
         if is_regression:
             return Path.of_differences(tallying.squared_differences(pairs, looks)), {}
         grown = tallying.tally_pairs(pairs, looks).by_look.sum(axis=1)
         return Path.of_pairs(grown, tuning_of(experiment).a), asdict(contingency(grown[-1]))
-    period, groups = store.arms(experiment, until=until)
+    period, groups = seen.arms
     looks = tallying.looks_of(groups, period.buckets)
     if is_regression:
         champion, challenger, _ = tallying.tally_arm_errors(groups, looks, experiment.policy)
@@ -139,8 +160,8 @@ def _followed(store: Store, experiment: Experiment, until: datetime) -> tuple[Pa
     return Path.of_rates(first, second), counts
 
 
-def _quality(store: Store, experiment: Experiment, until: datetime) -> Harm | None:
-    path, counts = _followed(store, experiment, until)
+def _quality(seen: Seen) -> Harm | None:
+    experiment, (path, counts) = seen.experiment, _followed(seen)
     pvalue = path.pvalue_worse(tuning_of(experiment))
     if pvalue is None:
         return None
@@ -152,73 +173,69 @@ def _quality(store: Store, experiment: Experiment, until: datetime) -> Harm | No
     return Harm(what="quality", pvalue=pvalue, text=text, evidence=evidence)
 
 
-def failures(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
-    """Test whether the challenger fails more often than the champion by more than the guardrail tolerates.
-
-    A champion that never failed has a spread of 0, so its rate is smoothed by one failure and one success.
-    """
-    margin = _margin(experiment, ERROR_RATE)
-    arms = (champion, challenger)
-    if margin is None or min(arm.predictions for arm in arms) < LEAST_UNITS or challenger.failed < LEAST_RIGHT:
+def failures(experiment: Experiment, champion: ArmTries, challenger: ArmTries) -> Harm | None:
+    """Test whether the challenger fails more often than the champion by more than the guardrail tolerates."""
+    margin, arms = _margin(experiment, ERROR_RATE), (champion, challenger)
+    if margin is None:
         return None
-    rates = [arm.failed / arm.predictions for arm in arms]
-    smoothed = [(arm.failed + 1) / (arm.predictions + 2) for arm in arms]
-    spread = sum(rate * (1 - rate) / arm.predictions for rate, arm in zip(smoothed, arms, strict=True))
-    pvalue = _beyond(experiment, arms, rates[1] - rates[0], spread, margin)
+    counts = [(arm.failed, arm.n) for arm in arms]
+    looked = MeanDifference.of_failures(champion=counts[0], challenger=counts[1], margin=margin)
+    pvalue = _beyond(experiment, looked, margin)
+    if pvalue is None:
+        return None
+    rates = [failed / n for failed, n in counts]
     text = (
-        f"{wording.percent(rates[1])} of the challenger's predictions failed and {wording.percent(rates[0])} of the "
-        f"champion's, more than the {wording.size(margin, 'share')} tolerated: {_found(pvalue, experiment)}."
+        f"Of first requests, {wording.percent(rates[1])} of the challenger's failed and {wording.percent(rates[0])} of "
+        f"the champion's, more than the {wording.size(margin, 'share')} tolerated: {_found(pvalue, experiment)}."
     )
     evidence = {"champion": rates[0], "challenger": rates[1], "margin": margin}
     return Harm(what="error_rate", pvalue=pvalue, text=text, evidence={**evidence, **_counts(arms)})
 
 
-def slowness(experiment: Experiment, champion: ArmTraffic, challenger: ArmTraffic) -> Harm | None:
-    """Test whether the challenger's mean time is beyond the champion's by more than the guardrail tolerates.
-
-    A shadow predicts many requests at once, after everybody else: its time is not to be compared.
-    """
-    margin = _margin(experiment, LATENCY)
-    arms = (champion, challenger)
-    if margin is None or experiment.mode == "shadow" or min(arm.predictions for arm in arms) < LEAST_UNITS:
+def slowness(experiment: Experiment, champion: ArmTries, challenger: ArmTries) -> Harm | None:
+    """Test whether the challenger's mean time is beyond the champion's by more than the guardrail tolerates."""
+    margin, arms = _margin(experiment, LATENCY), (champion, challenger)
+    if margin is None or min(arm.n for arm in arms) < LEAST_UNITS:
         return None
-    means = [arm.seconds / arm.predictions for arm in arms]
-    variances = [
-        max(arm.squares / arm.predictions - mean * mean, 0.0) / arm.predictions
-        for arm, mean in zip(arms, means, strict=True)
-    ]
+    means = [arm.seconds / arm.n for arm in arms]
+    variances = [max(arm.squares / arm.n - mean * mean, 0.0) / arm.n for arm, mean in zip(arms, means, strict=True)]
     spread = (1 + margin) ** 2 * variances[0] + variances[1]
-    if not spread:
+    effect = means[1] - (1 + margin) * means[0]
+    looked = MeanDifference(
+        n=sum(arm.n for arm in arms), effect=effect, standard_error=math.sqrt(spread), settled=spread > 0
+    )
+    pvalue = _beyond(experiment, looked, 0.0)
+    if pvalue is None:
         return None
-    pvalue = _beyond(experiment, arms, means[1] - (1 + margin) * means[0], spread, 0.0)
     text = (
-        f"The challenger takes {wording.duration(means[1])} a row and the champion {wording.duration(means[0])}, more "
-        f"than the {1 + margin:.4g} times tolerated: {_found(pvalue, experiment)}."
+        f"On first requests the challenger takes {wording.duration(means[1])} a row and the champion "
+        f"{wording.duration(means[0])}, more than the {1 + margin:.4g} times tolerated: {_found(pvalue, experiment)}."
     )
     evidence = {"champion": means[0], "challenger": means[1], "margin": margin}
     return Harm(what="latency", pvalue=pvalue, text=text, evidence={**evidence, **_counts(arms)})
 
 
 def _margin(experiment: Experiment, metric: str) -> float | None:
-    """The least that a guardrail on this tolerates; None where there is none."""
-    return min((rail.margin or 0.0 for rail in experiment.policy.guardrails if rail.metric == metric), default=None)
+    """The least that a guardrail on this tolerates; None where it is not looked for.
+
+    A number that was not predicted has no error, so a regression's failures are looked for in any case. A shadow
+    predicts many requests at once, after everybody else: its time is not to be compared.
+    """
+    if metric == LATENCY and experiment.mode == "shadow":
+        return None
+    anyway = 0.0 if metric == ERROR_RATE and experiment.policy.task == "regression" else None
+    return min((rail.margin or 0.0 for rail in experiment.policy.guardrails if rail.metric == metric), default=anyway)
 
 
-def _beyond(
-    experiment: Experiment, arms: tuple[ArmTraffic, ArmTraffic], effect: float, variance: float, bound: float
-) -> float:
-    """The one-sided p-value that an effect is at most the bound."""
-    looked = MeanDifference(
-        n=sum(arm.predictions for arm in arms), effect=effect, standard_error=math.sqrt(variance), settled=True
-    )
-    sequence = tuning_of(experiment).sequence(min(experiment.rollback_alpha, _MOST_ONE_SIDED))
-    pvalue = sequence.pvalue(looked, null=bound, alternative="greater")
-    return 1.0 if pvalue is None else pvalue
+def _beyond(experiment: Experiment, looked: MeanDifference, bound: float) -> float | None:
+    """The one-sided p-value that an effect is at most the bound; None before there is enough to tell."""
+    sequence = tuning_of(experiment).sequence(min(level_of(experiment), _MOST_ONE_SIDED))
+    return sequence.pvalue(looked, null=bound, alternative="greater")
 
 
-def _counts(arms: tuple[ArmTraffic, ArmTraffic]) -> dict[str, int]:
-    return {f"{arm.arm}_predictions": arm.predictions for arm in arms}
+def _counts(arms: tuple[ArmTries, ArmTries]) -> dict[str, int]:
+    return {f"{arm.arm}_answers": arm.n for arm in arms}
 
 
 def _found(pvalue: float, experiment: Experiment) -> str:
-    return f"{wording.pvalue(pvalue)}, valid at every look, below {experiment.rollback_alpha:.3g}"
+    return f"{wording.pvalue(pvalue)}, valid at every look, below {level_of(experiment):.3g}"

@@ -17,7 +17,7 @@ from abtest.evaluator.traffic_errors import ArmErrors, by_look
 from abtest.labels import NO_PREDICTION, SIDES, Label, label_order, reconcile
 from abtest.metrics.custom import is_custom
 from abtest.metrics.errors import custom_losses, loss_pairs
-from abtest.metrics.regression import RegressionOutcomes
+from abtest.metrics.regression import MOST_ERROR, RegressionOutcomes
 from abtest.outcomes import Counts, PairedOutcomes
 from abtest.stats.moments import Moments
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from abtest.policy import Policy
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+_MOST = MOST_ERROR / 10
 _Columns: TypeAlias = Mapping[str, Sequence["Label | None"]]
 
 
@@ -197,14 +198,14 @@ def _left_out(n: int) -> tuple[str, ...]:
 
 
 def _numbers(values: Iterable[Any], what: str) -> Floats:
-    """Read numbers, of text too."""
+    """Read numbers, of text too; one beyond ``_MOST``, whose square no double holds, is as far off as can be told."""
     found = []
     for value in values:
         try:
             found.append(float(value))
         except ValueError:
             raise InvalidInputError(f"{what} must be a number in a regression, got {value!r}.") from None
-    return np.array(found, dtype=np.float64)
+    return np.clip(np.array(found, dtype=np.float64), -_MOST, _MOST)
 
 
 def _reconciled(

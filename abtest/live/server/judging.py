@@ -5,6 +5,7 @@ Two that do it at once are harmless: an epoch is turned once, and what is read s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -13,11 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.errors import RefusedError
+from abtest.errors import InvalidInputError, RefusedError
 from abtest.evaluator.live import Check, LiveReading
 from abtest.live.analysis import analysing as analysis
 from abtest.live.analysis import trust
 from abtest.live.analysis.evaluating import read
+from abtest.live.analysis.seen import Seen
 from abtest.live.experiment import Experiment
 from abtest.live.log import ArmTraffic
 
@@ -56,29 +58,31 @@ class Judged:
     harmed: bool | None
 
 
-def judge(store: Store, experiment: Experiment, *, until: datetime | None = None) -> Judged:
+def judge(store: Store, experiment: Experiment, *, until: datetime | None = None, seen: Seen | None = None) -> Judged:
     """Look at an experiment once; nothing is kept, nothing changes.
 
     Args:
         store: The log.
         experiment: Which.
         until: The moment of looking; now by default.
+        seen: What this look has read.
 
     Raises:
         InvalidInputError: Labels and predictions share no type.
         BackendError: The database does not answer.
     """
-    now = until or datetime.now(UTC)
-    traffic = store.traffic(experiment, until=now)
+    seen = seen or Seen(store, experiment, until or datetime.now(UTC))
+    now, traffic = seen.until, seen.traffic
     reading, harmed = None, None
     try:
         analysis.refuse_early(experiment, traffic)
     except RefusedError:
         pass
     else:
-        harmed = analysis.harm(store, experiment, until=now) is not None
+        harmed = analysis.harm(store, experiment, seen=seen) is not None
         if all(arm.labelled for arm in traffic):
-            reading = analysis.reading_of(store, experiment, read(store, experiment, now), traffic, now)
+            with contextlib.suppress(InvalidInputError):  # of a regression that always failed: harm tells of it
+                reading = analysis.reading_of(store, experiment, read(seen), traffic, now)
     return Judged(
         experiment=experiment,
         at=now,
@@ -134,19 +138,20 @@ class Judge:
         if experiment is None:
             return
         try:
+            seen = Seen(self._store, experiment, datetime.now(UTC))
             if experiment.auto_rollback:
-                self._roll_back(experiment)
-            self.now = judge(self._store, experiment)
+                self._roll_back(seen)
+            self.now = judge(self._store, experiment, seen=seen)
         except Exception as error:  # noqa: BLE001 - whatever it is, requests are answered, and it is counted
             self.failures += 1
             self._tell(f"Experiment '{experiment.name}' could not be judged: {wording.first_line(error)}")
         else:
             self._tell(None)
 
-    def _roll_back(self, experiment: Experiment) -> None:
-        epoch = analysis.rollback(self._store, experiment, by=self._by)
+    def _roll_back(self, seen: Seen) -> None:
+        epoch = analysis.rollback(self._store, seen.experiment, by=self._by, seen=seen)
         if epoch is not None:
-            _logger.warning("Experiment '%s' is rolled back: %s", experiment.name, epoch.why)
+            _logger.warning("Experiment '%s' is rolled back: %s", seen.experiment.name, epoch.why)
             self._told()
             self._router.refresh()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from abtest.labels import SIDES
-from abtest.live.log import NEVER_SCORED, ArmGroup, ArmTraffic, DropGroup, PairGroup, Period
+from abtest.live.log import NEVER_SCORED, ArmGroup, ArmTraffic, ArmTries, DropGroup, PairGroup, Period
 from abtest.live.store.experiments import moment
 from abtest.live.store.schema import exposures, outcomes, predictions
 
@@ -90,6 +90,31 @@ def traffic(connection: sa.Connection, experiment: Experiment, *, until: datetim
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def tries(connection: sa.Connection, experiment: Experiment, *, until: datetime) -> tuple[ArmTries, ...]:
+    """How the first answers to units went, the champion first: rows that were predicted together are one."""
+    of = predictions.c
+    rows = (
+        sa.select(
+            of.arm, sa.case((sa.func.count(of.error) > 0, 1), else_=0).label("failed"),
+            sa.func.avg(of.seconds).label("seconds"),
+        )
+        .select_from(_FIRST.join(predictions, _same(predictions, _FIRST)))
+        .where(_FIRST.c.experiment == experiment.name, of.at <= until.timestamp())
+        .where(_is_scored(predictions) | (of.arm == "champion"))
+        .group_by(of.arm, of.server, of.at)
+    ).subquery()  # fmt: skip
+    sums = sa.select(
+        rows.c.arm, sa.func.count(), sa.func.sum(rows.c.failed), sa.func.sum(rows.c.seconds),
+        sa.func.sum(rows.c.seconds * rows.c.seconds),
+    ).group_by(rows.c.arm)  # fmt: skip
+    found = {arm: rest for arm, *rest in connection.execute(sums)}
+    told = ((arm, *found.get(arm, (0, 0, 0.0, 0.0))) for arm in SIDES)
+    return tuple(
+        ArmTries(arm=arm, n=n, failed=int(failed), seconds=seconds, squares=squares)
+        for arm, n, failed, seconds, squares in told
+    )
 
 
 def known_labels(connection: sa.Connection, name: str) -> tuple[Label, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abtest.live.log import (
         ArmGroup,
         ArmTraffic,
+        ArmTries,
         DropGroup,
         Feedback,
         Logged,
@@ -190,6 +191,11 @@ class Store:
         """What each arm did up to a moment, the champion first."""
         with self._database.reading() as connection:
             return counting.traffic(connection, experiment, until=until)
+
+    def tries(self, experiment: Experiment, *, until: datetime) -> tuple[ArmTries, ...]:
+        """How the first answers to units went, failed or not and how long, the champion first."""
+        with self._database.reading() as connection:
+            return counting.tries(connection, experiment, until=until)
 
     def pairs(
         self, experiment: Experiment, *, until: datetime, buckets: int = 200, most: int | None = None

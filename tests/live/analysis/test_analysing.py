@@ -621,3 +621,13 @@ def test_predictions_that_a_server_lost_are_told(log: Store) -> None:
     log.beat(SERVER, assigned=40, lost=0, closed=True)
     (told,) = [notice for notice in analyse(log, "spring", until=until(30)).record.notices if "missing" in notice]
     assert told.startswith("10 predictions are missing from the log")
+
+
+def test_one_look_at_a_tiny_arm_tests_no_means(log: Store) -> None:
+    """Of a regression that is looked at once, an arm of a few units has no normal mean, and so no test."""
+    rows = halved(numbers(300, spread=(1.5, 1.0)), share=0.05)
+    experiment = started(log, mode="split", looking="fixed", planned_n=300, policy=RMSE)
+    split(log, experiment, rows)
+    found = analyse(log, "spring", until=until(320))
+    assert found.record.evaluation.tested.pvalue is None
+    assert found.verdict == "INSUFFICIENT_EVIDENCE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +13,21 @@ from abtest.evaluator.looks import Path as Looks
 from abtest.guardrail import Guardrail
 from abtest.labels import SIDES
 from abtest.live.analysis.analysing import analyse
-from abtest.live.analysis.harm import failures, harm, rollback, slowness
+from abtest.live.analysis.harm import failures, harm, level_of, rollback, slowness, tuning_of
 from abtest.live.experiment import State
-from abtest.live.log import ArmTraffic
+from abtest.live.log import ArmTries
 from abtest.live.store import Store
 from abtest.policy import Policy
 from tests.known import known
 from tests.live.analysis.test_analysing import BETTER, RMSE, ROWS, halved, numbers, started
-from tests.live.traffic import pairs_of, plan, shadow, split, until
+from tests.live.traffic import START, logged, pairs_of, plan, shadow, split, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from abtest.labels import Side
-    from tests.live.traffic import Triple
+    from tests.live.traffic import Served, Triple
 
 WORSE: list[Triple] = [(truth, theirs, ours) for truth, ours, theirs in BETTER]
 
@@ -161,17 +162,14 @@ def test_equal_sides_are_rarely_taken_for_harm(level: float) -> None:
     assert cried / runs <= level + 3 * np.sqrt(level * (1 - level) / runs)
 
 
-def arm(side: Side, *, n: int, failed: int = 0, seconds: float = 0.0, squares: float = 0.0) -> ArmTraffic:
+def arm(side: Side, *, n: int, failed: int = 0, seconds: float = 0.0, squares: float = 0.0) -> ArmTries:
     """What an arm did, as far as a guardrail reads it."""
-    return ArmTraffic(
-        arm=side, exposed=n, predictions=n, failed=failed, dropped=0, mature=0, labelled=0, corrected=0,
-        seconds=seconds, squares=squares,
-    )  # fmt: skip
+    return ArmTries(arm=side, n=n, failed=failed, seconds=seconds, squares=squares)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rate", "margin"), [(0.0, 0.01), (0.002, 0.01), (0.05, 0.01), (0.3, 0.05)])
-@pytest.mark.parametrize("share", [0.1, 0.5])
+@pytest.mark.parametrize(("rate", "margin"), [(0.01, 0.0), (0.0, 0.01), (0.002, 0.01), (0.05, 0.01), (0.3, 0.05)])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_failures_at_the_margin_are_rarely_taken_for_harm(rate: float, margin: float, share: float) -> None:
     """Looked at after every hundred of 20,000 rows, a challenger just at the margin rarely passes for harm."""
     policy = Policy(guardrails=(Guardrail(metric="error_rate", margin=margin),))
@@ -211,3 +209,95 @@ def test_slowness_at_the_margin_is_rarely_taken_for_harm() -> None:
                 cried += 1
                 break
     assert cried / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_challenger_that_is_always_wrong_does_harm(log: Store) -> None:
+    """In a split, an arm without one right answer, and so without a spread, is seen once it has 100 units."""
+    rows: list[Triple] = [(t, t, 9) for t, _, _ in pairs_of(260, right=(1.0, 1.0), seed=0)]
+    experiment = started(log, mode="split", planned_n=5000, auto_rollback=True)
+    split(log, experiment, halved(rows))
+    found = known(rollback(log, experiment, by="a server", until=until(260)))
+    assert found.evidence["what"] == "quality"
+    assert found.evidence["challenger_right"] == 0
+    assert found.evidence["challenger_units"] < 150
+
+
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_a_challenger_that_predicts_no_number_does_harm(log: Store, mode: Any) -> None:
+    """Of a regression that always fails there is no error to see: its failures are looked for without a guardrail."""
+    rows: list[Triple] = [(t, a, None) for t, a, _ in numbers(260, spread=(1.0, 1.0))]
+    experiment = started(log, mode=mode, planned_n=5000, policy=RMSE)
+    if mode == "shadow":
+        shadow(log, experiment, rows)
+    else:
+        split(log, experiment, halved(rows))
+    assert known(harm(log, experiment, until=until(260))).what == "error_rate"
+
+
+def test_kinds_of_harm_share_the_level(log: Store) -> None:
+    """What is told of harm is held to the share of the level that its kind has, the report's too."""
+    rails = (Guardrail(metric="error_rate", margin=0.0), Guardrail(metric="latency", margin=0.0))
+    experiment = started(log, mode="split", planned_n=2000, policy=Policy(guardrails=rails), rollback_alpha=0.06)
+    assert level_of(experiment) == pytest.approx(0.02)
+    assert level_of(replace(experiment, mode="shadow")) == pytest.approx(0.03)
+    assert level_of(replace(experiment, policy=Policy())) == pytest.approx(0.06)
+    split(log, experiment, halved(BETTER))
+    assert known(analyse(log, "spring", until=until(ROWS)).record.live).rollback_alpha == pytest.approx(0.02)
+
+
+def test_one_unit_that_fails_and_fails_is_one_failure(log: Store) -> None:
+    """A client whose requests fail with either model, and falls to the challenger, is no harm of the challenger's."""
+    policy = Policy(guardrails=(Guardrail(metric="error_rate", margin=0.0),))
+    experiment = started(log, mode="split", planned_n=2000, policy=policy)
+    split(log, experiment, halved(BETTER))
+    stuck: list[Served] = [("challenger", 0, None)] * 300
+    split(log, experiment, stuck, first=ROWS + 1, unit="stuck", unlabelled=range(300))
+    assert log.traffic(experiment, until=until(1000))[1].failed == 300
+    assert log.tries(experiment, until=until(1000))[1].failed == 1
+    assert harm(log, experiment, until=until(1000)) is None
+
+
+def test_rows_that_were_answered_together_are_one_time(log: Store) -> None:
+    """Two slow batches of a hundred rows are two slow answers, and prove nothing."""
+    policy = Policy(guardrails=(Guardrail(metric="latency", margin=0.0),))
+    experiment = started(log, mode="split", planned_n=2000, policy=policy)
+    for batch, (side, seconds) in enumerate(zip(SIDES * 2, (0.001, 0.01, 0.002, 0.02), strict=True)):
+        together = [
+            replace(logged(experiment, side, 1, sequence=100 * batch + i, at=0.0), at=START.timestamp() + batch)
+            for i in range(1, 101)
+        ]
+        log.write([replace(row, seconds=seconds) for row in together])
+    assert [arm.n for arm in log.tries(experiment, until=until(1000))] == [2, 2]
+    assert harm(log, experiment, until=until(1000)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [0.002, 0.01, 0.05, 0.3, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
+def test_equal_arms_are_rarely_taken_for_harm(wrong: float, share: float) -> None:
+    """Looked at two hundred times, before the burn-in is over and after, arms that err alike rarely pass for worse."""
+    rng, cried, runs, rows = np.random.default_rng(4), 0, 300, 20_000
+    tuning = tuning_of(plan(mode="split", planned_n=rows))
+    for _ in range(runs):
+        mine, right = rng.random(rows) < share, rng.random(rows) >= wrong
+        counts = [np.stack([(own & right).cumsum(), own.cumsum()], axis=-1)[99 :: rows // 200] for own in (~mine, mine)]
+        found = (Looks.of_rates(*(side[i : i + 1] for side in counts)).pvalue_worse(tuning) for i in range(200))
+        cried += any(pvalue is not None and pvalue < 0.05 for pvalue in found)
+    assert cried / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "split"])
+def test_a_prediction_beyond_all_numbers_blinds_nobody(log: Store, mode: Any) -> None:
+    """One prediction, or label, whose square no double holds neither hides harm nor stops the analysis."""
+    far, good = 1e200, numbers(600, spread=(1.0, 3.0))
+    rows: list[Triple] = [(far, 1.0, 1.0), (1.0, 1.0, -far), *good]
+    experiment = started(log, mode=mode, planned_n=2000, policy=RMSE)
+    if mode == "shadow":
+        shadow(log, experiment, rows)
+    else:
+        split(log, experiment, halved(rows))
+    assert harm(log, experiment, until=until(700)) is None  # for nothing tells how often it is as far off
+    assert analyse(log, "spring", until=until(700)).verdict == "INSUFFICIENT_EVIDENCE"
+    other = started(log, name="all", model_name="all", mode="shadow", policy=RMSE)
+    shadow(log, other, [(t, a, far * (1 + i % 7)) for i, (t, a, _) in enumerate(good)], server="b" * 16)
+    assert analyse(log, "all", until=until(700)).record.evaluation.tested.worsened

@@ -14,6 +14,7 @@ from abtest.live.metering.judged import told
 from abtest.live.routing import Router
 from abtest.live.server.judging import Judge, judge
 from abtest.live.store import Store
+from abtest.policy import Policy
 from tests.live import logs, traffic
 from tests.waiting import until
 
@@ -153,3 +154,11 @@ def test_a_database_that_is_away_is_counted_and_told_once(
     assert judges.failures == 2
     assert judges.now.at - before.at > timedelta(0)
     router.close()
+
+
+def test_a_regression_that_always_fails_is_told_of(store: Store) -> None:
+    """Where no row has an error to compare, harm is told all the same."""
+    rows: list[traffic.Triple] = [(float(i), i + 0.5, None) for i in range(150)]
+    plan = begun(store, rows, policy=Policy(primary="rmse"))
+    seen = judge(store, plan, until=traffic.until(200))
+    assert (seen.harmed, seen.reading) == (True, None)

@@ -70,6 +70,17 @@ class Oracle:
             found[challenger is None or not _is_scored(challenger), label, _text(champion)] += 1
         return found
 
+    def tries(self, until: float, arm: str) -> dict[str, int | float]:
+        """First answers of units by an arm: rows of one server and moment are one."""
+        together: dict[tuple[str, float], list[Logged]] = {}
+        for first in self.units.values():
+            row = self.rows.get((first.server, first.sequence, arm))
+            if row is not None and row.at <= until and (arm == "champion" or _is_scored(row)):
+                together.setdefault((row.server, row.at), []).append(row)
+        times = [sum(row.seconds for row in rows) / len(rows) for rows in together.values()]
+        failed = sum(any(row.error is not None for row in rows) for rows in together.values())
+        return {"n": len(times), "failed": failed, "seconds": sum(times), "squares": sum(time * time for time in times)}
+
     def traffic(self, until: float, arm: str) -> dict[str, int | float]:
         """Every count of an arm's traffic, by its name."""
         is_shadow = self.experiment.mode == "shadow"

@@ -125,6 +125,9 @@ def test_both_databases_count_what_is_counted_by_hand(logs: tuple[Store, Store],
         for found in log.traffic(experiment, until=now):
             expected = oracle.traffic(until, found.arm)
             assert {name: getattr(found, name) for name in expected} == pytest.approx(expected, abs=1e-12)
+        for tried in log.tries(experiment, until=now):
+            expected = oracle.tries(until, tried.arm)
+            assert {name: getattr(tried, name) for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_look_at_nothing_is_empty(log: Store) -> None:
@@ -137,6 +140,9 @@ def test_a_look_at_nothing_is_empty(log: Store) -> None:
     assert log.drops(experiment, until=moment(5)) == ()
     for found in log.traffic(experiment, until=moment(5)):
         assert (found.exposed, found.predictions, found.mature, found.seconds) == (0, 0, 0, 0)
+    assert [(tried.n, tried.failed, tried.seconds) for tried in log.tries(experiment, until=moment(5))] == [
+        (0, 0, 0)
+    ] * 2
     assert log.known_labels(experiment.name) == ()
 
 
