@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -108,11 +109,12 @@ class GroupCommit(Generic[T]):
             future.set_exception(_not_taken(why, None))
         return future
 
-    def turn(self, also: Part[T] | None = None) -> int:
+    def turn(self, also: Part[T] | None = None, *, until: float = math.inf) -> int:
         """Commit those in front, in one transaction.
 
         Args:
             also: A part that nobody waits for.
+            until: Leave out who joined after this, by the monotonic clock.
 
         Returns:
             How many items of ``also`` were refused.
@@ -120,7 +122,7 @@ class GroupCommit(Generic[T]):
         Raises:
             AbtestError: The database is away, or lets nobody in. All of them wait on; ``also`` is to be brought again.
         """
-        parts = self._take() + ([also] if also else [])
+        parts = self._take(until) + ([also] if also else [])
         outcomes = _commit(self._commit, parts) if parts else []
         refused = 0
         for part, outcome in outcomes:
@@ -157,12 +159,12 @@ class GroupCommit(Generic[T]):
         self._give_up(everybody, "the server shuts down", None)
         self._take()
 
-    def _take(self) -> list[Part[T]]:
+    def _take(self, until: float = math.inf) -> list[Part[T]]:
         """Take the parts in front, without those that were given up."""
         with self._lock:
             going, size, gone = list[Part[T]](), 0, 0
             self._line.extendleft(reversed(self._taken))
-            while self._line and size < self._most:
+            while self._line and size < self._most and self._line[0].deadline <= until + self._patience:
                 part = self._line.popleft()
                 if part.given_up:
                     gone += len(part.items)

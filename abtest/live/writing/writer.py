@@ -209,11 +209,12 @@ class Writer:
 
     def _turn(self) -> bool:
         """Write a batch, then record labels, which may be about it; say whether more is to be written at once."""
+        now = time.monotonic()  # labels that come from here on may be about rows that are not in this batch
         while self._queue and len(self._held) < _BATCH:
             self._held.append(self._queue.popleft())
         self._lose(self._rows.turn(Part(items=self._held) if self._held else None))
         self._held = []
-        self._labels.turn()
+        self._labels.turn(until=now)
         # A few rows wait for more: on their own they would cost several times as much each, and nobody waits for them.
         return bool(len(self._queue) >= _BATCH or self._rows or self._labels)
 

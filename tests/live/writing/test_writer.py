@@ -19,9 +19,11 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Sequence as Rows
+    from concurrent.futures import Future
     from pathlib import Path
 
-    from abtest.live.log import Logged, Server
+    from abtest.live.log import Logged, Receipt, Server
     from tests.databases import Store as Database
 
 __all__ = ["small_disk"]  # a fixture
@@ -303,3 +305,23 @@ def test_disk_full_and_freed(small_disk: Path) -> None:
 def _until_one_more_fails(writer: Writer) -> None:
     before = writer.counters.failures
     until(lambda: writer.counters.failures > before)
+
+
+def test_a_label_never_overtakes_its_prediction(tmp_path: Path) -> None:
+    """A row and its label that come while another batch is written are recorded in that order."""
+    told: list[Future[tuple[Receipt, ...]]] = []
+
+    class Meanwhile(Store):
+        def write(self, rows: Rows[Logged]) -> None:
+            super().write(rows)
+            if not told:
+                writer.log([row("ab12", 2)])
+                told.append(writer.feedback([Feedback(prediction_id="ab12-2", label=1)]))
+
+    with Meanwhile(f"sqlite:///{tmp_path / 'live.db'}") as store:
+        writer = Writer(store, server="ab12")
+        writer.log([row("ab12", 1)])
+        until(lambda: told)
+        (receipt,) = told[0].result(timeout=30)
+        assert receipt.received is Received.RECORDED
+        writer.close()
