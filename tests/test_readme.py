@@ -54,7 +54,7 @@ def test_the_policies_shown_are_policies() -> None:
     policies = [Policy.from_mapping(tomllib.loads(block)["policy"]) for block in blocks]
     assert [policy.rule for policy in policies] == ["non-inferior", "share", "primary", "non-inferior"]
     assert [policy.task for policy in policies] == [*["classification"] * 3, "regression"]
-    assert [len(policy.guardrails) for policy in policies] == [0, 5, 0, 1]
+    assert [len(policy.guardrails) for policy in policies] == [0, 6, 0, 1]
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -79,7 +79,7 @@ def _fork() -> None:
 
 def _channel() -> int:
     """The socket to the parent, which nobody gave to the model."""
-    for file in range(3, 256):
+    for file in range(3, 65_536):  # as many as its parent may have open
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.fstat(file).st_mode):
                 return file
