@@ -96,6 +96,19 @@ def duration(seconds: float) -> str:
     return f"{1e6 * seconds:.3g} µs" if seconds < 0.001 else f"{1000 * seconds:.3g} ms"
 
 
+def span(seconds: float) -> str:
+    """Write a length of time in the unit that suits it.
+
+    Example:
+        >>> [span(it) for it in (0, 90, 86400, 5400)]
+        ['0 seconds', '1.5 minutes', '1 day', '1.5 hours']
+    """
+    for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size and (seconds / size * 2).is_integer():
+            return f"{seconds / size:g} {name}{'' if seconds == size else 's'}"
+    return f"{seconds:g} {'second' if seconds == 1 else 'seconds'}"
+
+
 def size_on_disk(count: float) -> str:
     """Write a number of bytes.
 

@@ -28,6 +28,14 @@ def command_line(*, secret: str | None = None) -> str:
     return shlex.join(["abtest", *typed])
 
 
+def registry_uris(tracking_uri: str | None, registry_uri: str | None) -> tuple[str | None, str | None]:
+    """Where the registry is: as named on the command line, else in the settings, else MLflow's default."""
+    from abtest.settings import Settings as Known  # noqa: PLC0415 - --help does not pay for it
+
+    known = Known.load(Path.cwd(), os.environ).registry
+    return tracking_uri or known.get("tracking_uri"), registry_uri or known.get("registry_uri")
+
+
 @contextlib.contextmanager
 def working() -> Iterator[None]:
     """Guard what models, and metrics of one's own, do while they are loaded and asked.

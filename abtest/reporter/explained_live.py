@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.reporter.live import moment, odds, spell_seconds
+from abtest.reporter.live import moment, odds
 from abtest.reporter.paragraph import Fact, Paragraph
 from abtest.stats.sequences import LEAST_DISCORDANT, LEAST_N, LEAST_RIGHT, LEAST_UNITS
 
@@ -62,7 +62,7 @@ def facts(reading: LiveReading) -> Iterator[Fact]:
     planned = " and ".join(wording.plural(count, noun) for count, noun in plans if count is not None)
     looks = "looked at any time" if reading.looking == "anytime" else "looked at once"
     yield Fact(term="Plan", text=f"{planned or 'no number of units'}, {looks}")
-    yield Fact(term="Horizon of labels", text=spell_seconds(reading.horizon))
+    yield Fact(term="Horizon of labels", text=wording.span(reading.horizon))
 
 
 def _same_requests(record: ComparisonRecord) -> Paragraph:
@@ -154,7 +154,7 @@ def _one_look(reading: LiveReading) -> Paragraph:
 def _labels(reading: LiveReading) -> Paragraph:
     if reading.horizon:
         waits = (
-            f"A prediction counts once it is older than {spell_seconds(reading.horizon)}, when labels of its age are "
+            f"A prediction counts once it is older than {wording.span(reading.horizon)}, when labels of its age are "
             "taken to be complete: where one class's labels come earlier than another's, what came first would "
             "look like evidence."
         )

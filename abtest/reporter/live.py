@@ -219,19 +219,6 @@ def odds(log: float) -> str:
     return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
 
-def spell_seconds(seconds: float) -> str:
-    """Write a length of time in the unit that suits it.
-
-    Example:
-        >>> [spell_seconds(it) for it in (0, 90, 86400, 5400)]
-        ['0 seconds', '1.5 minutes', '1 day', '1.5 hours']
-    """
-    for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size and (seconds / size * 2).is_integer():
-            return f"{seconds / size:g} {name}{'' if seconds == size else 's'}"
-    return f"{seconds:g} {'second' if seconds == 1 else 'seconds'}"
-
-
 def _about(reading: LiveReading) -> str:
     if reading.mode == "shadow":
         how = "The champion answers, and the challenger predicts the same requests behind it"
@@ -247,7 +234,7 @@ def _about(reading: LiveReading) -> str:
 
 def _counted(reading: LiveReading) -> str:
     if reading.horizon:
-        aged = f"Mature are those older than {spell_seconds(reading.horizon)}, when labels are taken to be complete"
+        aged = f"Mature are those older than {wording.span(reading.horizon)}, when labels are taken to be complete"
     else:
         aged = "All are mature at once, as labels are not waited for"
     return f"Units count once, by their first request. {aged}; labelled is a share of those."

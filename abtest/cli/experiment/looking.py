@@ -107,7 +107,7 @@ def _tell_plan(plan: Experiment, epochs: tuple[Epoch, ...], traffic: tuple[ArmTr
         else f"{wording.plural(seen, 'unit has', 'units have')} come, and no number is planned"
     )
     look = "one look, when they are there" if plan.looking == "fixed" else "valid at every look"
-    typer.echo(f"Labels are complete after {s.span(plan.horizon)}; {planned}; {look}.")
+    typer.echo(f"Labels are complete after {wording.span(plan.horizon)}; {planned}; {look}.")
     typer.echo("")
 
 

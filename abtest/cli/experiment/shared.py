@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from abtest.cli import common
+
 if TYPE_CHECKING:
     from abtest.live.store import Store
     from abtest.registry import RegistryClient
@@ -33,10 +35,8 @@ def open_store(url: str | None, *, create: bool = False) -> Store:
 def connect(tracking_uri: str | None, registry_uri: str | None) -> RegistryClient:
     """The registry named on the command line, else in the settings, else MLflow's default."""
     from abtest.registry import RegistryClient  # noqa: PLC0415 - --help does not pay for it
-    from abtest.settings import Settings  # noqa: PLC0415 - see above
 
-    known = Settings.load(Path.cwd(), os.environ).registry
-    return RegistryClient(tracking_uri or known.get("tracking_uri"), registry_uri or known.get("registry_uri"))
+    return RegistryClient(*common.registry_uris(tracking_uri, registry_uri))
 
 
 def seconds(text: str) -> float:
@@ -52,21 +52,6 @@ def seconds(text: str) -> float:
     if not re.fullmatch(rf"(?:{_SPAN.pattern}\s*)+", given):
         raise typer.BadParameter(f"must be a span of time such as 3d, 12h or 90s, got {text!r}.")
     return sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(given))
-
-
-def span(length: float) -> str:
-    """Write a span of time.
-
-    Example:
-        >>> span(0), span(90), span(129600)
-        ('0s', '1m 30s', '1d 12h')
-    """
-    parts, left = [], round(length)
-    for unit, size in sorted(_SPANS.items(), key=lambda it: -it[1]):
-        if unit != "w" and left >= size:
-            parts.append(f"{left // size}{unit}")
-            left %= size
-    return " ".join(parts) or "0s"
 
 
 def share(value: float) -> str:

@@ -53,10 +53,8 @@ def model_name(given: str | None) -> str:
 def connect(tracking_uri: str | None, registry_uri: str | None) -> Registry:
     """The registry named on the command line, else in the settings, else MLflow's default."""
     from abtest.lifecycle import Registry  # noqa: PLC0415 - --help does not pay for it
-    from abtest.settings import Settings  # noqa: PLC0415 - see above
 
-    known = Settings.load(Path.cwd(), os.environ).registry
-    return Registry(tracking_uri or known.get("tracking_uri"), registry_uri or known.get("registry_uri"))
+    return Registry(*common.registry_uris(tracking_uri, registry_uri))
 
 
 def sure(question: str, *, yes: bool) -> None:
