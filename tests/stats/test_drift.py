@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from abtest.errors import InvalidInputError, NotApplicableError
-from abtest.stats.drift import (
+from abtest.errors import NotApplicableError
+from abtest.stats.drift import binned, categories, deciles, kolmogorov_smirnov
+from abtest.stats.homogeneity import (
     EXPECTED,
-    binned,
-    categories,
     chi_squared,
-    deciles,
-    jensen_shannon,
-    kolmogorov_smirnov,
     stability_index,
     total_variation,
-    two_shares,
 )
 from abtest.stats.sketches import Numbers, Values
 
@@ -30,15 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FEW = st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.5, 1.0, 1.25, 1e9]), min_size=1, max_size=30)
-COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8)
 MANY = st.sampled_from(["normal", "uniform", "exponential", "zeros"])
-
-
-def columns(counts: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Cut counts into two samples, neither without rows."""
-    baseline, recent = [one for one, _ in counts], [other for _, other in counts]
-    assume(sum(baseline) and sum(recent))
-    return baseline, recent
 
 
 def drawn(shape: str, rows: int, seed: int) -> npt.NDArray[np.float64]:
@@ -50,7 +37,7 @@ def drawn(shape: str, rows: int, seed: int) -> npt.NDArray[np.float64]:
     return column
 
 
-@given(FEW, FEW)
+@given(FEW.filter(lambda it: len(it) > 2), FEW.filter(lambda it: len(it) > 2))
 def test_d_is_scipys_where_numbers_are_few(one: list[float], other: list[float]) -> None:
     """Of numbers that are told apart D is SciPy's, in both directions, with nothing left in doubt."""
     from scipy import stats
@@ -58,7 +45,7 @@ def test_d_is_scipys_where_numbers_are_few(one: list[float], other: list[float])
     ours = kolmogorov_smirnov(binned(Numbers.of(one), Numbers.of(other)))
     assert ours.error_bound == 0
     theirs = [
-        stats.ks_2samp(one, other, alternative=it, method="exact").statistic for it in ("two-sided", "greater", "less")
+        stats.ks_2samp(one, other, alternative=it, method="asymp").statistic for it in ("two-sided", "greater", "less")
     ]
     assert [ours.statistic, ours.rise, ours.fall] == pytest.approx(theirs, abs=1e-12)
 
@@ -127,91 +114,6 @@ def test_swapping_samples_mirrors_the_test(one: list[float], other: list[float])
     assert (same.statistic, same.pvalue) == (0.0, 1.0)
 
 
-@given(COUNTS)
-def test_chi_squared_is_scipys(counts: list[tuple[int, int]]) -> None:
-    """χ² and its p-value are SciPy's, of the categories that have rows."""
-    from scipy import stats
-
-    baseline, recent = columns(counts)
-    ours = chi_squared(baseline, recent)
-    table = np.array([pair for pair in counts if any(pair)]).T
-    theirs = stats.chi2_contingency(table, correction=False)
-    assert ours.statistic == pytest.approx(theirs.statistic, abs=1e-9)
-    assert (ours.degrees_of_freedom, ours.pvalue) == (theirs.dof, pytest.approx(theirs.pvalue, abs=1e-12))
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 3000), st.integers(0, 60))
-def test_two_shares_are_fishers_or_chi_squared(k: int, rest: int, many: int, m: int) -> None:
-    """Of few rows the p-value is Fisher's, as twice the smaller tail; of many it is χ²."""
-    from scipy import stats
-
-    assume(k + rest and many + m)
-    n1, n2 = k + rest, many + m
-    such, n = k + m, n1 + n2
-    ours = two_shares(k, n1, m, n2)
-    assert two_shares(m, n2, k, n1) == pytest.approx(ours, rel=1e-9)
-    if min(n1, n2) * min(such, n - such) >= EXPECTED * n:
-        assert ours == chi_squared([k, rest], [m, many]).pvalue
-    else:
-        chance = stats.hypergeom(n, such, n1)
-        assert ours == pytest.approx(min(1.0, 2 * min(chance.cdf(k), chance.sf(k - 1))), rel=1e-7)
-
-
-def test_two_shares_of_a_rare_event_in_millions() -> None:
-    """However many rows there are, an exact tail costs and loses nothing: by hand, all k of them in the recent rows."""
-    n, m = 10_000_000, 1_000
-    by_hand = math.prod((m - i) / (n + m - i) for i in range(3))
-    assert two_shares(0, n, 3, m) == pytest.approx(2 * by_hand, rel=1e-6)
-    assert two_shares(n, n, m - 3, m) == pytest.approx(2 * by_hand, rel=1e-6)
-    assert two_shares(0, n, 0, m) == 1.0
-
-
-@given(COUNTS)
-def test_distances_are_scipys_and_by_hand(counts: list[tuple[int, int]]) -> None:
-    """The Jensen-Shannon distance is SciPy's; total variation and PSI are their sums, term by term."""
-    from scipy.spatial import distance
-
-    baseline, recent = columns(counts)
-    n, m = sum(baseline), sum(recent)
-    theirs = distance.jensenshannon(baseline, recent, base=2)
-    assert jensen_shannon(baseline, recent) ** 2 == pytest.approx(0 if math.isnan(theirs) else theirs**2, abs=1e-12)
-    assert total_variation(baseline, recent) == pytest.approx(sum(max(0, p / n - q / m) for p, q in counts), abs=1e-12)
-    groups = [pair for pair in counts if any(pair)]
-    shares = [((p + 0.5) / (n + len(groups) / 2), (q + 0.5) / (m + len(groups) / 2)) for p, q in groups]
-    assert stability_index(baseline, recent) == pytest.approx(sum((p - q) * math.log(p / q) for p, q in shares))
-
-
-def test_the_index_of_a_worked_example() -> None:
-    """Shares of 40, 30, 30 % against 35, 25, 40 % have an index of 0.0446: each term to be checked by hand."""
-    many = 10**9
-    terms = (0.40 - 0.35) * math.log(0.40 / 0.35), (0.30 - 0.25) * math.log(0.30 / 0.25), 0.10 * math.log(0.40 / 0.30)
-    assert [round(term, 4) for term in terms] == [0.0067, 0.0091, 0.0288]
-    assert stability_index(
-        [0.4 * many, 0.3 * many, 0.3 * many], [0.35 * many, 0.25 * many, 0.4 * many]
-    ) == pytest.approx(0.04456, abs=5e-6)
-
-
-@given(COUNTS, st.lists(st.integers(0, 50), min_size=8, max_size=8))
-def test_jensen_shannon_is_a_metric(counts: list[tuple[int, int]], third: list[int]) -> None:
-    """No detour is shorter (Endres & Schindelin 2003), and the divergence is at most the total variation (Lin 1991)."""
-    baseline, recent = columns(counts)
-    other = third[: len(counts)]
-    assume(sum(other))
-    direct = jensen_shannon(baseline, recent)
-    assert direct <= jensen_shannon(baseline, other) + jensen_shannon(other, recent) + 1e-9
-    assert direct**2 <= total_variation(baseline, recent) + 1e-9
-
-
-@given(COUNTS)
-def test_distances_are_symmetric_and_finite(counts: list[tuple[int, int]]) -> None:
-    """Distances stay when samples are swapped, are 0 of a sample and itself, and are never infinite."""
-    baseline, recent = columns(counts)
-    for distance in (stability_index, jensen_shannon, total_variation):
-        assert distance(baseline, recent) == pytest.approx(distance(recent, baseline), abs=1e-12)
-        assert distance(baseline, baseline) == 0
-        assert 0 <= distance(baseline, recent) < math.inf
-
-
 @given(FEW, FEW)
 def test_deciles_cut_where_the_baseline_does(one: list[float], other: list[float]) -> None:
     """Groups end at the baseline's deciles, and a number that a tenth of it has is a group of its own."""
@@ -271,19 +173,12 @@ def test_what_is_not_told_apart_is_one_category() -> None:
 
 
 def test_samples_without_rows_have_no_answer() -> None:
-    """Where a sample has no row nothing is asked, and what is no count is refused."""
+    """Where a sample has no row nothing is asked."""
     some, none = Numbers.of([1.0]), Numbers.of([math.nan])
     with pytest.raises(NotApplicableError, match="the baseline has no row"):
         binned(none, some)
     with pytest.raises(NotApplicableError, match="the recent window has no row"):
         categories(Values.of({"a": 1}), Values.of({}, missing=4))
-    for asked in (chi_squared, stability_index, jensen_shannon, total_variation):
-        with pytest.raises(NotApplicableError):
-            asked([0, 0], [1, 2])
-    with pytest.raises(NotApplicableError):
-        two_shares(0, 0, 1, 2)
-    with pytest.raises(InvalidInputError, match="from 0"):
-        stability_index([-1, 2], [1, 2])
 
 
 @pytest.mark.slow

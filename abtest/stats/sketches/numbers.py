@@ -127,7 +127,7 @@ class Numbers:
         """Say of each bin whether it may hold different numbers, shape (bins,)."""
         if not self.shift:
             return np.zeros(self.bins.size, dtype=bool)
-        return (self.bins != 0) | ((1 << self.shift) > _NORMAL)
+        return np.asarray((self.bins != 0) | ((1 << self.shift) > _NORMAL))
 
     def middles(self) -> Floats:
         """Give each bin's middle, within the least and the greatest number, shape (bins,)."""
