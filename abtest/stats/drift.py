@@ -121,7 +121,7 @@ def kolmogorov_smirnov(samples: Binned) -> KolmogorovSmirnov:
     baseline, recent = np.cumsum(samples.baseline) / n, np.cumsum(samples.recent) / m
     apart = baseline - recent
     rise_at, fall_at = int(apart.argmax()), int(apart.argmin())
-    rise, fall = max(0.0, float(apart[rise_at])), max(0.0, -float(apart[fall_at]))
+    rise, fall = max(0.0, _apart(samples, rise_at)), max(0.0, -_apart(samples, fall_at))
     statistic = max(rise, fall)
     # Within a bin both functions ascend: the one is at most its end's value, the other at least its begin's.
     before, recent_before = (np.concatenate([[0.0], it[:-1]]) for it in (baseline, recent))
@@ -186,3 +186,9 @@ def categories(baseline: Values, recent: Values) -> Categories:
         recent=np.array(counted[1], dtype=np.int64),
         error_bound=min(rest[0] / baseline.n, rest[1] / recent.n),
     )
+
+
+def _apart(samples: Binned, at: int) -> float:
+    """Take the one distribution function less the other at the end of a bin, in whole numbers: rounded once."""
+    n, m = int(samples.baseline.sum()), int(samples.recent.sum())
+    return (int(samples.baseline[: at + 1].sum()) * m - int(samples.recent[: at + 1].sum()) * n) / (n * m)
