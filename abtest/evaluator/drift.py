@@ -74,7 +74,7 @@ def drift(
     said = () if before is None or now is None else ((PREDICTION, before, now),)
     rows += [_row(name, "prediction", *pair) for name, *pair in said]
     found = _adjusted([row for row in rows if row], alpha=alpha, floor=floor)
-    found.sort(key=lambda it: (it.kind != "prediction", -1 if it.distance is None else -it.distance, it.feature))
+    found.sort(key=lambda it: (it.kind != "prediction", 1.0 if it.distance is None else -it.distance, it.feature))
     return tuple(found), schema_changes(baseline, recent, said=said, alpha=alpha)
 
 

@@ -105,13 +105,14 @@ def _held_otherwise(baseline: Sketch, recent: Sketch, level: float) -> Iterator[
 
 def _missing(baseline: Sketch, recent: Sketch, level: float) -> Iterator[tuple[str, str]]:
     before, now = baseline.missing / baseline.rows, recent.missing / recent.rows
-    told = f"{wording.percent(before)} of the baseline"
+    did = f"{wording.percent(before) if before else 'none'} of the baseline's did."
     if not _filled(recent) and _filled(baseline):
-        yield "all missing", f"All {wording.whole(recent.rows)} recent rows lack it; so did {told}."
+        yield "all missing", f"All {wording.plural(recent.rows, 'recent row')} lack it; {did}"
     elif abs(now - before) >= MISSING_FLOOR:
         p = two_shares(baseline.missing, baseline.rows, recent.missing, recent.rows)
         if p < level:
-            yield "missing", f"{wording.percent(now)} of recent rows lack it; so did {told}."
+            lack = f"{wording.percent(now)} of recent rows lack it" if now else "No recent row lacks it"
+            yield "missing", f"{lack}; {did}"
 
 
 def _infinite(baseline: Numbers, recent: Numbers) -> Iterator[tuple[str, str]]:
