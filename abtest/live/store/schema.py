@@ -194,7 +194,7 @@ def prepare(database: Database, *, create: bool) -> None:
 
 def tracks(connection: sa.Connection) -> bool:
     """Whether the tables of monitoring are there."""
-    return _MONITORING <= set(sa.inspect(connection).get_table_names())
+    return set(sa.inspect(connection).get_table_names()) >= _MONITORING
 
 
 def unit_key(connection: sa.Connection) -> bytes:

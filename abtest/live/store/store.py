@@ -145,6 +145,11 @@ class Store(Watching):
             found = late.waits(connection, ((row.server, row.sequence) for row in rows))
             late.find(self._database, connection, found)
 
+    def serve(self, server: str, model_name: str | None) -> None:
+        """Put on record which registered model a server serves; None of one outside the registry."""
+        with self._database.writing() as connection:
+            predictions.serve(self._database, connection, server, model_name)
+
     def beat(self, server: str, *, assigned: int, lost: int, closed: bool = False) -> None:
         """Put a server's sign of life on record."""
         with self._database.writing() as connection:

@@ -130,7 +130,10 @@ def _remove(
 
 
 def _read(
-    connection: sa.Connection, columns: tuple[sa.Column[Any], sa.Column[Any]], model_name: str, start: datetime,
+    connection: sa.Connection,
+    columns: tuple[sa.Column[Any], sa.Column[Any]],
+    model_name: str,
+    start: datetime,
     end: datetime,
 ) -> Iterator[tuple[datetime, int | None, list[Any]]]:
     at, told = columns
