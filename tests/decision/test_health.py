@@ -158,7 +158,8 @@ def test_labels_that_are_late_leave_nothing_stable() -> None:
     """Less than half as many labels as usual: those that come first may not be like the others."""
     found = judge(watched(changes=(change("held"),), coverage_recent=0.2))
     assert found.status is Status.INSUFFICIENT_DATA
-    assert found.missing is not None and "--horizon" in found.missing
+    assert found.missing is not None
+    assert "--horizon" in found.missing
     assert [sign.rule for sign in found.signs if sign.held is None] == ["labels"]
     assert "20.0 %" in next(sign.text for sign in found.signs if sign.rule == "labels")
 
