@@ -137,7 +137,11 @@ def columns_of(
         raise InvalidInputError(f"label_type means nothing in a regression, got {label_type!r}.")
     if data.is_text:
         text = [name for name in (*named.values(), truth, *apart) if name is not None and name not in (*fed, *own)]
-        types = {**_guessed(data, [name for name in own if name not in types]), **types, **dict.fromkeys(text, pa.string())}
+        types = {
+            **_guessed(data, [name for name in own if name not in types]),
+            **types,
+            **dict.fromkeys(text, pa.string()),
+        }
         types |= dict.fromkeys([name for name in (*apart, *shared) if name not in types], pa.string())
     if found == "classification":
         types |= dict.fromkeys([name for name in (prediction, truth) if name is not None], CODED_TEXT)
