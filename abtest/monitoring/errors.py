@@ -127,4 +127,3 @@ def grouped(group: Codes) -> Iterator[tuple[int, Any]]:
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])[: len(codes)]).tolist()
     for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
         yield int(codes[start]), order[start:end]
-

@@ -90,9 +90,7 @@ def side_by_side(
     )
 
 
-def shared_types(
-    labels: Dataset, shared: Sequence[str], types: Mapping[str, pa.DataType]
-) -> dict[str, pa.DataType]:
+def shared_types(labels: Dataset, shared: Sequence[str], types: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
     """How the shared columns of a text file of labels are read: as those of the rows, where that is known."""
     return {name: types.get(name, pa.string()) for name in shared} if labels.is_text else {}
 

@@ -175,9 +175,7 @@ class _Groups:
     def __init__(self) -> None:
         self._codes: dict[tuple[int | None, int | None], int] = {}
 
-    def codes(
-        self, periods: Codes | None, versions: Sequence[int | None] | int | None, rows: int
-    ) -> Codes:
+    def codes(self, periods: Codes | None, versions: Sequence[int | None] | int | None, rows: int) -> Codes:
         if isinstance(versions, int | None) and (periods is None or not rows or periods.min() == periods.max()):
             key = (None if periods is None or not rows else int(periods[0]), versions)
             return np.full(rows, self._code(key), dtype=np.int64)
