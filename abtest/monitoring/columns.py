@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from abtest.engines.reading import agreed_types
 from abtest.errors import InvalidInputError, near
-from abtest.labels import TASKS, kind_of, reconcile
+from abtest.labels import TASKS, LabelType, Task, kind_of, reconcile
 from abtest.loaders.columns import CODED_TEXT
 from abtest.loaders.datasets import Dataset
 from abtest.loaders.models import Model
@@ -20,7 +20,7 @@ from abtest.loaders.tasks import find_task, look_at_truth, refuse_classifiers, t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.labels import Label, LabelType, Task
+    from abtest.labels import Label
     from abtest.monitoring.known import Known
 
 _NO_TARGET = "\0"  # no column is called so

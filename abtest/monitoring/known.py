@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from abtest import wording
 from abtest.errors import LabelMismatchError
-from abtest.labels import kind_of
+from abtest.labels import Label, LabelType, Task, kind_of
 from abtest.stats.sketches import Numbers
 from abtest.windows import Tallied
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from abtest.labels import Label, LabelType, Task
     from abtest.live.store import Store
     from abtest.windows import Sketched
 

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from abtest.coded import Coded
-from abtest.errors import BackendError, InvalidInputError, LabelMismatchError
+from abtest.errors import BackendError, LabelMismatchError
 from abtest.labels import cast_label, kind_of
 from abtest.loaders.columns import CODED_TEXT, labelled
-from abtest.loaders.datasets import DIGEST_DIGITS
+from abtest.loaders.datasets import DIGEST_DIGITS, Dataset
 from abtest.monitoring.joined import shared_types, side_by_side
 from abtest.monitoring.reading import ids_of, labels_of, plain, twice_there
 from abtest.monitoring.tallying import Tallying
 from abtest.monitoring.times import Times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from abtest.labels import Label, LabelType, Task
     from abtest.live.store import Store
     from abtest.live.tracked import Batch, TrackedRow
-    from abtest.loaders.datasets import Dataset
     from abtest.monitoring.known import Known
     from abtest.windows import Bucket
 
@@ -106,9 +103,10 @@ class LateFile:
         first = 1
         times = Times(self.time_column, self.at) if self.time_column else None
         seen: dict[str, int] = {}
-        for batch, ids in self._batches(task):
+        for batch, positions in self._batches(task):
             numbers = np.arange(first, first + batch.num_rows)
-            if ids is None:
+            ids = positions or []
+            if positions is None:
                 ids = ids_of(batch.column(self.id_column), str(self.id_column), numbers).to_pylist()
                 before = next((name for name in ids if name in seen), None)
                 if before is not None:
@@ -185,7 +183,9 @@ def add_labels(
         if not labels and (is_known or not look.added.corrected):
             return look.added, said
         named = replace(batch, n=look.added.n, batch=_another(batch.batch, labels) if is_known else batch.batch)
-        store.begin_batch(named)
+        if not store.begin_batch(named):  # another has just given the same file
+            is_known = True
+            continue
         try:
             if store.end_labels(named, labels, buckets):
                 return look.added, said
@@ -225,7 +225,7 @@ class _Look:
         )
         if not there.any():
             return
-        tallying = self._tallying = self._tallying or self._started(rows.values(), part.column)
+        tallying = self._tallying = self._tallying or self._started(rows.values())
         task = self._task or "classification"
         own = [rows[name] for name, is_new in zip(part.ids, new.tolist(), strict=True) if is_new]
         if own:
@@ -271,7 +271,7 @@ class _Look:
             return self._given, found.buckets, found.notices
         return {name: found.truths[type(raw), raw] for name, raw in self._given.items()}, found.buckets, found.notices
 
-    def _started(self, rows: Iterable[TrackedRow], column: pa.Array) -> Tallying:
+    def _started(self, rows: Iterable[TrackedRow]) -> Tallying:
         if self._task is None:
             fractions = any(isinstance(row.prediction, float) and not row.prediction.is_integer() for row in rows)
             self._task = "regression" if fractions else "classification"

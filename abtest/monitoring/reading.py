@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -194,10 +195,8 @@ def ids_of(column: pa.Array, name: str, rows: Codes) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):  # whole numbers, where a row without one made them floats
-        try:
+        with contextlib.suppress(pa.ArrowInvalid):
             column = pc.cast(column, pa.int64())
-        except pa.ArrowInvalid:
-            pass
     ids = pc.cast(column, pa.string())
     missing = pc.or_(pc.fill_null(pc.equal(ids, ""), fill_value=True), pc.is_null(ids)).to_numpy(zero_copy_only=False)
     if missing.any():

@@ -149,7 +149,8 @@ def track(
             label_column=truth[1] if truth else "", id_column=id_column, time_column=time_column, segments=segments,
             features=features, task=task, label_type=label_type, known=known,
         )  # fmt: skip
-        tracked, is_new = work.predictions(columns, version, at)
+        asked = [at and moment, segments, features, task, label_type]
+        tracked, is_new = work.predictions(columns, version, asked)
     if truth is None or (is_new and by_position):
         return tracked
     return work.labels(
@@ -199,10 +200,10 @@ class _Work:
         self._store, self._model_name, self._known = store, model_name, known
         self._moment, self._now, self._batch_rows, self._progress = moment, now, batch_rows, progress
 
-    def predictions(self, columns: Columns, version: int | None, at: datetime | None) -> tuple[Tracked, bool]:
-        """Track a file of predictions; whether it is new."""
-        how = [columns.prediction, columns.target, columns.id_column, columns.time_column, at and self._moment, version]
-        batch = self._batch(columns.data, "predictions", [*how, columns.segments, columns.features, columns.label_type])
+    def predictions(self, columns: Columns, version: int | None, asked: Sequence[object]) -> tuple[Tracked, bool]:
+        """Track a file of predictions; whether it is new, or was read in the same way before."""
+        how = [columns.prediction, columns.target, columns.id_column, columns.time_column, version, *asked]
+        batch = self._batch(columns.data, "predictions", how)
         if not self._store.begin_batch(batch):
             n = next(one.n for one in self._store.batches(self._model_name) if one.batch == batch.batch)
             said = f"{columns.data.name} was tracked before, and changes nothing."
@@ -336,7 +337,7 @@ def _refuse_twice(columns: Columns, ids: pa.Array, first: int) -> None:
     types = {name: columns.types[name]} if name in columns.types else {}
     for batch in columns.data.batches([name], types):
         before = pc.cast(batch.column(name), pa.string()).slice(0, max(0, first - row))
-        at = pc.index(pc.is_in(before, value_set=ids), True).as_py()  # noqa: FBT003 - the value that is looked for
+        at = pc.index(pc.is_in(before, value_set=ids), True).as_py()
         if at >= 0:
             given = before[at].as_py()
             raise twice_there(name, given, row + at, first + pc.index(ids, given).as_py())
