@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -157,6 +157,11 @@ def columns_of(
         id_column=id_column, time_column=time_column, segments=tuple(segments), features=own, types=types,
         notices=(said,) if said else (),
     )  # fmt: skip
+
+
+def told(model: Model | None) -> Model | None:
+    """Let messages call a model so, where it has no name: there is but one."""
+    return None if model is None else replace(model, name=model.name or "model")
 
 
 def _refuse_twice(named: Mapping[str, str | None]) -> None:

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from abtest.errors import InvalidInputError
 from abtest.live.tracked import Batch, TrackedRow
 from abtest.loaders.datasets import BATCH_ROWS, DIGEST_DIGITS, open_data
-from abtest.monitoring.columns import columns_of
+from abtest.monitoring.columns import columns_of, told
 from abtest.monitoring.joined import label_column_of
 from abtest.monitoring.known import known_of
 from abtest.monitoring.late import LateFile, add_labels, position_id
-from abtest.monitoring.reading import Reading, plain, twice_there
+from abtest.monitoring.reading import Reading, plain, tallied, twice_there
 from abtest.monitoring.tallying import Tallying
 from abtest.monitoring.times import AHEAD, utc
 
@@ -144,7 +144,7 @@ def track(
         columns, tracked, is_new = None, Tracked(batch=None, n=0), False
     else:
         columns = columns_of(
-            rows, model=None if model is None else replace(model, name=model.name or "model"), prediction=prediction,
+            rows, model=told(model), prediction=prediction,
             target=None if truth else target, labels=by_position and by_position[0],
             label_column=truth[1] if truth else "", id_column=id_column, time_column=time_column, segments=segments,
             features=features, task=task, label_type=label_type, known=known,
@@ -219,13 +219,10 @@ class _Work:
         tallying = Tallying(columns.task, reading.apart.values, columns.features)
         total = columns.data.row_count() if self._progress else None
         n = labelled = 0
-        start, end = float("inf"), float("-inf")
         for rows in reading:
             tallied(tallying, rows, version)
             self._remember(columns, rows, reading.apart.values, version, batch)
             n, labelled = n + len(rows.numbers), labelled + int(rows.known.sum())
-            if rows.at is not None:
-                start, end = min(start, float(rows.at.min())), max(end, float(rows.at.max()))
             if self._progress:
                 self._progress("Tracking", n, total)
         found = tallying.found(
@@ -233,7 +230,7 @@ class _Work:
         )
         self._store.end_batch(replace(batch, n=n), found.buckets, found.sketches)
         return Tracked(
-            batch=batch.batch, n=n, tracked=n, labelled=labelled, waiting=n - labelled, start=utc(start), end=utc(end),
+            batch=batch.batch, n=n, tracked=n, labelled=labelled, waiting=n - labelled, start=reading.start, end=reading.end,
             notices=(
                 *reading.notices(), *found.notices, *self._known.notices(columns.segments, found.sketches),
             ),
@@ -317,18 +314,6 @@ class _Work:
             model_name=self._model_name, batch=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_DIGITS], kind=kind,
             source=data.name, n=data.row_count() or 0, received_at=utc(self._now),
         )  # fmt: skip
-
-
-def tallied(tallying: Tallying, rows: Rows, version: int | None) -> None:
-    """Tally the rows of a batch."""
-    group = tallying.groups(rows.at, version, len(rows.numbers))
-    tallying.predictions(group, rows.predicted)
-    if rows.known.all():
-        tallying.labels(group, rows.truth, rows.predicted, rows.codes)
-    elif rows.known.any():
-        codes = {name: own[rows.known] for name, own in rows.codes.items()}
-        tallying.labels(group[rows.known], rows.truth, rows.predicted[rows.known], codes)
-    tallying.features(rows.at, version, rows.batch)
 
 
 def _refuse_twice(columns: Columns, ids: pa.Array, first: int) -> None:
