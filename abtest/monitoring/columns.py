@@ -149,7 +149,7 @@ def columns_of(
     if found == "classification":
         types |= dict.fromkeys([name for name in (prediction, target) if name is not None], CODED_TEXT)
     return Columns(
-        data=data, task=found, label_type=label_type or known.label_type or (
+        data=data, task=found, label_type=known.label_type_of(label_type) or (
             _read_as(data, prediction, target, labels, label_column)
             if data.is_text and prediction is not None and found == "classification" else None
         ),

@@ -258,7 +258,7 @@ class _Look:
         """The labels of rows that had none, and what is added to their hours."""
         if self._tallying is None:
             return {}, (), ()
-        kind = None if self._task == "regression" else label_type or known.label_type
+        kind = None if self._task == "regression" else known.label_type_of(label_type)
         for (hour, version, _, first, _, label), count in self._known.items():
             if _same(first, label):
                 self.added = replace(self.added, unchanged=self.added.unchanged + count)

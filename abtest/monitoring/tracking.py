@@ -53,7 +53,7 @@ class Tracked:
         unchanged: Rows or labels that were there already, and changed nothing.
         corrected: Labels that say otherwise than the first: counted, and nothing else.
         unknown: Labels of predictions that nobody tracked.
-        waiting: Rows of this file that wait for a label.
+        waiting: Rows of the model that wait for a label, of earlier files too.
         start: The earliest moment of its rows, in UTC.
         end: The latest.
         notices: What else is to be said.
@@ -129,7 +129,7 @@ def track(
     if data is None and (labels is None or id_column is None):
         raise InvalidInputError(
             "labels must come with an id or with their rows, got neither.",
-            hint="--id-column joins them by id; --input with the same file joins them by position.",
+            hint="--id joins them by id; --input with the same file joins them by position.",
         )
     now = time.time()
     moment = now if at is None else (at.replace(tzinfo=UTC) if at.tzinfo is None else at).timestamp()
@@ -151,12 +151,12 @@ def track(
         )  # fmt: skip
         asked = [at and moment, segments, features, task, label_type]
         tracked, is_new = work.predictions(columns, version, asked)
-    if truth is None or (is_new and by_position):
-        return tracked
-    return work.labels(
-        truth, columns, tracked, id_column=id_column, time_column=None if rows else time_column,
-        task=columns.task if columns else known.task_of(task), label_type=label_type,
-    )  # fmt: skip
+    if truth is not None and not (is_new and by_position):
+        tracked = work.labels(
+            truth, columns, tracked, id_column=id_column, time_column=None if rows else time_column,
+            task=columns.task if columns else known.task_of(task), label_type=label_type,
+        )  # fmt: skip
+    return replace(tracked, waiting=store.waiting_rows(model_name))
 
 
 def _truth_of(
@@ -228,9 +228,10 @@ class _Work:
         found = tallying.found(
             label_type=columns.label_type, truth_is_text=columns.truth_is_text, known=self._known.labels
         )
+        self._known.check(found.buckets)
         self._store.end_batch(replace(batch, n=n), found.buckets, found.sketches)
         return Tracked(
-            batch=batch.batch, n=n, tracked=n, labelled=labelled, waiting=n - labelled, start=reading.start, end=reading.end,
+            batch=batch.batch, n=n, tracked=n, labelled=labelled, start=reading.start, end=reading.end,
             notices=(
                 *reading.notices(), *found.notices, *self._known.notices(columns.segments, found.sketches),
             ),
@@ -304,7 +305,6 @@ class _Work:
             unchanged=tracked.unchanged + added.unchanged,
             corrected=added.corrected,
             unknown=added.unknown,
-            waiting=tracked.waiting - added.labelled,
             notices=(*tracked.notices, *said),
         )
 
