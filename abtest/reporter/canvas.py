@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from abtest.record import ComparisonRecord
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+R = TypeVar("R")
 Align: TypeAlias = Literal["left", "center", "right"]
 Role: TypeAlias = Literal["ink", "muted", "rule", "surface", "raised", "champion", "challenger", "better", "worse"]
-Topic: TypeAlias = Literal["time", "numbers", "classes", "segments", "scores", "errors", "mistakes", "rows"]
+Topic: TypeAlias = Literal[
+    "time", "numbers", "classes", "segments", "scores", "errors", "mistakes", "rows", "inputs", "labels"
+]
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 
@@ -106,8 +107,8 @@ class Canvas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """An entry of a catalogue of figures.
+class Figure(Generic[R]):
+    """An entry of a catalogue of figures, each of one kind of record.
 
     Attributes:
         name: Stem of its file.
@@ -123,6 +124,6 @@ class Figure:
     topic: Topic
     title: str
     caption: str
-    alt: Callable[[ComparisonRecord], str]
-    draw: Callable[[ComparisonRecord], Canvas]
-    applies: Callable[[ComparisonRecord], bool] = lambda _: True
+    alt: Callable[[R], str]
+    draw: Callable[[R], Canvas]
+    applies: Callable[[R], bool] = lambda _: True
