@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abtest.record import ComparisonRecord
-
     from abtest.scores import Floats
 
 RANKING, RELIABILITY = curves.FIGURES

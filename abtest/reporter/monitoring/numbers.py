@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.decision.health import told
 from abtest.evaluator import FEW_ROWS, NOT_ESTIMABLE
+from abtest.evaluator.monitored import Trend
 from abtest.metrics import classification
 from abtest.metrics.catalogue import in_text, title, unit
 from abtest.metrics.regression import LOWER_IS_BETTER
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from abtest.evaluator.monitored import Change, MetricSummary, Monitored, Trend
+    from abtest.evaluator.monitored import Change, MetricSummary, Monitored
 
 TREND_MARKS: dict[Trend, str] = {"fallen": "▼", "held": "✓", "unclear": "?"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -276,9 +277,9 @@ def weakest(seen: Monitored) -> list[str]:
         if it.segment is not None and it.metric == first.metric and it.n_recent >= FEW_ROWS
     ]
     found = sorted((pair for pair in behind if pair[0] >= first.tolerated), key=lambda pair: -pair[0])
-    name = wording.capitalised(in_text(first.metric))
+    name, all_rows = wording.capitalised(in_text(first.metric)), wording.value(first.recent, kind)
     return [
-        f"{name} of {label(it)} is {wording.value(it.recent, kind)} now, of all rows {wording.value(first.recent, kind)} "
+        f"{name} of {label(it)} is {wording.value(it.recent, kind)} now, of all rows {all_rows} "
         f"({wording.plural(it.n_recent, 'row')})."
         for _, it in found[:_MOST_NAMED]
     ]

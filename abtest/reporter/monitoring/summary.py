@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.decision.health import Action, Status
 from abtest.reporter.monitoring import headline, inputs, numbers
+from abtest.reporter.monitoring.inputs import WrittenDrift, WrittenReign, WrittenSchema, WrittenSequential
+from abtest.reporter.monitoring.numbers import WrittenChange, WrittenGroup, WrittenMetric
 from abtest.reporter.summary import Tone, cleaned, shown
 
 if TYPE_CHECKING:
     from abtest.decision.health import Sign
     from abtest.record.monitored import MonitoringRecord
-    from abtest.reporter.monitoring.inputs import WrittenDrift, WrittenReign, WrittenSchema, WrittenSequential
-    from abtest.reporter.monitoring.numbers import WrittenChange, WrittenGroup, WrittenMetric
 
 _MARKS = {True: "✓", False: "✗", None: "?"}
 _WORDS = {True: "In order:", False: "Not in order:", None: "Not known:"}

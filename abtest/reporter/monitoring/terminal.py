@@ -60,7 +60,7 @@ def _metrics(summary: MonitoringSummary) -> Iterator[RenderableType]:
         return
     yield _table(
         (
-            "over the report",
+            "report",
             "all rows",
             "mean",
             "std",
@@ -74,7 +74,7 @@ def _metrics(summary: MonitoringSummary) -> Iterator[RenderableType]:
     if summary.changes:
         yield Text()
         yield _table(
-            ("recent window", "baseline", "recent", "effect", f"{summary.confidence} interval", "p, adjusted", "trend"),
+            ("recent window", "baseline", "recent", "effect", f"{summary.confidence} interval", "p, adj.", "trend"),
             [
                 (
                     it.name,
