@@ -123,8 +123,7 @@ def converse(teller: Teller, read: Callable[[str], str], tell: Callable[[str], N
         read: Shows a prompt and gives the line that is typed; EOFError or KeyboardInterrupt end the conversation.
         tell: Says what is wrong with a value, before it is asked for again.
     """
-    rows = _example_rows(teller, tell)
-    example = rows[0] if rows else None
+    example = _example(teller, tell)
     while True:
         try:
             row = _row(teller.served, example, read, tell)
@@ -140,21 +139,28 @@ def converse(teller: Teller, read: Callable[[str], str], tell: Callable[[str], N
         yield from answers
 
 
-def _example_rows(teller: Teller, tell: Callable[[str], None]) -> list[Row]:
+def _example(teller: Teller, tell: Callable[[str], None]) -> dict[str, str]:
+    """By column, how somebody would type the first value of the logged input example; empty where there is none."""
     try:
-        return teller.example()
+        row = next(iter(teller.example()), [])
     except InvalidInputError as error:  # a row can be typed without one
         tell(error.message)
-        return []
+        return {}
+    served = teller.served
+    names = [str(at) for at, _ in enumerate(row)] if served.columns is None else served.columns
+    pairs = row.items() if isinstance(row, Mapping) else zip(names, row, strict=False)
+    return {name: cut(value if isinstance(value, str) else spelled(value)) for name, value in pairs}
 
 
-def _row(served: Served, example: Row | None, read: Callable[[str], str], tell: Callable[[str], None]) -> Row | None:
+def _row(
+    served: Served, example: Mapping[str, str], read: Callable[[str], str], tell: Callable[[str], None]
+) -> Row | None:
     """Ask for a row: field by field, or in one line where columns have no names; None where none is wanted."""
     if served.columns is None or served.fields is None:
         return _line(served, example, read, tell)
     row = {}
     for at, field in enumerate(served.fields.fields):
-        prompt = _prompt(field, None if example is None else _example_of(field.name, at, example))
+        prompt = _prompt(field, example.get(field.name))
         text = read(prompt)
         if not text.strip() and not at:
             return None
@@ -165,10 +171,11 @@ def _row(served: Served, example: Row | None, read: Callable[[str], str], tell: 
 
 
 def _checked(field: Field, text: str, tell: Callable[[str], None]) -> Any:  # noqa: ANN401 - as JSON has it
+    if not text.strip() and not field.optional:  # a missing number is typed as null: nobody forgets it
+        tell(f"Field '{field.name}' must be {field.rule}, got nothing.")
+        return _REFUSED
+    value = typed(field, text)
     try:
-        if not text.strip() and not field.optional:  # a missing number is typed as null: nobody forgets it
-            raise FieldError(f"Field '{field.name}' must be {field.rule}, got nothing.", field=field.name)
-        value = typed(field, text)
         Fields.value(field, value)
     except FieldError as error:
         tell(str(error))
@@ -176,9 +183,11 @@ def _checked(field: Field, text: str, tell: Callable[[str], None]) -> Any:  # no
     return value
 
 
-def _line(served: Served, example: Row | None, read: Callable[[str], str], tell: Callable[[str], None]) -> Row | None:
+def _line(
+    served: Served, example: Mapping[str, str], read: Callable[[str], str], tell: Callable[[str], None]
+) -> Row | None:
     width = "" if served.fields is None else f" {len(served.fields.fields)}"
-    shown = "" if example is None else f"; e.g. {cut(_cells(example))}"
+    shown = f"; e.g. {cut(','.join(example.values()))}" if example else ""
     while True:
         text = read(f"row (the{width} values with commas between{shown}): ")
         if not text.strip():
@@ -195,18 +204,3 @@ def _line(served: Served, example: Row | None, read: Callable[[str], str], tell:
 def _prompt(field: Field, example: str | None) -> str:
     may = ", or nothing" if field.optional else ""
     return f"{field.name} ({field.rule}{may}{'' if example is None else f'; e.g. {example}'}): "
-
-
-def _example_of(name: str, at: int, example: Row) -> str | None:
-    by_name = isinstance(example, Mapping)
-    value = example.get(name) if by_name else example[at] if at < len(example) else None
-    return None if value is None else _cell(value)
-
-
-def _cells(example: Row) -> str:
-    values = example.values() if isinstance(example, Mapping) else example
-    return ",".join(map(_cell, values))
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401 - as JSON has it
-    return cut(value if isinstance(value, str) else spelled(value))

@@ -26,6 +26,7 @@ def typed(field: Field, text: str) -> Any:  # noqa: ANN401 - as JSON has it
     """Take what somebody typed for the JSON that a column of its type would get; what fits no type stays text.
 
     Example:
+        >>> import numpy as np
         >>> from abtest.live.serving.values import field
         >>> typed(field("age", np.dtype("int64")), " 41 "), typed(field("name", "text"), "41"), typed(
         ...     field("member", np.dtype("bool")), "True"
