@@ -1,22 +1,36 @@
 """What a column held, in a few thousand counts that add up: numbers by how they are stored, and values by how often.
 
 Both sketches are functions of the rows alone: however rows are cut into batches, and in whatever order these are added
-up, the sketch of all of them is the same, to the last bit.
+up, the sketch of all of them is the same, to the last bit. For both leave out no more than all rows together ask for,
+and a part of the rows never asks for more than the whole: what a part has left out, the whole leaves out too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from abtest import wording
+from abtest.errors import InvalidInputError
+
 Counts: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 BINS = 1024  # of numbers, at most
 VALUES = 1000  # told apart, at most
+LONGEST = 100  # characters of a value: a longer one is known by its begin and its hash
+_KEPT = 80  # of a longer one's characters
+_MOST = 2**63 - 1
+_INFINITY = 0x7FF << 52  # the bits of an infinite double; those of NaN are more
+_NORMAL = 1 << 52  # of the least normal double, 2.2e-308: what is smaller counts as 0
+_SAMPLE = 1 << 15  # rows that say how coarse bins must be at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,7 +39,8 @@ class Numbers:
 
     A double's bits, read as an integer, ascend with it. Bins are all integers that agree but for the last ``shift``
     bits, and ``shift`` is the least with which at most ``BINS`` bins are not empty: few distinct numbers are told apart
-    exactly, and many to within a small share of themselves, however widely they are spread.
+    exactly, and many to within a small share of themselves, however widely they are spread. A number below 2.2e-308 in
+    size counts as 0, and 0 has a bin of its own (but where numbers are of a thousand magnitudes, and ``shift`` is 53).
 
     Attributes:
         shift: How many of the last bits are left out.
@@ -35,6 +50,11 @@ class Numbers:
         infinite: Rows with an infinite one; they are in no bin.
         least: The least finite number; None where there is none.
         most: The greatest.
+
+    Example:
+        >>> sketch = Numbers.of([1.0, 2.0, float("nan")]) + Numbers.of([2.0, 7.5])
+        >>> sketch.n, sketch.missing, sketch.least, sketch.most, sketch.quantile(0.5)
+        (4, 1, 1.0, 7.5, 2.0)
     """
 
     shift: int
@@ -46,21 +66,104 @@ class Numbers:
     most: float | None = None
 
     @classmethod
-    def of(cls, numbers: npt.ArrayLike) -> Numbers:
-        """Sketch numbers of any numeric type, shape (rows,)."""
-        raise NotImplementedError
+    def of(cls, numbers: npt.ArrayLike, *, missing: int = 0) -> Numbers:
+        """Sketch numbers of any numeric type, shape (rows,); integers are taken as doubles.
+
+        Args:
+            numbers: One a row; NaN is missing.
+            missing: Rows without a number that are not among them.
+
+        Raises:
+            InvalidInputError: They are no column of numbers.
+        """
+        keys = _keys(_column(numbers))
+        rows, infinite = keys.size, 0
+        if rows and (int(keys.min()) <= -_INFINITY or int(keys.max()) >= _INFINITY):
+            size = np.abs(keys)
+            infinite = int(np.count_nonzero(size == _INFINITY))
+            keys = keys[size < _INFINITY]
+        missing += rows - keys.size - infinite
+        if not keys.size:
+            none = np.empty(0, dtype=np.int64)
+            return cls(shift=0, bins=none, counts=none, missing=missing, infinite=infinite)
+        low, high = int(keys.min()), int(keys.max())
+        shift, bins, counts = _fitted(*_counted(keys, low, high))
+        least, most = _numbers(np.array([low, high])).tolist()
+        ends = {"least": least, "most": most}
+        return cls(shift=shift, bins=bins, counts=counts, missing=missing, infinite=infinite, **ends)
 
     @property
     def n(self) -> int:
         """Rows with a finite number."""
-        raise NotImplementedError
+        return int(self.counts.sum())
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.n + self.missing + self.infinite
 
     def __add__(self, other: Numbers) -> Numbers:
-        raise NotImplementedError
+        if not isinstance(other, Numbers):
+            return NotImplemented
+        shift = max(self.shift, other.shift)
+        bins = np.concatenate([it.bins >> (shift - it.shift) for it in (self, other)])
+        order = np.argsort(bins, kind="stable")
+        shift, bins, counts = _fitted(shift, bins[order], np.concatenate([self.counts, other.counts])[order])
+        return Numbers(
+            shift=shift,
+            bins=bins,
+            counts=counts,
+            missing=self.missing + other.missing,
+            infinite=self.infinite + other.infinite,
+            least=min((it for it in (self.least, other.least) if it is not None), default=None),
+            most=max((it for it in (self.most, other.most) if it is not None), default=None),
+        )
+
+    def within(self, shift: int, bins: Counts) -> Counts:
+        """Count the numbers in coarser bins, shape (bins,).
+
+        Args:
+            shift: At least the sketch's own.
+            bins: Ascending; every number is in one of them.
+        """
+        at = np.searchsorted(bins, self.bins >> (shift - self.shift))
+        counts = np.zeros(bins.size, dtype=np.int64)
+        np.add.at(counts, at, self.counts)
+        return counts
+
+    def middles(self) -> Floats:
+        """Give each bin's middle, within the least and the greatest number, shape (bins,)."""
+        first = self.bins << self.shift
+        middle = _numbers(first) / 2 + _numbers(first + ((1 << self.shift) - 1)) / 2
+        return np.clip(middle, self.least, self.most)
+
+    def quantile(self, q: float) -> float | None:
+        """Find the least number that at least a share ``q`` of the numbers does not exceed; None where there are none.
+
+        It is the middle of its bin, and exact where ``shift`` is 0.
+        """
+        if not 0 <= q <= 1:
+            raise InvalidInputError(f"q must be in [0, 1], got {q}.")
+        if not self.bins.size:
+            return None
+        reached = np.searchsorted(np.cumsum(self.counts), max(1, math.ceil(q * self.n)))
+        return float(self.middles()[min(int(reached), self.bins.size - 1)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell the sketch as plain data, small."""
-        raise NotImplementedError
+        """Spell the sketch as plain data, small: bins as steps from one to the next, in units that divide them all."""
+        zeros = _zeros(self.bins)
+        units = (self.bins >> zeros).tolist()  # Python's integers: a step may be longer than 63 bits
+        return {
+            "kind": "numbers",
+            "shift": self.shift,
+            "zeros": zeros,
+            "steps": units[:1] + [after - before for before, after in pairwise(units)],
+            "counts": self.counts.tolist(),
+            "missing": self.missing,
+            "infinite": self.infinite,
+            "least": self.least,
+            "most": self.most,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,12 +171,19 @@ class Values:
     """How often each value of a column of text or booleans occurs; merging is ``+``.
 
     Of more than ``VALUES`` distinct ones, those of the smallest hashes are told apart, and the others are counted
-    together: a fixed random choice, the same in every sketch.
+    together: a fixed random choice, the same in every sketch. So a value that a sum tells apart was told apart in
+    every part that has it.
 
     Attributes:
-        counts: How many rows have each value that is told apart.
+        counts: How many rows have each value that is told apart, in the order of the values. One of more than
+            ``LONGEST`` characters is known by its begin and its hash.
         rest: Rows with others.
         missing: Rows without a value.
+
+    Example:
+        >>> sketch = Values.of({"red": 3, "blue": 1}, missing=2) + Values.of({"red": 1})
+        >>> dict(sketch.counts), sketch.n, sketch.missing
+        ({'blue': 1, 'red': 4}, 5, 2)
     """
 
     counts: Mapping[str, int]
@@ -83,22 +193,59 @@ class Values:
     @classmethod
     def of(cls, values: Mapping[str, int], *, missing: int = 0) -> Values:
         """Sketch values, given how often each occurs."""
-        raise NotImplementedError
+        counts: dict[str, int] = {}
+        for value, count in values.items():
+            name = value if len(value) <= LONGEST else f"{value[:_KEPT]}…{_hash(value).hex()}"
+            counts[name] = counts.get(name, 0) + count
+        return _told_apart(counts, rest=0, missing=missing)
 
     @property
     def n(self) -> int:
         """Rows with a value."""
-        raise NotImplementedError
+        return sum(self.counts.values()) + self.rest
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.n + self.missing
 
     def __add__(self, other: Values) -> Values:
-        raise NotImplementedError
+        if not isinstance(other, Values):
+            return NotImplemented
+        counts = dict(self.counts)
+        for value, count in other.counts.items():
+            counts[value] = counts.get(value, 0) + count
+        return _told_apart(counts, rest=self.rest + other.rest, missing=self.missing + other.missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Spell the sketch as plain data, small."""
-        raise NotImplementedError
+        return {"kind": "values", "counts": dict(self.counts), "rest": self.rest, "missing": self.missing}
 
 
 Sketch: TypeAlias = Numbers | Values
+
+
+def add(one: Sketch, other: Sketch) -> Sketch | None:
+    """Add up two sketches of one column; None where one holds numbers and the other values.
+
+    One without any value is of either kind: a column in which a whole batch is missing has no type.
+
+    Example:
+        >>> total = add(Numbers.of([], missing=3), Values.of({"red": 1}))
+        >>> total.n, total.missing
+        (1, 3)
+    """
+    if isinstance(one, Numbers) and isinstance(other, Numbers):
+        return one + other
+    if isinstance(one, Values) and isinstance(other, Values):
+        return one + other
+    numbers, values = (one, other) if isinstance(one, Numbers) else (other, one)
+    if isinstance(numbers, Numbers) and isinstance(values, Values):
+        if not numbers.n + numbers.infinite:
+            return values + Values(counts={}, missing=numbers.missing)
+        if not values.n:
+            return numbers + Numbers.of([], missing=values.missing)
+    return None
 
 
 def from_dict(data: object) -> Sketch:
@@ -107,4 +254,153 @@ def from_dict(data: object) -> Sketch:
     Raises:
         InvalidInputError: It is none.
     """
-    raise NotImplementedError
+    try:
+        kind = data["kind"] if isinstance(data, Mapping) else None
+        if kind == "numbers":
+            return _numbers_from(data)  # type: ignore[arg-type]  # only a mapping has a kind
+        if kind == "values":
+            return _values_from(data)  # type: ignore[arg-type]  # likewise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"This is no sketch of a column: {wording.first_line(error)}.") from error
+    raise InvalidInputError("This is no sketch of a column: its kind must be 'numbers' or 'values'.")
+
+
+def _column(numbers: npt.ArrayLike) -> Floats:
+    try:
+        column = np.ascontiguousarray(numbers, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"numbers must be numbers, got {np.asarray(numbers).dtype}.") from None
+    if np.ndim(numbers) != 1:
+        raise InvalidInputError(f"numbers must be one a row, got shape {np.shape(numbers)}.")
+    return column
+
+
+def _keys(numbers: Floats) -> Counts:
+    """Read doubles as integers that ascend with them, and 0 as 0; shape (rows,)."""
+    bits = numbers.view(np.int64)
+    keys, sign = bits & _MOST, bits >> 63
+    keys *= keys >= _NORMAL
+    keys ^= sign
+    keys -= sign
+    return keys
+
+
+def _numbers(keys: Counts) -> Floats:
+    """Read such integers as doubles, within the finite ones; shape (keys,)."""
+    size = np.abs(np.clip(keys, 1 - _INFINITY, _INFINITY - 1))
+    return np.where(size < _NORMAL, 0.0, np.copysign(size.view(np.float64), keys))
+
+
+def _zeros(keys: Counts) -> int:
+    """Count the last bits that are 0 in all of them."""
+    union = int(np.bitwise_or.reduce(keys)) if keys.size else 0
+    return (union & -union).bit_length() - 1 if union else 0
+
+
+def _counted(keys: Counts, low: int, high: int) -> tuple[int, Counts, Counts]:
+    """Count keys in bins that are no coarser than the sketch's: a shift, bins, counts.
+
+    What some of the rows ask for, all of them ask for: so few rows say how coarse bins may be from the start. In many
+    columns they then fit in a table, which is counted without sorting.
+    """
+    zeros, needed = _zeros(keys), 0
+    if keys.size > 2 * _SAMPLE:
+        some = np.sort(keys[:: keys.size // _SAMPLE])
+        needed = _fitted(0, some, np.ones_like(some))[0]
+    shift = max(zeros, needed)
+    first = low >> shift
+    if (high >> shift) - first <= keys.size:
+        table = np.bincount((keys >> shift) - first)
+        bins = np.flatnonzero(table)
+        counts, bins = table[bins], bins + first
+    else:
+        bins, counts = np.unique(keys >> shift, return_counts=True)
+    # Where only zeros were shifted out nothing was left out.
+    return (shift, bins, counts) if shift > zeros else (0, bins << shift, counts)
+
+
+def _fitted(shift: int, bins: Counts, counts: Counts) -> tuple[int, Counts, Counts]:
+    """Find the least shift with which at most ``BINS`` bins are not empty, and count in these.
+
+    Args:
+        shift: No more than that.
+        bins: Ascending; those that are equal are put together.
+        counts: Of each.
+    """
+    if not bins.size:
+        return 0, bins, counts
+    # Neighbours are told apart by a shift that leaves a bit in which they differ; there must be fewer than BINS such.
+    apart = (bins[1:] ^ bins[:-1]).view(np.uint64)
+    more = int(np.partition(apart, -BINS)[-BINS]).bit_length() if apart.size >= BINS else 0
+    coarse = bins >> more
+    starts = np.flatnonzero(np.concatenate([[True], coarse[1:] != coarse[:-1]]))
+    return shift + more, coarse[starts], np.add.reduceat(counts, starts)
+
+
+def _hash(value: str) -> bytes:
+    return blake2b(value.encode(errors="surrogatepass"), digest_size=8).digest()
+
+
+def _told_apart(counts: Mapping[str, int], *, rest: int, missing: int) -> Values:
+    kept = sorted(counts)
+    if len(kept) > VALUES:
+        kept = sorted(sorted(kept, key=_hash)[:VALUES])
+    chosen = {value: counts[value] for value in kept}
+    return Values(counts=chosen, rest=rest + sum(counts.values()) - sum(chosen.values()), missing=missing)
+
+
+def _numbers_from(data: Mapping[str, Any]) -> Numbers:
+    _expect(data, {"kind", "shift", "zeros", "steps", "counts", "missing", "infinite", "least", "most"})
+    shift, zeros = _count(data["shift"], 63), _count(data["zeros"], 63)
+    steps = [_whole(step) for step in data["steps"]]
+    counts = [_count(count) for count in data["counts"]]
+    if len(steps) != len(counts) or len(counts) > BINS or min(steps[1:], default=1) < 1 or min(counts, default=1) < 1:
+        raise ValueError("bins must ascend, at most 1024 of them, and none be empty")
+    bins = np.array([unit << zeros for unit in accumulate(steps)], dtype=np.int64)
+    ends = [data["least"], data["most"]]
+    if not counts:
+        if ends != [None, None]:
+            raise ValueError("a sketch without numbers has no least and no greatest")
+    else:
+        if not all(type(end) in {int, float} and math.isfinite(end) for end in ends):
+            raise ValueError("the least and the greatest must be numbers")
+        ends = [float(end) for end in ends]
+        if (_keys(np.array(ends)) >> shift).tolist() != [bins[0], bins[-1]] or ends[0] > ends[1]:
+            raise ValueError("the least and the greatest must be in the first bin and in the last")
+    return Numbers(
+        shift=shift,
+        bins=bins,
+        counts=np.array(counts, dtype=np.int64),
+        missing=_count(data["missing"]),
+        infinite=_count(data["infinite"]),
+        least=ends[0],
+        most=ends[1],
+    )
+
+
+def _values_from(data: Mapping[str, Any]) -> Values:
+    _expect(data, {"kind", "counts", "rest", "missing"})
+    counts = {value: _count(count) for value, count in data["counts"].items()}
+    rest = _count(data["rest"])
+    if not all(isinstance(value, str) for value in counts) or len(counts) > VALUES or 0 in counts.values():
+        raise ValueError("values must be text, at most 1000 of them, and none without rows")
+    if rest and len(counts) < VALUES:
+        raise ValueError("values are counted together only where 1000 are told apart")
+    return Values(counts={value: counts[value] for value in sorted(counts)}, rest=rest, missing=_count(data["missing"]))
+
+
+def _expect(data: Mapping[str, Any], names: set[str]) -> None:
+    if set(data) != names:
+        raise ValueError(f"it must have {', '.join(sorted(names))}")
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _count(value: object, most: int = _MOST) -> int:
+    if not 0 <= (count := _whole(value)) <= most:
+        raise ValueError(f"{count} is no count")
+    return count
