@@ -35,7 +35,7 @@ def typed(field: Field, text: str) -> Any:  # noqa: ANN401 - as JSON has it
     """
     text = text.strip()
     if field.rule in {"text", "bytes in base64"} or field.dtype.kind == "M":
-        return None if field.optional and text in {"", _MISSING} else text
+        return None if not text or (field.optional and text == _MISSING) else text
     if not text:
         return None
     if field.dtype.kind == "b" and text.lower() in {"true", "false"}:

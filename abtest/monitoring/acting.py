@@ -78,7 +78,7 @@ def act(
     record: MonitoringRecord,
     on: OnDegradation,
     *,
-    registry: RegistryClient,
+    registry: RegistryClient | None,
     told: Told | None = None,
     every: float = DAY,
     now: datetime | None = None,
@@ -90,7 +90,7 @@ def act(
         record: What the check found.
         on: "rollback": bring back what served before where that is recommended, and say so; else say why not. "notify":
             say what was found.
-        registry: Where the model is registered.
+        registry: Where the model is registered; None where it is not, so that nothing can be rolled back.
         told: Who is told; nobody by default.
         every: Seconds in which each kind of act is done at most once. A rollback that was made is told all the same.
         now: By default now.
@@ -125,7 +125,7 @@ def judged_version(record: MonitoringRecord) -> int | None:
     return reigns[-1].version if reigns and reigns[-1].end is None else None
 
 
-def _roll_back(registry: RegistryClient, record: MonitoringRecord) -> str:
+def _roll_back(registry: RegistryClient | None, record: MonitoringRecord) -> str:
     """Bring back the version before, if what serves is what was judged.
 
     Raises:
@@ -135,6 +135,8 @@ def _roll_back(registry: RegistryClient, record: MonitoringRecord) -> str:
     judged, previous = judged_version(record), record.monitored.previous
     if judged is None:
         raise RefusedError("Nothing was rolled back: which version was judged is not known.")
+    if registry is None:
+        raise RefusedError("Nothing was rolled back: no registry is named.", hint="name it by --tracking-uri.")
     before = previous.versions if previous is not None else ()
     moved = moving.rollback(
         registry,

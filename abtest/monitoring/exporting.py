@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 MOST_FEATURES, MOST_SEGMENTS = 20, 20  # those that are told: the farthest apart, and what fell most
 
 
-def write(path: Path, record: MonitoringRecord, acts: Sequence[Act] = ()) -> None:
+def write(record: MonitoringRecord, path: Path, acts: Sequence[Act] = ()) -> None:
     """Write a file that the textfile collector finds whole or not at all.
 
     Args:
-        path: It must end in .prom: the collector reads no other.
         record: What the last check found.
+        path: It must end in .prom: the collector reads no other.
         acts: What was done about degradations of the model.
 
     Raises:
