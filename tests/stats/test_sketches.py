@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import struct
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -47,10 +49,8 @@ def by_hand(column: npt.NDArray[np.float64]) -> tuple[int, dict[int, int]]:
     """Sketch numbers as the docstring says, one by one and shift by shift: the oracle."""
     keys = []
     for number in column[np.isfinite(column)].tolist():
-        size = (
-            0 if abs(number) < 2.2250738585072014e-308 else int.from_bytes(np.float64(abs(number)).tobytes(), "little")
-        )
-        keys.append(-size if number < 0 else size)
+        (size,) = struct.unpack("<q", struct.pack("<d", abs(number)))
+        keys.append(0 if abs(number) < 2.2250738585072014e-308 else -size if number < 0 else size)
     shift = next(shift for shift in range(64) if len({key >> shift for key in keys}) <= BINS)
     counts: dict[int, int] = {}
     for key in sorted(keys):

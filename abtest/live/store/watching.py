@@ -41,10 +41,7 @@ class Watching:
         Raises:
             InvalidInputError: The log was made before monitoring, and opened to be read.
         """
-        if not self._is_tracking():
-            raise InvalidInputError(
-                f"The log in {self._database} has no tables of monitoring.", hint="open it with create=True."
-            )
+        self._need_tables()
         return tracking.begin(self._database, batch, self._owner)
 
     def add_rows(self, batch: Batch, rows: Sequence[TrackedRow]) -> None:
@@ -162,6 +159,7 @@ class Watching:
 
         Where another process has counted up to a later moment, nothing changes.
         """
+        self._need_tables()
         with self._database.writing(f"live {model_name}") as connection:
             tallied.put(connection, model_name, buckets, sketches, hours=hours, mark=(mark, task))
 
@@ -177,6 +175,7 @@ class Watching:
             By hour, whether there are new rows, and not labels alone; and whether numbers with fractions are among the
             predictions or the labels of these hours.
         """
+        self._need_tables()
         with self._database.reading() as connection:
             counted = tallied.counted(connection, model_name, rows_since)
             return served.changed(connection, model_name, counted, rows_since=rows_since, labels_since=labels_since)
@@ -200,11 +199,13 @@ class Watching:
             act: What is to be done.
             every: None where one of its kind that is begun or done is younger than so many seconds.
         """
+        self._need_tables()
         with self._database.writing(acting.LOCK) as connection:
             return acting.claim(self._database, connection, act, every)
 
     def settle(self, act: Act) -> None:
         """Put on record how an act ended; it is found by its model, kind and moment."""
+        self._need_tables()
         with self._database.writing(acting.LOCK) as connection:
             acting.settle(self._database, connection, act)
 
@@ -221,6 +222,12 @@ class Watching:
             with self._database.reading() as connection:
                 self._tracks = schema.tracks(connection)
         return self._tracks
+
+    def _need_tables(self) -> None:
+        if not self._is_tracking():
+            raise InvalidInputError(
+                f"The log in {self._database} was made before monitoring.", hint="'abtest monitor track' adds to it."
+            )
 
     def _ends(self, model_name: str) -> tuple[datetime | None, datetime | None]:
         if not self._is_tracking():

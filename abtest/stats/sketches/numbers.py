@@ -1,33 +1,25 @@
-"""What a column held, in a few thousand counts that add up: numbers by how they are stored, and values by how often.
-
-Both sketches are functions of the rows alone: however rows are cut into batches, and in whatever order these are added
-up, the sketch of all of them is the same, to the last bit. For both leave out no more than all rows together ask for,
-and a part of the rows never asks for more than the whole: what a part has left out, the whole leaves out too.
-"""
+"""How numbers are distributed, in bins of their leading bits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate, pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from abtest import wording
 from abtest.errors import InvalidInputError
+from abtest.stats.sketches.spelled import MOST, expect_names, read_count, read_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-BINS = 1024  # of numbers, at most
-VALUES = 1000  # told apart, at most
-LONGEST = 100  # characters of a value: a longer one is known by its begin and its hash
-_KEPT = 80  # of a longer one's characters
-_MOST = 2**63 - 1
+BINS = 1024  # at most
 _INFINITY = 0x7FF << 52  # the bits of an infinite double; those of NaN are more
 _NORMAL = 1 << 52  # of the least normal double, 2.2e-308: what is smaller counts as 0
 _SAMPLE = 1 << 15  # rows that say how coarse bins must be at least
@@ -165,104 +157,30 @@ class Numbers:
             "most": self.most,
         }
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Values:
-    """How often each value of a column of text or booleans occurs; merging is ``+``.
-
-    Of more than ``VALUES`` distinct ones, those of the smallest hashes are told apart, and the others are counted
-    together: a fixed random choice, the same in every sketch. So a value that a sum tells apart was told apart in
-    every part that has it.
-
-    Attributes:
-        counts: How many rows have each value that is told apart, in the order of the values. One of more than
-            ``LONGEST`` characters is known by its begin and its hash.
-        rest: Rows with others.
-        missing: Rows without a value.
-
-    Example:
-        >>> sketch = Values.of({"red": 3, "blue": 1}, missing=2) + Values.of({"red": 1})
-        >>> dict(sketch.counts), sketch.n, sketch.missing
-        ({'blue': 1, 'red': 4}, 5, 2)
-    """
-
-    counts: Mapping[str, int]
-    rest: int = 0
-    missing: int = 0
-
     @classmethod
-    def of(cls, values: Mapping[str, int], *, missing: int = 0) -> Values:
-        """Sketch values, given how often each occurs."""
-        counts: dict[str, int] = {}
-        for value, count in values.items():
-            name = value if len(value) <= LONGEST else f"{value[:_KEPT]}…{_hash(value).hex()}"
-            counts[name] = counts.get(name, 0) + count
-        return _told_apart(counts, rest=0, missing=missing)
+    def from_dict(cls, data: Mapping[str, Any]) -> Numbers:
+        """Read what ``to_dict`` wrote.
 
-    @property
-    def n(self) -> int:
-        """Rows with a value."""
-        return sum(self.counts.values()) + self.rest
-
-    @property
-    def rows(self) -> int:
-        """All rows."""
-        return self.n + self.missing
-
-    def __add__(self, other: Values) -> Values:
-        if not isinstance(other, Values):
-            return NotImplemented
-        counts = dict(self.counts)
-        for value, count in other.counts.items():
-            counts[value] = counts.get(value, 0) + count
-        return _told_apart(counts, rest=self.rest + other.rest, missing=self.missing + other.missing)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Spell the sketch as plain data, small."""
-        return {"kind": "values", "counts": dict(self.counts), "rest": self.rest, "missing": self.missing}
-
-
-Sketch: TypeAlias = Numbers | Values
-
-
-def add(one: Sketch, other: Sketch) -> Sketch | None:
-    """Add up two sketches of one column; None where one holds numbers and the other values.
-
-    One without any value is of either kind: a column in which a whole batch is missing has no type.
-
-    Example:
-        >>> total = add(Numbers.of([], missing=3), Values.of({"red": 1}))
-        >>> total.n, total.missing
-        (1, 3)
-    """
-    if isinstance(one, Numbers) and isinstance(other, Numbers):
-        return one + other
-    if isinstance(one, Values) and isinstance(other, Values):
-        return one + other
-    numbers, values = (one, other) if isinstance(one, Numbers) else (other, one)
-    if isinstance(numbers, Numbers) and isinstance(values, Values):
-        if not numbers.n + numbers.infinite:
-            return values + Values(counts={}, missing=numbers.missing)
-        if not values.n:
-            return numbers + Numbers.of([], missing=values.missing)
-    return None
-
-
-def from_dict(data: object) -> Sketch:
-    """Read what either sketch's ``to_dict`` wrote.
-
-    Raises:
-        InvalidInputError: It is none.
-    """
-    try:
-        kind = data["kind"] if isinstance(data, Mapping) else None
-        if kind == "numbers":
-            return _numbers_from(data)  # type: ignore[arg-type]  # only a mapping has a kind
-        if kind == "values":
-            return _values_from(data)  # type: ignore[arg-type]  # likewise
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"This is no sketch of a column: {wording.first_line(error)}.") from error
-    raise InvalidInputError("This is no sketch of a column: its kind must be 'numbers' or 'values'.")
+        Raises:
+            Exception: It is not that; ``sketches.from_dict`` says so in a sentence.
+        """
+        expect_names(data, {"kind", "shift", "zeros", "steps", "counts", "missing", "infinite", "least", "most"})
+        shift, zeros = read_count(data["shift"], 63), read_count(data["zeros"], 63)
+        steps = [read_whole(step) for step in data["steps"]]
+        counts = [read_count(count) for count in data["counts"]]
+        if len(steps) != len(counts) or len(counts) > BINS or any(step < 1 for step in steps[1:]) or 0 in counts:
+            raise ValueError("bins must ascend, at most 1024 of them, and none be empty")
+        bins = np.array([unit << zeros for unit in accumulate(steps)], dtype=np.int64)
+        least, most = _read_ends(data["least"], data["most"], bins, shift)
+        return cls(
+            shift=shift,
+            bins=bins,
+            counts=np.array(counts, dtype=np.int64),
+            missing=read_count(data["missing"]),
+            infinite=read_count(data["infinite"]),
+            least=least,
+            most=most,
+        )
 
 
 def _column(numbers: npt.ArrayLike) -> Floats:
@@ -278,7 +196,7 @@ def _column(numbers: npt.ArrayLike) -> Floats:
 def _keys(numbers: Floats) -> Counts:
     """Read doubles as integers that ascend with them, and 0 as 0; shape (rows,)."""
     bits = numbers.view(np.int64)
-    keys, sign = bits & _MOST, bits >> 63
+    keys, sign = bits & MOST, bits >> 63
     keys *= keys >= _NORMAL
     keys ^= sign
     keys -= sign
@@ -337,70 +255,14 @@ def _fitted(shift: int, bins: Counts, counts: Counts) -> tuple[int, Counts, Coun
     return shift + more, coarse[starts], np.add.reduceat(counts, starts)
 
 
-def _hash(value: str) -> bytes:
-    return blake2b(value.encode(errors="surrogatepass"), digest_size=8).digest()
-
-
-def _told_apart(counts: Mapping[str, int], *, rest: int, missing: int) -> Values:
-    kept = sorted(counts)
-    if len(kept) > VALUES:
-        kept = sorted(sorted(kept, key=_hash)[:VALUES])
-    chosen = {value: counts[value] for value in kept}
-    return Values(counts=chosen, rest=rest + sum(counts.values()) - sum(chosen.values()), missing=missing)
-
-
-def _numbers_from(data: Mapping[str, Any]) -> Numbers:
-    _expect(data, {"kind", "shift", "zeros", "steps", "counts", "missing", "infinite", "least", "most"})
-    shift, zeros = _count(data["shift"], 63), _count(data["zeros"], 63)
-    steps = [_whole(step) for step in data["steps"]]
-    counts = [_count(count) for count in data["counts"]]
-    if len(steps) != len(counts) or len(counts) > BINS or min(steps[1:], default=1) < 1 or min(counts, default=1) < 1:
-        raise ValueError("bins must ascend, at most 1024 of them, and none be empty")
-    bins = np.array([unit << zeros for unit in accumulate(steps)], dtype=np.int64)
-    ends = [data["least"], data["most"]]
-    if not counts:
-        if ends != [None, None]:
-            raise ValueError("a sketch without numbers has no least and no greatest")
-    else:
-        if not all(type(end) in {int, float} and math.isfinite(end) for end in ends):
-            raise ValueError("the least and the greatest must be numbers")
-        ends = [float(end) for end in ends]
-        if (_keys(np.array(ends)) >> shift).tolist() != [bins[0], bins[-1]] or ends[0] > ends[1]:
-            raise ValueError("the least and the greatest must be in the first bin and in the last")
-    return Numbers(
-        shift=shift,
-        bins=bins,
-        counts=np.array(counts, dtype=np.int64),
-        missing=_count(data["missing"]),
-        infinite=_count(data["infinite"]),
-        least=ends[0],
-        most=ends[1],
-    )
-
-
-def _values_from(data: Mapping[str, Any]) -> Values:
-    _expect(data, {"kind", "counts", "rest", "missing"})
-    counts = {value: _count(count) for value, count in data["counts"].items()}
-    rest = _count(data["rest"])
-    if not all(isinstance(value, str) for value in counts) or len(counts) > VALUES or 0 in counts.values():
-        raise ValueError("values must be text, at most 1000 of them, and none without rows")
-    if rest and len(counts) < VALUES:
-        raise ValueError("values are counted together only where 1000 are told apart")
-    return Values(counts={value: counts[value] for value in sorted(counts)}, rest=rest, missing=_count(data["missing"]))
-
-
-def _expect(data: Mapping[str, Any], names: set[str]) -> None:
-    if set(data) != names:
-        raise ValueError(f"it must have {', '.join(sorted(names))}")
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def _count(value: object, most: int = _MOST) -> int:
-    if not 0 <= (count := _whole(value)) <= most:
-        raise ValueError(f"{count} is no count")
-    return count
+def _read_ends(least: object, most: object, bins: Counts, shift: int) -> tuple[float | None, float | None]:
+    """Read the least and the greatest number, which are in the first bin and in the last."""
+    if not bins.size:
+        if least is None and most is None:
+            return None, None
+        raise ValueError("a sketch without numbers has no least and no greatest")
+    if not isinstance(least, float) or not isinstance(most, float) or not -math.inf < least <= most < math.inf:
+        raise ValueError("the least and the greatest must be numbers that ascend")
+    if (_keys(np.array([least, most])) >> shift).tolist() != [bins[0], bins[-1]]:
+        raise ValueError("the least and the greatest must be in the first bin and in the last")
+    return least, most
