@@ -129,9 +129,8 @@ class Answers:
 
 def _refuse_without(found: object) -> None:
     if not isinstance(found, Scorer):
-        raise InvalidInputError(
-            f"The model has no probabilities. {getattr(found, 'why', '')}", hint="leave out --proba."
-        )
+        why = getattr(found, "why", "")
+        raise InvalidInputError(f"The model has no probabilities. {why}", hint="leave out --proba.")
     if found.kind != "probability":
         raise InvalidInputError(
             "The model has no probabilities. Its decision function only ranks.", hint="leave out --proba."

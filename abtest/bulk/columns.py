@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from abtest import wording
 from abtest.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 PREDICTION = "prediction"
+_UNSIGNED = "The model has no column signature, so it was fed all {} that are not kept by name."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,8 @@ class Columns:
         types = {name: kind for name in fed if (kind := model.type_of(name)) is not None}
         if data.is_text:  # "007" is no number, and 1.50 is written as it stood: the model casts what it is fed
             types |= {name: pa.string() for name in kept if name not in fed or (as_text and name in types)}
-        said = (
-            f"The model has no column signature, so it is fed all {len(fed)} columns." if model.features is None else ""
-        )
-        return cls(fed=fed, kept=kept, types=types, notices=(said,) if said else ())
+        said = (_UNSIGNED.format(wording.plural(len(fed), "column")),) if model.features is None else ()
+        return cls(fed=fed, kept=kept, types=types, notices=said)
 
 
 def collides(name: str) -> InvalidInputError:

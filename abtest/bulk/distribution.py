@@ -123,7 +123,7 @@ class _Classes:
         self.n += len(coded)
         counts = np.bincount(coded.codes, minlength=len(coded.values))
         for at in np.flatnonzero(counts):
-            label = coded.values[at]
+            label = coded.values[int(at)]
             if (key := (type(label), label)) in self._counts or self.distinct < MOST_CLASSES:
                 self._counts[key] += int(counts[at])
 

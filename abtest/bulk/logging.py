@@ -57,7 +57,7 @@ def log(
 
 
 def _params(predicted: Predicted, command: str | None) -> dict[str, object]:
-    params = {
+    params: dict[str, object] = {
         "model": predicted.model.uri or predicted.model.ref,
         "data": predicted.data,
         "output": predicted.output or "standard output",

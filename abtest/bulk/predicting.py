@@ -21,11 +21,11 @@ from abtest.loaders.datasets import BATCH_ROWS, Dataset, open_data
 from abtest.loaders.feeding import Fed
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     import pandas as pd
+    import pyarrow as pa
 
     from abtest.bulk.choosing import Chosen
     from abtest.bulk.writing import Writer
@@ -67,12 +67,9 @@ def predict(
     if sample < 0:
         raise InvalidInputError(f"show-sample must be at least 0, got {sample}.")
     began, start = datetime.now(UTC), time.perf_counter()
-    source = open_data(data, "input")
-    to_csv = True
-    if isinstance(output, str | Path):
-        output = Path(output).expanduser()
-        to_csv = writing.known(output) == ".csv"
-        _refuse(source, data, output, force=force)
+    output = Path(output).expanduser() if isinstance(output, str | Path) else output
+    source = checked(data, output if isinstance(output, Path) else None, force=force)
+    to_csv = not isinstance(output, Path) or writing.known(output) == ".csv"
     columns = Columns.of(source, chosen.model, keep, as_text=to_csv)
     answers = Answers(chosen.model, columns, proba=proba, sample=sample)
     total = source.row_count()
@@ -106,16 +103,21 @@ def predict(
     )
 
 
-def _refuse(source: Dataset, data: object, output: Path, *, force: bool) -> None:
-    """Refuse an output that is, or would be read as, what is read."""
-    inputs = list(getattr(source, "paths", ()))
-    writing.refuse_in_the_way(output, inputs, force=force)
-    if isinstance(data, str | Path) and (folder := Path(data).expanduser()).is_dir():
-        if output.resolve().is_relative_to(folder.resolve()):
-            raise InvalidInputError(
-                f"output {output} lies in the folder that is read, which next time would hold it too.",
-                hint="name a file elsewhere.",
-            )
+def checked(data: str | Path | pd.DataFrame, output: Path | None, *, force: bool) -> Dataset:
+    """Open the data, and find out that the output cannot come to be: before a model is loaded.
+
+    Raises:
+        NotFoundError: There are no such data.
+        InvalidInputError: They cannot be read, or the output is of no known format or in the way.
+    """
+    if output is not None:
+        writing.known(output)
+    source = open_data(data, "input")
+    if output is not None:
+        folder = Path(data).expanduser() if isinstance(data, str | Path) else None
+        inputs: Sequence[Path] = getattr(source, "paths", ())
+        writing.refuse_in_the_way(output, inputs, folder if folder and folder.is_dir() else None, force=force)
+    return source
 
 
 @contextmanager

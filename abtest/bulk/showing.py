@@ -38,11 +38,13 @@ def headline(predicted: Predicted) -> str:
 
 def render(predicted: Predicted) -> RenderableType:
     """Lay out what was done, how predictions are distributed, and the sample."""
+    numbers = predicted.distribution.numbers
+    sample: list[RenderableType] = [Text(), _sample(predicted)] if predicted.sample else []
     return Group(
         Text(headline(predicted)),
         Text(),
-        _classes(predicted) if predicted.distribution.numbers is None else _numbers(predicted.distribution.numbers),
-        *([Text(), _sample(predicted)] if predicted.sample else []),
+        _classes(predicted) if numbers is None else _numbers(numbers),
+        *sample,
         *(Text(f"Note: {notice}", style="dim") for notice in predicted.notices),
     )
 

@@ -23,11 +23,11 @@ _WHOLE = r"^(-?\d+)$"
 
 
 def csv_header(names: Sequence[str]) -> bytes:
-    """Write the first line.
+    r"""Write the first line.
 
     Example:
         >>> csv_header(["id", "probability_a,b"])
-        b'id,"probability_a,b"\\n'
+        b'id,"probability_a,b"\n'
     """
     return _joined([_quoted(pa.array([name])) for name in names], [*[","] * (len(names) - 1), "\n"], first="")
 

@@ -15,8 +15,8 @@ from abtest.errors import InvalidInputError
 from abtest.loaders.columns import cast_column
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _GROUP_ROWS = 250_000  # of a Parquet file, and in memory until they are written
 _IN_THE_WAY = "--force replaces it."
@@ -50,12 +50,13 @@ def known(path: Path) -> str:
     return path.suffix.lower()
 
 
-def refuse_in_the_way(path: Path, inputs: Sequence[Path], *, force: bool) -> None:
+def refuse_in_the_way(path: Path, inputs: Sequence[Path], folder: Path | None, *, force: bool) -> None:
     """Find out, before an hour of work, that a file cannot come to be, or must not.
 
     Args:
         path: The file to be.
         inputs: What is read meanwhile; no force replaces that.
+        folder: Whose files these are, if it was a folder that was named.
         force: Whether another file may be replaced.
 
     Raises:
@@ -64,6 +65,10 @@ def refuse_in_the_way(path: Path, inputs: Sequence[Path], *, force: bool) -> Non
     target = path.resolve()
     if any(target == read.resolve() or (target.exists() and target.samefile(read)) for read in inputs):
         raise InvalidInputError(f"output {path} is what is read.", hint="name another file.")
+    if folder is not None and target.is_relative_to(folder.resolve()):
+        raise InvalidInputError(
+            f"output {path} lies in the folder that is read: next time it would be read too.", hint="name another one."
+        )
     if target.exists() and not target.is_file():
         raise InvalidInputError(f"output {path} is there, and is no file.", hint="name a file.")
     if target.exists() and not force:
@@ -207,16 +212,19 @@ class _Parquet:
 
 
 def _cast(column: pa.Array, field: pa.Field, rows: Any) -> pa.Array:  # noqa: ANN401 - of numbers
+    """Give a column the type that it had at first, where nothing is lost."""
     try:
-        if pa.types.is_null(field.type) and not pa.types.is_null(column.type):
-            raise InvalidInputError(f"'{field.name}' is empty at first.")
-        return cast_column(column, field.type, field.name, rows)
-    except InvalidInputError as error:
+        cast = cast_column(column, field.type, field.name, rows)
+    except InvalidInputError:
+        cast = None
+    rounded = pa.types.is_float32(field.type) and pa.types.is_float64(column.type)
+    if cast is None or rounded:
         raise InvalidInputError(
             f"Column '{field.name}' is of type {field.type} at first, and of type {column.type} from row "
-            f"{rows[0]:,}: Parquet has one.",
-            hint="write CSV or JSON Lines, or give the data's column one type.",
-        ) from error
+            f"{rows[0]:,}: in Parquet it has one.",
+            hint="write CSV or JSON Lines, or give the column one type.",
+        )
+    return cast
 
 
 _WRITERS: dict[str, type[_Csv | _Json | _Parquet]] = {".csv": _Csv, ".parquet": _Parquet, ".jsonl": _Json}

@@ -94,14 +94,15 @@ def predict(
     if piped and form == "json" and not quiet:
         raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
     named = _reference({"stage": stage, "version": version, "alias": alias})
+    from abtest.bulk import predicting  # noqa: PLC0415 - --help does not pay for it
+
+    predicting.checked(input_, None if piped else Path(str(output)).expanduser(), force=force)
     chosen = choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
     _refuse_unloggable(chosen, log_to_mlflow=log_to_mlflow, experiment=experiment)
-    from abtest.bulk.predicting import predict as bulk  # noqa: PLC0415 - what was typed wrongly is told at once
-
     given: dict[str, Any] = {"batch_rows": batch_size} if batch_size is not None else {}
     rows = sys.stdout.buffer if piped else output
     with common.Bar(quiet=quiet) as progress, common.working():
-        done = bulk(
+        done = predicting.predict(
             chosen,
             input_,
             rows,  # type: ignore[arg-type] # piped says which
