@@ -7,6 +7,7 @@ What a person types is text; a column's type says what JSON it stands for, and f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from abtest.live.serving.frames import Framed
 from abtest.live.serving.values import cut, spelled
 from abtest.loaders.examples import input_example
 from abtest.loaders.scores import Scorer, scorer
+from abtest.metrics.probability import check_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,10 +60,11 @@ class Teller:
 
     Args:
         served: The model.
+        guard: Is entered whenever the model is asked.
     """
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
+    def __init__(self, served: Served, guard: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self.served, self._guard = served, guard
         found = scorer(served.model)
         self._scorer = found if isinstance(found, Scorer) and found.kind == "probability" else None
         self._framed = Framed(served.fields, array=served.model.tensor[0] if served.model.tensor else None)
@@ -73,19 +76,25 @@ class Teller:
             FieldError: A row does not fit the model.
             InvalidInputError: The model fails.
         """
+        with self._guard():
+            return self._answers(rows)
+
+    def _answers(self, rows: Sequence[Row]) -> list[Answer]:
         features = self.served.parse(rows)
         if self._scorer is None:
             return [Answer(row=row, prediction=label, probabilities=None)
                     for row, label in zip(rows, self.served.predict(features), strict=True)]  # fmt: skip
-        scores = self._scorer.scores(self._framed(rows), np.arange(1, len(rows) + 1))
+        numbers = np.arange(1, len(rows) + 1)
+        scores = self._scorer.scores(self._framed(rows), numbers)
+        matrix = check_probabilities(scores.matrix, "champion", numbers)
         labels = (
             self.served.predict(features)
             if self._scorer.predicts_labels
-            else [scores.classes[at] for at in scores.matrix.argmax(axis=1)]
+            else [scores.classes[at] for at in matrix.argmax(axis=1)]
         )
         return [
             Answer(row=row, prediction=label, probabilities=_ranked(scores.classes, shares))
-            for row, label, shares in zip(rows, labels, scores.matrix.tolist(), strict=True)
+            for row, label, shares in zip(rows, labels, matrix.tolist(), strict=True)
         ]
 
     def example(self) -> list[Row]:

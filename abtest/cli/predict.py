@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from abtest.cli import common
+from abtest.cli import by_hand, common
 from abtest.cli import options as o
 from abtest.settings import listed
 
@@ -45,6 +45,21 @@ def predict(
             rich_help_panel=_DATA,
         ),
     ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROW",
+            help="Instead: this row, as 5.1,3.5 in the columns' order or name=value,…",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Instead: rows typed field by field.", rich_help_panel=_DATA)
+    ] = False,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Instead: the input example that was logged with it.", rich_help_panel=_DATA),
+    ] = False,
     batch_size: o.BatchSize = None,
     engine: o.EngineOption = None,
     spark_master: o.SparkMaster = None,
@@ -88,8 +103,21 @@ def predict(
     The file that is written is whole or not there at all, and rows keep their order. What is printed is the
     distribution of what was predicted: on standard output, or on standard error where rows go there.
     """
+    how = by_hand.way(values=values, interactive=interactive, demo=demo)
+    if how is not None:
+        by_hand.refuse(
+            how, form,
+            {"--input": input_, "--output": output, "--keep": keep, "--proba": proba, "--show-sample": show_sample,
+             "--log-to-mlflow": log_to_mlflow, "--force": force, "--batch-size": batch_size, "--engine": engine,
+             "--experiment": experiment},
+        )  # fmt: skip
+        named = _reference({"stage": stage, "version": version, "alias": alias})
+        by_hand.answer(choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri), how, form, values)
+        return
     if input_ is None:
-        raise typer.BadParameter("name the rows to predict.", param_hint="--input")
+        raise typer.BadParameter(
+            "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
+        )
     piped = output is None or output == _STDOUT
     if piped and form == "json" and not quiet:
         raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")

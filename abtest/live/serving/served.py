@@ -104,6 +104,11 @@ def load(
         InvalidInputError: It does not load, or its signature is none for rows of columns.
     """
     model = replace(from_uri("champion", uri, registry), name="model")
+    return ready(model, uri, name=name, version=version, run_id=run_id)
+
+
+def ready(model: Model, uri: str, *, name: str | None, version: int | None, run_id: str | None) -> Served:
+    """Choose the cheapest way to ask a model that MLflow has loaded; see ``load``."""
     loaded: Any = model.predictor
     told = loaded.metadata.signature
     signed = told is not None and told.inputs is not None
