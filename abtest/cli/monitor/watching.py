@@ -127,6 +127,7 @@ def check(
         raise typer.BadParameter("needs --webhook or --command.", param_hint="--on-degradation notify")
     from abtest.monitoring import acting  # noqa: PLC0415 - --help does not pay for it
 
+    told = acting.Told(webhook=webhook, command=command)
     registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
     how = w.how(given)
     record = w.watched(how, name, store=store, registry=registry, quiet=quiet, secret=webhook)
@@ -135,16 +136,9 @@ def check(
         _log(record, registry, experiment, quiet=quiet)
     if on_degradation is not None:
         with s.open_store(store) as kept:
-            act = acting.act(
-                kept,
-                record,
-                on_degradation,
-                registry=registry,
-                webhook=webhook,
-                command=command,
-                every=s.seconds(at_most_every),
-            )
-        if act is not None:
+            every = s.seconds(at_most_every)
+            acts = acting.act(kept, record, on_degradation, registry=registry, told=told, every=every)
+        for act in acts:
             common.tell(f"{act.what.capitalize():<9} {act.outcome}: {act.text}")
     raise typer.Exit(record.health.status.exit_code)
 
@@ -206,7 +200,8 @@ def export(
     how = w.how(given)
     registry = w.registry(tracking_uri, registry_uri)
     record = w.watched(how, m.model_name(model_name), store=store, registry=registry, quiet=quiet)
-    exporting.write(record, output)
+    with s.open_store(store) as kept:
+        exporting.write(record, output, kept.acts(record.model_name))
     common.tell(f"Metrics   {output}: {record.health.status}", quiet=quiet)
 
 
