@@ -178,11 +178,7 @@ def _since(previous: Base, recent: Window, metrics: Sequence[str], testing: dict
 
 def _sequential(past: Past, base: Base | None, end: datetime) -> tuple[tuple[Sequential, ...], tuple[Skipped, ...]]:
     """Look at the errors since the baseline, as one may who looks every hour."""
-    what = "the sequential check"
-    if base is None or not base.told.labelled:
-        return (), (Skipped(what=what, why="there is no labelled baseline."),)
+    if base is None:
+        return (), (Skipped(what="the sequential check", why="there is no baseline."),)
     start = base.told.end or past.store.first_tracked(past.model_name) or end
-    since = past.window(start, end)
-    if since.whole().task == "regression":
-        return (), (Skipped(what=what, why="it is of shares, and errors have no bound."),)
-    return degradation.sequential(base.window, since, confidence=past.how.confidence), ()
+    return degradation.sequential(base.window, past.window(start, end), confidence=past.how.confidence)
