@@ -96,7 +96,9 @@ def same(store: Store, expected: dict[Any, Any]) -> None:
         assert tallied.n == known["predicted"].total()
         assert tallied.failed == known["predicted"].pop(None, 0)
         assert dict(tallied.predictions.counts if isinstance(tallied.predictions, Values) else {}) == known["predicted"]
-        cells = {(y, said): n for (y, said, _), n in tallied.outcomes.to_counts().items()} if tallied.outcomes else {}
+        cells: dict[Any, int] = (
+            {(y, said): n for (y, said, _), n in tallied.outcomes.to_counts().items()} if tallied.outcomes else {}
+        )
         cells |= {(y, None): n for y, n in tallied.unpredicted.items()}
         assert cells == known["cells"]
         assert tallied.corrected == known["corrected"]
@@ -269,7 +271,8 @@ def test_a_regression_is_told_by_its_fractions(log: Store) -> None:  # noqa: F81
 def test_labels_are_read_as_the_predictions_are(log: Store, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811 - the fixture
     """A label that is spelled otherwise counts as what it means; one that means nothing is left out, and told."""
     log.write([row(i, prediction=i % 2) for i in range(1, 5)])
-    for sequence, label in enumerate(("1", 0.0, True, "pear"), start=1):
+    given_: tuple[Label, ...] = ("1", 0.0, True, "pear")
+    for sequence, label in enumerate(given_, start=1):
         feed(log, label, sequence)
     take_in(log, "fruit", now=LATER)
     (bucket,) = log.buckets("fruit", START, LATER)
@@ -305,7 +308,9 @@ def test_lag_is_from_prediction_to_label(log: Store) -> None:  # noqa: F811 - th
 
 def test_features_are_sketched_by_the_day(log: Store) -> None:  # noqa: F811 - the fixture
     """Where the log kept them, they are sketched as all rows of the day would be, by version."""
-    kept = [{"width": i / 7, "color": "red" if i % 3 else "blue", "ripe": i % 2 == 0} for i in range(60)]
+    kept: list[dict[str, Any]] = [
+        {"width": i / 7, "color": "red" if i % 3 else "blue", "ripe": i % 2 == 0} for i in range(60)
+    ]
     kept[5] = {"width": None, "color": "red"}
     log.write([row(i + 1, i * HOUR / 2, features=json.dumps(one)) for i, one in enumerate(kept)])
     log.write([row(100, 0, model_version=2), row(101, 0, model_version=2, features='{"width": 1}')])
