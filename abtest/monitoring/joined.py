@@ -86,7 +86,7 @@ def side_by_side(
     raise InvalidInputError(
         f"labels must have a row for each of {data.name}'s {wording.plural(n, 'row')}, and {labels.name} has "
         f"{wording.whole(m)}.",
-        hint="without an id rows are joined by position: --id-column joins them by id.",
+        hint="without an id rows are joined by position: --id joins them by id.",
     )
 
 
@@ -105,7 +105,7 @@ def _check(data: Dataset, labels: Dataset, name: str, columns: tuple[pa.Array, p
         raise InvalidInputError(
             f"{data.name} and {labels.name} do not have the same rows: '{name}' is {ours!r} and {theirs!r} in row "
             f"{wording.whole(done + wrong + 1)}.",
-            hint="without an id rows are joined by position: sort both alike, or --id-column joins them by id.",
+            hint="without an id rows are joined by position: sort both alike, or --id joins them by id.",
         )
 
 
