@@ -23,12 +23,15 @@ from abtest.windows import DAY, HOUR, Window
 from tests import strategies  # noqa: F401 - its profile
 from tests.databases import postgres, postgresql  # noqa: F401 - fixtures
 from tests.live import traffic
+from tests.live.flowing import flowing
+from tests.live.servers import serving
 from tests.live.store.conftest import log, url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.labels import Label
+    from abtest.lifecycle import Registry
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = START + timedelta(days=40)
@@ -323,3 +326,26 @@ def test_features_are_sketched_by_the_day(log: Store) -> None:  # noqa: F811 - t
     colors = Counter(str(one["color"]) for one in kept[:48])
     assert first.features["color"].to_dict() == Values.of(colors).to_dict()
     assert (first.features["ripe"].n, first.features["ripe"].missing) == (47, 1)
+
+
+@pytest.mark.slow
+def test_a_real_server_is_taken_in_while_it_serves(iris: Registry, tmp_path: Path) -> None:
+    """What a server answered and was told is in the tallies, of its own model, while it goes on."""
+    arguments = ("--model-name", "iris", "--tracking-uri", str(iris), "--durable", "--log-features", "1")
+    with serving(*arguments, folder=tmp_path) as server, Store(f"sqlite:///{tmp_path / 'abtest-live.db'}") as opened:
+        with flowing([server.client.base_url], {"width": 5.0, "height": 9.0}) as flow:
+            flow.go_on()
+            for name in flow.ids[:5]:
+                server.post("/feedback", {"prediction_id": name, "label": "pear"}, status=201)
+            assert take_in(opened, "iris") >= 1
+            flow.go_on()
+        take_in(opened, "iris")
+        assert take_in(opened, "other") == 0
+        now = datetime.now(UTC)
+        window = Window(
+            start=now - timedelta(days=2), end=now, buckets=opened.buckets("iris", now - timedelta(days=2), now)
+        )
+        assert window.whole().n >= len(flow.answered)
+        assert window.whole().labelled == 5
+        (day, *_) = opened.sketches("iris", now - timedelta(days=2), now)
+        assert set(day.features) == {"width", "height"}
