@@ -10,7 +10,7 @@ from abtest.evaluator.rows import Skipped
 from abtest.labels import Task
 
 Trend: TypeAlias = Literal["fallen", "held", "unclear"]
-BaselineKind: TypeAlias = Literal["first", "before", "file", "promotion"]
+BaselineKind: TypeAlias = Literal["first", "before", "file", "promotion", "previous"]
 DriftKind: TypeAlias = Literal["number", "text", "prediction"]
 
 
@@ -247,7 +247,8 @@ class Baseline:
     """What the recent window is held against.
 
     Attributes:
-        kind: "first" window, the days "before" the recent one, a "file", or the comparison of a "promotion".
+        kind: "first" window, the days "before" the recent one, a "file", the comparison of a "promotion", or the last
+            days of the "previous" version.
         name: In words, with where it comes from.
         start: In UTC; None where there is no time.
         end: Likewise.
@@ -276,10 +277,13 @@ class Monitored:
         recent_start: Of the recent window, in UTC; it ends with the report, or a horizon before it.
         recent_end: The moment after it.
         period: Seconds of a point.
+        confidence: Of intervals and tests.
         points: Every period, those without a prediction too.
         summaries: Of each metric over the periods.
         baseline: What was compared with; None where there is none.
         changes: Each metric over all rows, then by segment.
+        previous: The last days of the version before, where the one that serves now began within the report; else None.
+        previous_changes: Each metric over all rows against those days: whether the version before was better.
         sequential: The evidence where one looks every hour; empty where it was not asked for.
         drift: Predictions, then features, the farthest apart first.
         schema: Ways in which rows are shaped otherwise.
@@ -300,10 +304,13 @@ class Monitored:
     recent_start: datetime
     recent_end: datetime
     period: int
+    confidence: float
     points: tuple[Point, ...]
     summaries: tuple[MetricSummary, ...]
     baseline: Baseline | None
     changes: tuple[Change, ...]
+    previous: Baseline | None = None
+    previous_changes: tuple[Change, ...] = ()
     sequential: tuple[Sequential, ...] = ()
     drift: tuple[Drift, ...] = ()
     schema: tuple[SchemaChange, ...] = ()

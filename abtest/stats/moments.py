@@ -296,6 +296,11 @@ class PairedMoments:
         """Let the sides change places."""
         return PairedMoments(champion=self.challenger, challenger=self.champion, difference=self.difference.negated())
 
+    def alone(self, side: Side) -> PairedMoments:
+        """Let one side be both: they never differ."""
+        own = self.side(side)
+        return PairedMoments(champion=own, challenger=own, difference=Moments(n=own.n, mean=0.0, squares=0.0))
+
     def __add__(self, other: PairedMoments) -> PairedMoments:
         return PairedMoments(
             champion=self.champion + other.champion,
