@@ -139,7 +139,7 @@ def tables() -> tuple[Table, ...]:
             ),
         ),
         Table(
-            title="Monitoring: a look every three hours, at 5 %: is a fall found before there is one, and by when after?",
+            title="Monitoring, looked at every three hours, at 5 %: is a fall found before it is there, and by when?",
             heads=("fall", "baseline", "days before it", "correlation of a day's rows", *LOOKS),
             rows=tuple(
                 Row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,10 @@ class Estimate:
     def above(self, z: float) -> float:
         """How far the upper limit is away."""
         return _wilson(self.value, self.rows, z) if self.is_share else z * math.sqrt(self.variance)
+
+    def of_more(self, times: float) -> Estimate:
+        """What so many times the rows would say, were they of the same kind."""
+        return replace(self, variance=self.variance / times, rows=self.rows * times)
 
     def interval(self, confidence_level: float) -> Interval:
         """The interval of the estimate itself."""
