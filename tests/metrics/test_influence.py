@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abtest.metrics.classification import AVERAGES, CATALOGUE, Average, Metric, overall
+from abtest.metrics.classification import AVERAGES, CATALOGUE, Average, Metric, class_values, overall
 from abtest.metrics.influence import linear, smoothed
-from abtest.metrics.totals import Totals, totals
+from abtest.metrics.totals import Floats, Totals, totals
 from abtest.outcomes import PairedOutcomes
 from tests.decision import SEEDS, random_table
 
@@ -80,13 +80,15 @@ def test_smoothing_keeps_the_classes(table: PairedOutcomes) -> None:
 def test_any_function_of_the_table(table: PairedOutcomes) -> None:
     """A function of one's own moves as the catalogue's does: within what half a row is, of one table or of many."""
 
-    def own(which: Totals) -> np.ndarray:
-        return CATALOGUE["recall"].by_class(which)[..., which.is_class].mean(axis=-1)  # type: ignore[misc] - it has one
+    def own(which: Totals) -> Floats:
+        return np.asarray(class_values(CATALOGUE["recall"], which)[..., which.is_class].mean(axis=-1))
 
     one = of(table)
     many = replace(one, weights=100 * np.stack([one.weights, 2 * one.weights]))
-    metric, options = Metric(name="shop:recall", whole=own), {"average": "macro", "positive": None}
-    found = linear(metric, many, among=np.stack([one.is_class] * 2), **options)  # type: ignore[arg-type] - of options
-    exact = linear(CATALOGUE["recall"], many, among=np.stack([one.is_class] * 2), **options)  # type: ignore[arg-type] - likewise
+    among = np.stack([one.is_class] * 2)
+    found, exact = (
+        linear(metric, many, average="macro", positive=None, among=among)
+        for metric in (Metric(name="shop:recall", whole=own), CATALOGUE["recall"])
+    )
     assert found.values == pytest.approx(exact.values)
     assert found.influence == pytest.approx(exact.influence, rel=0.01, abs=0.01)

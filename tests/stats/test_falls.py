@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,7 +96,7 @@ def test_numbers_are_student(values: tuple[float, float], variances: tuple[float
 def test_fisher_is_scipys(baseline: tuple[int, int], recent: tuple[int, int]) -> None:
     """Fisher's one-sided p-value is SciPy's."""
     (x, n), (y, m) = baseline, recent
-    theirs = stats.fisher_exact([[y, m - y], [x, n - x]], alternative="less").pvalue
+    theirs = stats.fisher_exact(np.array([[y, m - y], [x, n - x]]), alternative="less").pvalue
     assert fisher_fall(baseline, recent) == pytest.approx(theirs, rel=1e-7, abs=1e-12)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from abtest.metrics.regression import RegressionOutcomes
 from abtest.outcomes import PairedOutcomes
@@ -15,15 +16,16 @@ from abtest.windows import Bucket, Tallied, Window
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from abtest.labels import Label
+Cells: TypeAlias = "Mapping[Any, int]"  # rows by truth and prediction, of any one type of label
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def tallied(
-    cells: Mapping[tuple[Label, Label], int],
-    segments: Mapping[tuple[str, str], Mapping[tuple[Label, Label], int]] | None = None,
+    cells: Cells,
+    segments: Mapping[tuple[str, str], Cells] | None = None,
 ) -> Tallied:
     """Tally rows by truth and prediction."""
     parts = {key: {(y, said, said): n for (y, said), n in own.items() if n} for key, own in (segments or {}).items()}
@@ -31,7 +33,7 @@ def tallied(
     return Tallied(n=table.n, outcomes=table)
 
 
-def of_errors(truth: np.ndarray, errors: np.ndarray) -> Tallied:
+def of_errors(truth: Floats, errors: Floats) -> Tallied:
     """Tally rows of a regression."""
     return Tallied(n=truth.size, errors=RegressionOutcomes.of(truth, truth + errors, truth + errors))
 

@@ -90,7 +90,7 @@ def test_few_wrong_rows_are_fishers() -> None:
         timeless(window([tallied({(0, 0): 500, (1, 1): 495, (1, 0): 5})])),
         window([tallied({(0, 0): 20, (1, 1): 18, (0, 1): 1, (1, 0): 1})]),
     )
-    theirs = stats.fisher_exact([[38, 2], [995, 5]], alternative="less").pvalue
+    theirs = stats.fisher_exact(np.array([[38, 2], [995, 5]]), alternative="less").pvalue
     found, _ = changes(baseline, recent, SHARES, threshold=0.05)
     for row in found:
         assert known(row.pvalue) >= theirs * (1 - 1e-9)
@@ -257,7 +257,8 @@ def test_r2_by_day() -> None:
 def test_constant_errors_are_not_judged() -> None:
     """Errors that never vary have a change with nothing to judge it by: no p-value, no limits, no NaN."""
     truth = np.arange(50.0)
-    row = one(*(timeless(window([of_errors(truth, np.full(50, e))])) for e in (1.0, 2.0)), "mae")
+    baseline, recent = (timeless(window([of_errors(truth, np.full(50, e))])) for e in (1.0, 2.0))
+    row = one(baseline, recent, "mae")
     assert (row.fall, row.pvalue, row.fall_upper, row.trend, row.ci_method) == (
         1,
         None,
