@@ -126,19 +126,6 @@ class Times:
         )
 
 
-def moment(at: datetime | None, what: str = "at") -> datetime | None:
-    """Give a moment in UTC; one without a zone is taken as UTC."""
-    del what
-    if at is None:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def hours(at: Floats) -> npt.NDArray[np.int64]:
-    """The hours since 1970 in which moments are; shape (rows,)."""
-    return np.floor(at / 3600).astype(np.int64)
-
-
 def utc(seconds: float) -> datetime:
     """A moment in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
