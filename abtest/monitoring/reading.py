@@ -123,10 +123,11 @@ class Reading:
                 yield batch, batch.column(it.given.target) if it.given.target else None
             return
         kind = CODED_TEXT if it.task == "classification" else pa.string()
-        types = {**shared_types(it.labels, it.shared, it.types), it.label_column: kind}
-        theirs = it.labels.batches([*it.shared, it.label_column], types, rows=self._rows)
+        column = str(it.label_column)
+        types = shared_types(it.labels, it.shared, it.types) | {column: kind}
+        theirs = it.labels.batches([*it.shared, column], types, rows=self._rows)
         for batch, other in side_by_side(it.data, it.labels, (batches, theirs), it.shared):
-            yield batch, other.column(it.label_column)
+            yield batch, other.column(column)
 
     def _read(self, batch: pa.RecordBatch, truth: pa.Array | None, rows: Codes) -> Rows:
         it = self._columns

@@ -148,7 +148,7 @@ def track(
         )  # fmt: skip
         tracked, is_new = _tracked(added), added.tracked > 0
     if truth is not None and not (is_new and id_column is None):
-        position = columns and (rows, str(tracked.batch)) if id_column is None else None
+        position = (columns.data, str(tracked.batch)) if columns and id_column is None else None
         late = LateFile(
             labels=truth[0], column=truth[1], position=position, columns=columns, id_column=id_column,
             time_column=None if columns else time_column, at=moment, now=now, batch_rows=batch_rows,

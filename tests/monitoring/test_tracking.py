@@ -96,6 +96,7 @@ def test_errors_are_what_pandas_groups(log: Store) -> None:
     buckets = log.buckets("shop", START, END)
     assert len(buckets) == len(mean)
     for bucket in buckets:
+        assert bucket.start is not None
         assert bucket.tallied.errors is not None
         assert bucket.tallied.errors.value("mae", "champion") == pytest.approx(mean[bucket.start], rel=1e-12)
         for (_, shop), errors in bucket.tallied.error_segments.items():
