@@ -110,19 +110,26 @@ class OpenRun:
         for name, value in values.items():
             self._client.set_tag(self.run_id, name, value)
 
-    def dataset(self, data: LoggedDataset) -> None:
-        """Log the rows that were read as the run's input."""
+    def dataset(self, data: LoggedDataset, *, context: str = "testing") -> None:
+        """Log the rows that were read as the run's input, and what for."""
         from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - only who logs pays for MLflow
 
         entity = Dataset(
             name=data.name, digest=data.digest, source_type="local", source=json.dumps({"uri": data.source})
         )
-        context = InputTag(key="mlflow.data.context", value="testing")
-        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[context])])
+        tag = InputTag(key="mlflow.data.context", value=context)
+        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def artifacts(self, folder: Path) -> None:
         """Log a folder's files as artifacts."""
         self._client.log_artifacts(self.run_id, str(folder))
+
+    def artifact(self, path: Path) -> None:
+        """Log a file, or a folder as one, as an artifact."""
+        if path.is_dir():
+            self._client.log_artifacts(self.run_id, str(path), artifact_path=path.name)
+        else:
+            self._client.log_artifact(self.run_id, str(path))
 
 
 @contextlib.contextmanager

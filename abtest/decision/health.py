@@ -101,7 +101,8 @@ def judge(monitored: Monitored) -> Health:
     else:
         status, action = Status.INSUFFICIENT_DATA, Action.NOTHING
         why = "Nothing is known to have fallen, and nothing drifted."
-    known = bool(whole) and all(sign.held is not None for sign in whole) and not late
+    answered = status in (Status.STABLE, Status.DEGRADED)
+    known = answered or (bool(whole) and all(sign.held is not None for sign in whole) and not late)
     return Health(
         status=status, action=action, why=why, missing=None if known else _missing(monitored), signs=tuple(signs)
     )
