@@ -151,9 +151,7 @@ def _write(path: Path, rows: int) -> None:
     for _ in range(0, rows, group):
         y = rng.integers(0, CLASSES, group)
         columns = {
-            "time": pa.array(START.timestamp() * 1e6 + rng.random(group) * DAYS * 86_400e6).cast(
-                pa.int64(), safe=False
-            ),
+            "time": pa.array(first + rng.integers(0, DAYS * 86_400 * 10**6, group)).cast(pa.timestamp("us", "UTC")),
             "shop": shops[rng.integers(0, SHOPS, group)],
             "y": y,
             "predicted": np.where(rng.random(group) < 0.9, y, rng.integers(0, CLASSES, group)),

@@ -83,7 +83,7 @@ class Times:
         if pa.types.is_date(kind):
             self._bare = self._bare or str(column[0].as_py())
             days = pc.cast(pc.cast(column, pa.date32()), pa.int32()).to_numpy(zero_copy_only=False)
-            return days * 86_400.0
+            return np.asarray(days * 86_400.0)
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
