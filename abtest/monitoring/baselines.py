@@ -73,7 +73,7 @@ def from_data(
     )  # fmt: skip
     columns = columns_of(open_data(data, "input"), given, Known())
     reading = Reading(columns, at=None, now=time.time(), batch_rows=batch_rows)
-    tallying = Tallying(columns.task, reading.apart.values, columns.features)
+    tallying = Tallying(columns.task, reading.apart.groups, columns.features)
     total = columns.data.row_count() if progress else None
     for rows in reading:
         tallied(tallying, rows, version)

@@ -82,7 +82,7 @@ def add_labels(
     is_known = any(one.batch == batch.batch for one in store.batches(batch.model_name))
     total = file.labels.row_count()
     for _ in range(_TRIES):
-        look = _Look(store, batch.model_name, task, again=is_known)
+        look = _Look(store, batch.model_name, task, again=is_known, by_position=file.position is not None)
         for part in file.read(task):
             look.add(part)
             progress(look.added.n, total)
@@ -108,8 +108,9 @@ def add_labels(
 class _Look:
     """Labels of one file beside the rows that they are of."""
 
-    def __init__(self, store: Store, model_name: str, task: Task | None, *, again: bool) -> None:
-        self._store, self._model_name, self._task, self._again = store, model_name, task, again
+    def __init__(self, store: Store, model_name: str, task: Task | None, *, again: bool, by_position: bool) -> None:
+        self._store, self._model_name, self._task = store, model_name, task
+        self._again, self._by_position = again, by_position
         self._values: dict[str, dict[str, int]] = {}
         self._tallying: Tallying | None = None
         self._given: dict[str, Label] = {}
@@ -121,14 +122,13 @@ class _Look:
         there = np.fromiter((name in rows for name in part.ids), bool, len(part.ids))
         new = np.fromiter((name in rows and rows[name].label is None for name in part.ids), bool, len(part.ids))
         missed = len(part.ids) - int(there.sum())
-        by_position = bool(part.ids) and part.ids[0].startswith("#")
         self.added = replace(
             self.added,
             n=self.added.n + len(part.ids),
             labelled=self.added.labelled + int(new.sum()),
             unchanged=self.added.unchanged
-            + (missed if by_position else 0),  # they were labelled when they were tracked
-            unknown=self.added.unknown + (0 if by_position else missed),
+            + (missed if self._by_position else 0),  # they were labelled when they were tracked
+            unknown=self.added.unknown + (0 if self._by_position else missed),
         )
         if not there.any():
             return

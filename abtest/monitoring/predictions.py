@@ -82,11 +82,11 @@ def add_predictions(
         return AddedRows(batch=batch.batch, n=n, notices=(said,))
     try:
         reading = Reading(columns, at=at, now=batch.received_at.timestamp(), batch_rows=batch_rows)
-        tallying = Tallying(columns.task, reading.apart.values, columns.features)
+        tallying = Tallying(columns.task, reading.apart.groups, columns.features)
         total, n, labelled = columns.data.row_count(), 0, 0
         for rows in reading:
             tallied(tallying, rows, version)
-            _add_rows(store, batch, columns, _remembered(rows, reading.apart.values, version, batch.batch), rows)
+            _add_rows(store, batch, columns, _remembered(rows, reading.apart.groups, version, batch.batch), rows)
             n, labelled = n + len(rows.numbers), labelled + int(rows.known.sum())
             progress(n, total)
         found = tallying.found(label_type=columns.label_type, truth_is_text=columns.truth_is_text, known=known.labels)

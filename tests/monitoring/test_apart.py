@@ -17,7 +17,7 @@ def told(frame: pd.DataFrame, *names: str, batch: int = 2) -> dict[str, list[str
     found: dict[str, list[str]] = {name: [] for name in names}
     for part in data.batches(list(apart.columns), {}, rows=batch):
         for name, codes in apart.codes(part).items():
-            values = [*apart.values[name]]
+            values = [*apart.groups[name]]
             found[name] += [values[code] for code in codes]
     return found
 
