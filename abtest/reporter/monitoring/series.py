@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HEIGHTS = {1: 230.0, 2: 180.0, 3: 150.0, 4: 130.0}  # pixels, of a panel
 _LOW = 104.0  # of one of many
-_TITLE, _GAP = 30.0, 12.0  # pixels above a panel, and between two
+_TITLE, _GAP = 32.0, 12.0  # pixels above a panel, and between two
 _MOST_DOTS = 90  # more points than these are a band
 _LETTERS = 18  # of a word that users chose
 _LABEL = RIGHT + 12
@@ -47,7 +47,7 @@ def draw(record: MonitoringRecord, metrics: Sequence[str] = ()) -> Canvas:
     for top, view in zip(tops, found, strict=True):
         axis = Axis(_reach(view), top + height, top)
         _Panel(canvas=canvas, x=time.x, axis=axis, seen=seen, view=view, top=top, bottom=top + height).draw()
-    time.moves(canvas, bottom)
+    time.moves(canvas, [(top, top + height) for top in tops])
     time.ticks(canvas, bottom)
     return canvas
 
@@ -67,7 +67,7 @@ class _Panel:
     def draw(self) -> None:
         """Draw it, what matters most on top."""
         canvas, change = self.canvas, self.view.change
-        canvas.text(0, self.top - 13, short(f"{self.view.name}{unit_of(self.axis.power)}", 60), size=13, bold=True)
+        canvas.text(0, self.top - 16, short(f"{self.view.name}{unit_of(self.axis.power)}", 60), size=13, bold=True)
         for tick, text in zip(self.axis.ticks, self.axis.texts, strict=True):
             y = self.axis(tick)
             canvas.line((LEFT, y), (RIGHT, y))
@@ -97,7 +97,7 @@ class _Panel:
         unit = " points" if self.view.kind == "share" else ""
         text = f"{written.mark} {written.word}, {written.effect}{unit} ({written.interval})"
         role: Role = "worse" if fallen else "muted"
-        self.canvas.text(RIGHT, self.top - 13, text, size=12, role=role, align="right", bold=fallen)
+        self.canvas.text(RIGHT, self.top - 16, text, size=12, role=role, align="right", bold=fallen)
 
     def _tolerated(self) -> None:
         """The baseline's value as a dashed line, with the band that is tolerated."""
@@ -131,7 +131,7 @@ class _Panel:
                 role: Role = "worse" if it.beyond else "champion"
                 self.canvas.line((at, self.y(it.lower)), (at, self.y(it.upper)), role=role, width=1.5)
         if len(run) > 1:
-            self.canvas.lines((Trace(drawn).whole(),), role="champion", width=1.2 if dense else 1)
+            self.canvas.lines((Trace(drawn).whole(),), role="champion", width=0.8 if dense else 1)
         for at, it in zip(drawn, run, strict=True):
             if it.beyond:
                 self.canvas.mark(at, TRIANGLE_DOWN, "worse", size=3 if dense else 4.5)
@@ -186,8 +186,8 @@ FIGURE: Figure[MonitoringRecord] = Figure(
     title="How well does it predict over time?",
     caption=(
         "Each point is a period, with its interval; of many, a line in a band. The dashed line is the baseline's "
-        "value, the grey band what is tolerated, ▼ a period all of whose interval is worse than that (by itself: one of many "
-        "may be so by chance). Whether a metric has fallen is judged over the recent window, and written above it. "
+        "value, the grey band what is tolerated, ▼ a period all of whose interval is worse than that (one of "
+        "many may be so by chance). Whether a metric has fallen is judged over the recent window, and written above. "
         "Shaded grounds are the reigns of versions, which begin with a promotion or a rollback."
     ),
     alt=alt,
