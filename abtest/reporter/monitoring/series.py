@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.evaluator.monitored import Monitored
+from abtest.metrics.catalogue import title, unit
 from abtest.reporter.axis import Axis, unit_of
 from abtest.reporter.canvas import DOT, TRIANGLE_DOWN, Canvas, Figure
 from abtest.reporter.layout import CHARACTER, Trace, apart, short
@@ -94,8 +95,8 @@ class _Panel:
         if fallen:
             left, right = self.x(self.seen.recent_start), self.x(self.seen.recent_end)
             self.canvas.boxes([(left, self.top, right - left, self.bottom - self.top)], fill="worse", opacity=0.12)
-        unit = " points" if self.view.kind == "share" else ""
-        text = f"{written.mark} {written.word}, {written.effect}{unit} ({written.interval})"
+        points = " points" if self.view.kind == "share" else ""
+        text = f"{written.mark} {written.word}, {written.effect}{points} ({written.interval})"
         role: Role = "worse" if fallen else "muted"
         self.canvas.text(RIGHT, self.top - 16, text, size=12, role=role, align="right", bold=fallen)
 
@@ -132,11 +133,11 @@ class _Panel:
                 self.canvas.line((at, self.y(it.lower)), (at, self.y(it.upper)), role=role, width=1.5)
         if len(run) > 1:
             self.canvas.lines((Trace(drawn).whole(),), role="champion", width=0.8 if dense else 1)
-        for at, it in zip(drawn, run, strict=True):
+        for place, it in zip(drawn, run, strict=True):
             if it.beyond:
-                self.canvas.mark(at, TRIANGLE_DOWN, "worse", size=3 if dense else 4.5)
+                self.canvas.mark(place, TRIANGLE_DOWN, "worse", size=3 if dense else 4.5)
             elif not dense or len(run) == 1:
-                self.canvas.mark(at, DOT, "champion", size=2.5)
+                self.canvas.mark(place, DOT, "champion", size=2.5)
 
     def _labels(self) -> None:
         """Write at the right what the lines are, and the last value."""
@@ -172,9 +173,9 @@ def alt(record: MonitoringRecord, metrics: Sequence[str] = ()) -> str:
     for it in seen.summaries:
         if it.metric in names:
             change = next((c for c in seen.changes if c.metric == it.metric and c.segment is None), None)
-            written = [wording.value(value, views.unit(it.metric)) for value in (it.least, it.most)]
+            written = [wording.value(value, unit(it.metric)) for value in (it.least, it.most)]
             trend = f", {change.trend} against the baseline" if change else ""
-            told.append(f"{views.title(it.metric)} from {written[0]} to {written[1]}{trend}")
+            told.append(f"{title(it.metric)} from {written[0]} to {written[1]}{trend}")
     served = ", ".join(f"{version(it.version)}{f' ({shown(it.how)})' if it.how else ''}" for it in seen.reigns)
     by = f" Served by {served}." if served else ""
     return shown(f"Over time, {numbers.between(seen.start, seen.end)}: {'; '.join(told)}.{by}")
