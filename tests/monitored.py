@@ -451,7 +451,7 @@ def hostile() -> MonitoringRecord:
     seen = monitored(
         course,
         more=segments(course, [HOSTILE, "$x$ | `y`"], 0.2, name=HOSTILE),
-        drift=(drift(HOSTILE, 0.4, direction=HOSTILE, kind="text"), *features(2)),
+        drift=(features(2)[0], drift(HOSTILE, 0.4, direction=HOSTILE, kind="text"), *features(2)[1:]),
         schema=(SchemaChange(feature=HOSTILE, what="type", text=f"{HOSTILE} held numbers and now holds text."),),
         notices=(HOSTILE,),
         skipped=(Skipped(what=HOSTILE, why=HOSTILE),),
