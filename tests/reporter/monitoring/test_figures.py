@@ -159,7 +159,8 @@ def test_points_and_intervals_are_those_of_the_record() -> None:
     ]
     assert [len(run) for run in view.runs] == [9, 18], "two days without predictions, and one without labels"
     assert [gap.text for gap in views.gaps(seen)] == ["no predictions", "no labels"]
-    assert view.limits == (pytest.approx(view.baseline - 5),)
+    assert view.baseline is not None
+    assert view.limits[0] == pytest.approx(view.baseline - 5)
     for it in placed:
         assert it.beyond == (it.upper < view.limits[0])
 
