@@ -92,7 +92,7 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
     lately, metrics = recent.whole(), how.metrics_of(whole.task)
     period = HOUR if how.days <= _HOURLY else DAY
     options: dict[str, Any] = {"average": how.average, "pos_label": how.pos_label, "confidence": how.confidence}
-    testing: dict[str, Any] = {**options, "threshold": how.threshold, "seed": how.seed}
+    testing: dict[str, Any] = {**options, "threshold": how.threshold}
     points = degradation.points(report, metrics, period, **options)
     reigns, notices = reigns_of(report, past.model_name, past.registry)
     found = past.baseline(recent_start, recent.versions())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 _ACTION = "What follows"
+_FORMS: dict[str, Literal["png", "svg"]] = {".png": "png", ".svg": "svg"}
 
 
 def report(
@@ -170,8 +171,8 @@ def plot(
     from abtest.reporter.folder import prepare  # noqa: PLC0415 - see above
     from abtest.reporter.monitoring import drawing  # noqa: PLC0415 - see above
 
-    form = output.suffix.lstrip(".").lower()
-    if form not in ("png", "svg"):
+    form = _FORMS.get(output.suffix.lower())
+    if form is None:
         raise InvalidInputError(f"output must end in .png or .svg, got '{output.name}'.")
     prepare(output.parent)
     how = w.how(given)
