@@ -203,7 +203,14 @@ def change(
     )
 
 
-def drift(feature: str, distance: float, *, direction: str = "higher", kind: str = "number", n: int = 2400) -> Drift:
+def drift(
+    feature: str,
+    distance: float,
+    *,
+    direction: str = "higher: median from 31.20 to 44.75",
+    kind: str = "number",
+    n: int = 2400,
+) -> Drift:
     """A feature that lies so far from what it was."""
     return Drift(
         feature=feature,

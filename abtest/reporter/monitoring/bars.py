@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.canvas import Role
 
-_MOST, _LETTERS, _DIRECTION = 24, 28, 24  # rows, and letters
+_MOST, _LETTERS, _DIRECTION = 24, 28, 40  # rows, and letters
 _PITCH, _TOP = 22.0, 34.0
 _HEIGHT = 150.0
+_END = 580.0  # pixels, of the longest bar: behind it there is room to say what changed
 _PALE = 0.3  # opacity
 _NARROW = 4.0  # pixels
 _LEAST = 0.2  # of a distance, where an axis ends at the earliest
@@ -35,7 +36,7 @@ def draw_inputs(record: MonitoringRecord) -> Canvas:
     canvas = Canvas(WIDTH, bottom + (52 if left_out else 28))
     floor = record.settings.drift_floor
     distances = [row.distance for row in rows if row.distance is not None]
-    scale = Scale([0.0, 1.05 * max(_LEAST, floor, *distances)], names + 14, 700, ticks=5)
+    scale = Scale([0.0, 1.05 * max(_LEAST, floor, *distances)], names + 14, _END, ticks=5)
     for tick in scale.ticks:
         canvas.line((scale(tick), _TOP), (scale(tick), bottom))
         canvas.text(scale(tick), bottom + 13, f"{tick:g}", size=11, role="muted", align="center")
@@ -59,8 +60,9 @@ def _bar(canvas: Canvas, scale: Scale, y: float, row: Drift) -> None:
         return
     end = scale(row.distance)
     canvas.boxes([(scale(0), y - 6, max(1.0, end - scale(0)), 12)], fill=role)
-    text = f"{row.distance:.2f}" + (f"  {short(shown(row.direction), _DIRECTION)}" if row.direction else "")
-    text = f"✗ {text}" if row.drifted else text
+    text = f"{row.distance:.2f}"
+    if row.drifted:
+        text = f"✗ {text}" + (f"  {short(shown(row.direction), _DIRECTION)}" if row.direction else "")
     canvas.boxes([(end + 4, y - 8, CHARACTER * len(text), 16)], fill="surface")  # no line runs through it
     canvas.text(end + 8, y, text, size=12, role=role if row.drifted else "muted", bold=row.drifted)
 
