@@ -35,7 +35,7 @@ def webhook() -> Iterator[Webhook]:
     """Run one on a free port of this machine."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name that the library calls
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             taken.received.append((self.path, json.loads(body)))
             taken.go_on.wait(30)
