@@ -72,7 +72,10 @@ class Answers:
         Raises:
             InvalidInputError: The rows do not fit the model, or its answers do not fit the rows.
         """
-        answer = self._asked.answer(fed)
+        try:
+            answer = self._asked.answer(fed)
+        except InvalidInputError as error:
+            raise self._located(fed, error) from error.__cause__
         self.seconds += answer.seconds
         self._model.note(answer.casts)
         self._distributed.add(answer.labels)
@@ -97,6 +100,28 @@ class Answers:
         """What is to be said once all is asked."""
         cast = self._model.cast_notice() if casts else None
         return (*([cast] if cast else []), *self._asked.notices())
+
+    def _located(self, fed: Fed, error: InvalidInputError) -> InvalidInputError:
+        """Find the first row that the model fails on by itself: a second look is cheap beside an error without a place.
+
+        Halves of halves are asked for, as many rows as the batch has in all. Where no row fails alone, nothing is found.
+        """
+        if error.__cause__ is None:  # what is wrong with the rows has been told with its row
+            return error
+        low, high = 0, len(fed.rows)
+        while high - low > 1:
+            middle = (low + high) // 2
+            half = fed.batch.slice(low, middle - low)
+            try:
+                self._model.predict(half, self._columns.fed, fed.rows[low:middle])
+                low = middle
+            except InvalidInputError:
+                high = middle
+        try:
+            self._model.predict(fed.batch.slice(low, 1), self._columns.fed, fed.rows[low:high])
+        except InvalidInputError as alone:
+            return alone
+        return error
 
     def _predictions(self, labels: Labels, rows: npt.NDArray[np.int64]) -> pa.Array:
         """One type in all batches: that of the first."""

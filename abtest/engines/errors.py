@@ -144,7 +144,9 @@ class ErrorTally:
             InvalidInputError: A value is no finite number, a row has no unit, or a loss fails.
         """
         y = truth_numbers(self._truth.target, y_true, rows)
-        first = np.full(y.shape, self._truth.origin) if champion is None else predicted_numbers("champion", champion, rows)
+        first = (
+            np.full(y.shape, self._truth.origin) if champion is None else predicted_numbers("champion", champion, rows)
+        )
         second = predicted_numbers("challenger", challenger, rows)
         lots = self._rng.random((len(y), 2))  # row by row: the same however batches are cut
         blocks = (lots[:, 0] * MOST_BLOCKS).astype(np.int64)

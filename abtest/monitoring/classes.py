@@ -162,7 +162,9 @@ class ClassesByHour:
     def _grown(self, group: Codes) -> Codes:
         self._groups = max(self._groups, int(group.max(initial=0)) + 1)
         if self._groups > _MOST_GROUPS:
-            raise InvalidInputError(f"A file may have rows of at most {_MOST_GROUPS:,} hours.", hint="cut it into years.")
+            raise InvalidInputError(
+                f"A file may have rows of at most {_MOST_GROUPS:,} hours.", hint="cut it into years."
+            )
         return group
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from abtest.engines.reading import agreed_types
 from abtest.errors import InvalidInputError, near
-from abtest.labels import TASKS, kind_of, reconcile
+from abtest.labels import TASKS, LabelType, Task, kind_of, reconcile
 from abtest.loaders.columns import CODED_TEXT
 from abtest.loaders.datasets import Dataset
 from abtest.loaders.models import Model
 from abtest.loaders.segments import check_columns
 from abtest.loaders.tasks import find_task, look_at_truth, refuse_classifiers, task_of_model
-from abtest.monitoring.joined import label_column_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest.labels import Label, LabelType, Task
+    from abtest.labels import Label
     from abtest.monitoring.known import Known
 
 _NO_TARGET = "\0"  # no column is called so
@@ -89,7 +88,7 @@ def columns_of(
     target: str | None,
     labels: Dataset | None,
     id_column: str | None,
-    label_column: str | None,
+    label_column: str,
     time_column: str | None,
     segments: Sequence[str],
     features: Sequence[str] | None,
@@ -97,7 +96,11 @@ def columns_of(
     label_type: LabelType | None,
     known: Known,
 ) -> Columns:
-    """Find out which column is what; arguments are those of ``track``, and ``labels`` those joined by position.
+    """Find out which column is what; arguments are those of ``track``.
+
+    Args:
+        labels: Those that are joined by position.
+        label_column: Of the labels, however they are joined; empty where there are none.
 
     Raises:
         InvalidInputError: A column is not there, or stands for two things.
@@ -108,48 +111,57 @@ def columns_of(
             hint="--model-name scores the rows; --prediction names the column that has predictions.",
         )
     named = {"prediction": prediction, "id": id_column, "time": time_column}
-    truth = None if labels is not None else target
-    if labels is not None and target is not None and target in data.columns and target not in labels.columns:
-        raise InvalidInputError(f"'{target}' and {labels.name} both hold the truth.", hint="leave one out.")
-    for what, name in {**named, "target": truth}.items():
+    for what, name in {**named, "target": target}.items():
         if name is not None and name not in data.columns:
             raise data.missing(name, f"{what} column")
-    _refuse_twice({**named, "target": truth})
-    column = "" if labels is None else label_column_of(labels, label_column, target, [time_column], data.columns)
-    shared = () if labels is None else tuple(name for name in labels.columns if name in data.columns and name != column)
-    truth_name = truth or (column if labels is not None and column in data.columns else None)
-    apart = check_columns(data, segments, truth_name)
+    _refuse_twice({**named, "target": target})
+    shared = (
+        ()
+        if labels is None
+        else tuple(name for name in labels.columns if name in data.columns and name != label_column)
+    )
+    truth = target or (label_column if label_column in data.columns else None)
+    apart = check_columns(data, segments, truth)
     aside = [name for name in (*named.values(), *apart) if name is not None]
-    fed = model.columns(data.columns, truth_name or _NO_TARGET, aside) if model else ()
+    fed = model.columns(data.columns, truth or _NO_TARGET, aside) if model else ()
     types = dict(agreed_types([model], [fed])) if model else {}
     own = fed
     if features is not None:
         for name in features:
             if name not in data.columns:
                 raise data.missing(name, "feature")
-            if name == truth_name:
+            if name == truth:
                 raise InvalidInputError(f"features must not hold the truth, '{name}'.")
         own = tuple(dict.fromkeys(features))
     elif model is None:
-        own = tuple(name for name in data.columns if name not in (*named.values(), truth_name))
-    found, said = _task_of(model, data, prediction, truth, labels, column, known.task_of(task))
+        own = tuple(name for name in data.columns if name not in (*named.values(), truth))
+    found, said = _task_of(model, data, prediction, target, labels, label_column, known.task_of(task))
     if found == "regression" and label_type is not None:
         raise InvalidInputError(f"label_type means nothing in a regression, got {label_type!r}.")
     if data.is_text:
-        text = [name for name in (*named.values(), truth, *apart) if name is not None and name not in (*fed, *own)]
-        types = {**_guessed(data, [name for name in own if name not in types]), **types, **dict.fromkeys(text, pa.string())}
+        text = [name for name in (*named.values(), target, *apart) if name is not None and name not in (*fed, *own)]
+        types = {
+            **_guessed(data, [name for name in own if name not in types]),
+            **types,
+            **dict.fromkeys(text, pa.string()),
+        }
         types |= dict.fromkeys([name for name in (*apart, *shared) if name not in types], pa.string())
     if found == "classification":
-        types |= dict.fromkeys([name for name in (prediction, truth) if name is not None], CODED_TEXT)
+        types |= dict.fromkeys([name for name in (prediction, target) if name is not None], CODED_TEXT)
     return Columns(
-        data=data, task=found, label_type=label_type or known.label_type or (
-            _read_as(data, prediction, truth, labels, column)
+        data=data, task=found, label_type=known.label_type_of(label_type) or (
+            _read_as(data, prediction, target, labels, label_column)
             if data.is_text and prediction is not None and found == "classification" else None
         ),
-        model=model, fed=tuple(fed), prediction=prediction, target=truth, labels=labels, label_column=column, shared=shared,
+        model=model, fed=tuple(fed), prediction=prediction, target=target, labels=labels, label_column=label_column, shared=shared,
         id_column=id_column, time_column=time_column, segments=tuple(segments), features=own, types=types,
         notices=(said,) if said else (),
     )  # fmt: skip
+
+
+def told(model: Model | None) -> Model | None:
+    """Let messages call a model so, where it has no name: there is but one."""
+    return None if model is None else replace(model, name=model.name or "model")
 
 
 def _refuse_twice(named: Mapping[str, str | None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from abtest.stats.sketches import Numbers
 from abtest.windows import adding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -127,4 +126,3 @@ def grouped(group: Codes) -> Iterator[tuple[int, Any]]:
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])[: len(codes)]).tolist()
     for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
         yield int(codes[start]), order[start:end]
-

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from abtest.errors import InvalidInputError
+from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.loaders.sketching import sketch
 from abtest.monitoring.errors import grouped
+from abtest.stats.sketches import add
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +27,16 @@ class FeaturesByDay:
 
     Args:
         columns: Their names.
+
+    Attributes:
+        left_out: By the name of a column that cannot be sketched, why.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._waiting: list[tuple[Codes, pa.RecordBatch]] = []
         self._found: dict[int, dict[str, Sketch]] = {}
+        self.left_out: dict[str, str] = {}
 
     def add(self, group: Codes, batch: pa.RecordBatch) -> None:
         """Take in rows; each row's group is of shape (rows,)."""
@@ -63,20 +67,18 @@ class FeaturesByDay:
         rows = [*grouped(group)]
         for name in self._columns:
             column = table.column(name).combine_chunks()
-            for code, own in rows:
-                self._add(code, name, sketch(column if isinstance(own, slice) else column.take(pa.array(own))))
+            try:
+                for code, own in rows:
+                    self._add(code, name, sketch(column if isinstance(own, slice) else column.take(pa.array(own))))
+            except NotApplicableError as error:
+                self.left_out[name] = error.message
 
     def _add(self, code: int, name: str, found: Sketch) -> None:
         day = self._found.setdefault(code, {})
         known = day.get(name)
-        if known is None:
-            day[name] = found
-        elif type(found) is type(known):
-            day[name] = known + found  # type: ignore[operator] # both are of one type
-        elif known.n and found.n:
+        total = found if known is None else add(known, found)
+        if total is None:
             raise InvalidInputError(
                 f"Feature '{name}' holds numbers in some rows, and text in others.", hint="give the column one type."
             )
-        else:  # where nothing but nulls is, there is no type
-            kept, empty = (known, found) if known.n else (found, known)
-            day[name] = replace(kept, missing=kept.missing + empty.missing)
+        day[name] = total

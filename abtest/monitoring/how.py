@@ -65,6 +65,11 @@ class Watch:
         for name, value in (("threshold", self.threshold), ("drift_floor", self.drift_floor)):
             if not 0 <= value < 1:
                 raise InvalidInputError(f"{name} must be in [0, 1), got {value:g}.", hint="0.05 is five points.")
+        if self.sequential and self.baseline == "before":
+            raise InvalidInputError(
+                "baseline must stay the same from look to look for a sequential check, and the days before do not.",
+                hint="--baseline first, promotion, or a file.",
+            )
         if not 0.5 <= self.confidence < 1:
             raise InvalidInputError(f"confidence must be in [0.5, 1), got {self.confidence:g}.")
 

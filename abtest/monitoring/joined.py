@@ -86,13 +86,11 @@ def side_by_side(
     raise InvalidInputError(
         f"labels must have a row for each of {data.name}'s {wording.plural(n, 'row')}, and {labels.name} has "
         f"{wording.whole(m)}.",
-        hint="without an id rows are joined by position: --id-column joins them by id.",
+        hint="without an id rows are joined by position: --id joins them by id.",
     )
 
 
-def shared_types(
-    labels: Dataset, shared: Sequence[str], types: Mapping[str, pa.DataType]
-) -> dict[str, pa.DataType]:
+def shared_types(labels: Dataset, shared: Sequence[str], types: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
     """How the shared columns of a text file of labels are read: as those of the rows, where that is known."""
     return {name: types.get(name, pa.string()) for name in shared} if labels.is_text else {}
 
@@ -107,7 +105,7 @@ def _check(data: Dataset, labels: Dataset, name: str, columns: tuple[pa.Array, p
         raise InvalidInputError(
             f"{data.name} and {labels.name} do not have the same rows: '{name}' is {ours!r} and {theirs!r} in row "
             f"{wording.whole(done + wrong + 1)}.",
-            hint="without an id rows are joined by position: sort both alike, or --id-column joins them by id.",
+            hint="without an id rows are joined by position: sort both alike, or --id joins them by id.",
         )
 
 

@@ -1,9 +1,8 @@
 """The log of ``abtest serve`` → tallies by the hour: hours with something new are counted again, by the database.
 
 An hour is counted as a whole, and put in the place of what was known of it: so that it does no harm to count it once
-more, and nothing is counted twice. New rows of the last week are found by their number, however late they reach the log;
-new labels by when they were received, but for a quarter of an hour, by which servers' clocks and transactions may be
-late.
+more, and nothing is counted twice. New rows of the last week are found by their number, however late they come to the
+log; new labels by when they were received, but for a quarter of an hour, by which clocks and transactions may be late.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import logging
 import math
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -90,10 +89,13 @@ def _buckets(groups: Sequence[Group], task: Task) -> list[Bucket]:
 def _tallied(groups: Sequence[Group], task: Task) -> Tallied:
     predicted = _summed((group.prediction, group.n) for group in groups)
     labelled = [group for group in groups if group.label is not None]
-    kind = "float" if task == "regression" else kind_of([*map(json.loads, predicted or _summed_labels(labelled))])
+    kind: LabelType = (
+        "float" if task == "regression" else kind_of([*map(json.loads, predicted or _summed_labels(labelled))])
+    )
     labels = _cast({text for group in groups for text in (group.prediction, group.label) if text is not None}, kind)
-    said = [group for group in labelled if group.label in labels and group.prediction in {*labels, None}]
-    _tell([group for group in labelled if group not in said], kind)
+    readable = {*labels, None}
+    said = [group for group in labelled if {group.label, group.prediction} <= readable]
+    _tell([group for group in labelled if not {group.label, group.prediction} <= readable], kind)
     unpredicted = _summed((group.label, group.n) for group in said if group.prediction is None)
     rows = [
         (labels[str(group.label)], labels[group.prediction], group.n) for group in said if group.prediction is not None
@@ -168,7 +170,7 @@ def _lag(groups: Sequence[Group]) -> Moments:
     return Moments(n=n, mean=total / n, squares=max(squares - total * total / n, 0.0))
 
 
-def _tell(unread: Sequence[Group], kind: Any) -> None:  # noqa: ANN401 - for a message
+def _tell(unread: Sequence[Group], kind: LabelType) -> None:
     if unread:
         rows = wording.plural(sum(group.n for group in unread), "label")
         _logger.warning("Left out: %s that cannot be read as %s (first: %s).", rows, kind, unread[0].label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,13 +25,15 @@ from abtest.loaders.scores import Scorer, scorer
 from abtest.loaders.unwrapped import unwrapped
 from abtest.monitoring.apart import Apart
 from abtest.monitoring.joined import shared_types, side_by_side
-from abtest.monitoring.times import Times
+from abtest.monitoring.times import Times, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from abtest.labels import Label, LabelType, Task
     from abtest.monitoring.columns import Columns
+    from abtest.monitoring.tallying import Tallying
 
 Array: TypeAlias = npt.NDArray[Any]
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -73,10 +76,14 @@ class Reading:
 
     Attributes:
         apart: What tells rows apart.
+        start: The earliest moment of the rows so far, in UTC; None where there is no time.
+        end: The latest.
     """
 
     def __init__(self, columns: Columns, *, at: float | None, now: float, batch_rows: int) -> None:
         self._columns, self._at, self._rows = columns, at, batch_rows
+        self.start: datetime | None = None
+        self.end: datetime | None = None
         self.apart = Apart(columns.data, columns.segments, columns.target)
         self._times = Times(columns.time_column, now) if columns.time_column else None
         self._asked = None
@@ -129,6 +136,9 @@ class Reading:
             at = self._times.seconds(batch.column(it.time_column), rows)
         elif self._at is not None:
             at = np.full(len(rows), self._at)
+        if at is not None:
+            least, most = utc(float(at.min())), utc(float(at.max()))
+            self.start, self.end = min(least, self.start or least), max(most, self.end or most)
         name = it.label_column if it.labels else it.target or ""
         return Rows(
             numbers=rows,
@@ -194,10 +204,8 @@ def ids_of(column: pa.Array, name: str, rows: Codes) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):  # whole numbers, where a row without one made them floats
-        try:
+        with contextlib.suppress(pa.ArrowInvalid):
             column = pc.cast(column, pa.int64())
-        except pa.ArrowInvalid:
-            pass
     ids = pc.cast(column, pa.string())
     missing = pc.or_(pc.fill_null(pc.equal(ids, ""), fill_value=True), pc.is_null(ids)).to_numpy(zero_copy_only=False)
     if missing.any():
@@ -253,3 +261,15 @@ def plain(labels: Labels) -> Sequence[Label]:
         return [values[code] for code in labels.codes.tolist()]
     found: list[Label] = labels.tolist()
     return found
+
+
+def tallied(tallying: Tallying, rows: Rows, version: int | None) -> None:
+    """Tally the rows of a batch."""
+    group = tallying.groups(rows.at, version, len(rows.numbers))
+    tallying.predictions(group, rows.predicted)
+    if rows.known.all():
+        tallying.labels(group, rows.truth, rows.predicted, rows.codes)
+    elif rows.known.any():
+        codes = {name: own[rows.known] for name, own in rows.codes.items()}
+        tallying.labels(group[rows.known], rows.truth, rows.predicted[rows.known], codes)
+    tallying.features(rows.at, version, rows.batch)

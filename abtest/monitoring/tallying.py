@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest.errors import LabelMismatchError
+from abtest.labels import Label
 from abtest.monitoring.classes import ClassesByHour, Counted
 from abtest.monitoring.errors import ErrorsByHour, NumbersByHour, grouped
 from abtest.monitoring.features import FeaturesByDay
@@ -17,13 +19,13 @@ from abtest.stats.moments import Moments
 from abtest.windows import DAY, HOUR, Bucket, Sketched, Tallied, sketched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
     from abtest.coded import Coded
-    from abtest.labels import Label, LabelType, Task
+    from abtest.labels import LabelType, Task
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -146,7 +148,10 @@ class Tallying:
                 if code in sketches
             ),
             truths=counted.truths if counted else {},
-            notices=counted.notices if counted else (),
+            notices=(
+                *(counted.notices if counted else ()),
+                *(f"Feature '{name}' is left out: {why}" for name, why in self._features.left_out.items()),
+            ),
         )
 
     def _of_classes(self, counted: Counted) -> dict[int, dict[str, Any]]:
@@ -175,9 +180,7 @@ class _Groups:
     def __init__(self) -> None:
         self._codes: dict[tuple[int | None, int | None], int] = {}
 
-    def codes(
-        self, periods: Codes | None, versions: Sequence[int | None] | int | None, rows: int
-    ) -> Codes:
+    def codes(self, periods: Codes | None, versions: Sequence[int | None] | int | None, rows: int) -> Codes:
         if isinstance(versions, int | None) and (periods is None or not rows or periods.min() == periods.max()):
             key = (None if periods is None or not rows else int(periods[0]), versions)
             return np.full(rows, self._code(key), dtype=np.int64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +12,9 @@ import pyarrow.compute as pc
 from abtest import wording
 from abtest.errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 AHEAD = 300.0  # seconds that another clock may be ahead of ours
 _HINT = "ISO 8601 (2026-01-31T12:00:00Z), or seconds since 1970."
-_ZONE = r"[T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?\s?(?P<zone>[Zz]|[+-]\d{2}(:?\d{2})?)$"
+_ZONE = r"[T ]\d{2}(?::?\d{2}){0,2}(?:[.,]\d+)?\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 _UTC = {"", "UTC", "Etc/UTC", "Z", "z", "+00:00", "+0000", "+00", "-00:00"}
 
 Floats = npt.NDArray[np.float64]

@@ -92,7 +92,7 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
     lately, metrics = recent.whole(), how.metrics_of(whole.task)
     period = HOUR if how.days <= _HOURLY else DAY
     options: dict[str, Any] = {"average": how.average, "pos_label": how.pos_label, "confidence": how.confidence}
-    testing: dict[str, Any] = {**options, "threshold": how.threshold, "seed": how.seed}
+    testing: dict[str, Any] = {**options, "threshold": how.threshold}
     points = degradation.points(report, metrics, period, **options)
     reigns, notices = reigns_of(report, past.model_name, past.registry)
     found = past.baseline(recent_start, recent.versions())
@@ -178,11 +178,7 @@ def _since(previous: Base, recent: Window, metrics: Sequence[str], testing: dict
 
 def _sequential(past: Past, base: Base | None, end: datetime) -> tuple[tuple[Sequential, ...], tuple[Skipped, ...]]:
     """Look at the errors since the baseline, as one may who looks every hour."""
-    what = "the sequential check"
-    if base is None or not base.told.labelled:
-        return (), (Skipped(what=what, why="there is no labelled baseline."),)
+    if base is None:
+        return (), (Skipped(what="the sequential check", why="there is no baseline."),)
     start = base.told.end or past.store.first_tracked(past.model_name) or end
-    since = past.window(start, end)
-    if since.whole().task == "regression":
-        return (), (Skipped(what=what, why="it is of shares, and errors have no bound."),)
-    return degradation.sequential(base.window, since, confidence=past.how.confidence), ()
+    return degradation.sequential(base.window, past.window(start, end), confidence=past.how.confidence)

@@ -71,7 +71,7 @@ class Tallied:
 
         Where there are such rows all labels are text.
         """
-        whole = adding.outcomes([self.outcomes] if self.outcomes is not None else [])
+        whole = PairedOutcomes.from_counts({}) if self.outcomes is None else self.outcomes
         if not self.unpredicted:
             return whole
         counts = _as_text(whole)

@@ -1,1 +1,1 @@
-"""Tests of abtest.monitoring."""
+"""Tests of abtest/monitoring, file for file."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 _ACTION = "What follows"
+_FORMS: dict[str, Literal["png", "svg"]] = {".png": "png", ".svg": "svg"}
 
 
 def report(
@@ -52,12 +53,13 @@ def report(
     Predictions come from 'abtest monitor track', and from the log of 'abtest serve'.
     """
     given = locals()
+    from abtest.reporter.folder import prepare  # noqa: PLC0415 - --help does not pay for it
     from abtest.reporter.monitoring import folder, run  # noqa: PLC0415 - see above
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
     settings = Settings.load(Path.cwd(), os.environ)
     where = output or settings.compare.get("output", "reports")
-    folder.prepare(Path(where))
+    prepare(Path(where))
     registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
     if log and registry is None:
         raise typer.BadParameter("needs an MLflow server or database to log to.", param_hint="--log")
@@ -68,7 +70,7 @@ def report(
     try:
         logged = None
         if registry is not None and log is not False:
-            logged = run.log(record, registry, experiment=experiment or f"abtest/{name}", report=written)
+            logged = run.log(record, registry, experiment=experiment, report=written)
     finally:  # a server that fails must not hide the report
         show(record, form, quiet=quiet)
     common.tell(f"\nReport    {common.near(written / 'report.html')}", quiet=quiet)
@@ -127,7 +129,7 @@ def check(
         raise typer.BadParameter("needs --webhook or --command.", param_hint="--on-degradation notify")
     from abtest.monitoring import acting  # noqa: PLC0415 - --help does not pay for it
 
-    told = acting.Told(webhook=webhook, command=command)
+    told, every = acting.Told(webhook=webhook, command=command), s.seconds(at_most_every)
     registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
     how = w.how(given)
     record = w.watched(how, name, store=store, registry=registry, quiet=quiet, secret=webhook)
@@ -164,13 +166,19 @@ def plot(
 ) -> None:
     """Draw metrics over time, with intervals, the versions' reigns, promotions, rollbacks, and where it degraded."""
     given = locals()
-    from abtest.reporter.monitoring import plotting  # noqa: PLC0415 - see above
+    from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
+    from abtest.reporter.files import write_whole  # noqa: PLC0415 - see above
+    from abtest.reporter.folder import prepare  # noqa: PLC0415 - see above
+    from abtest.reporter.monitoring import drawing  # noqa: PLC0415 - see above
 
-    plotting.check_path(output)
+    form = _FORMS.get(output.suffix.lower())
+    if form is None:
+        raise InvalidInputError(f"output must end in .png or .svg, got '{output.name}'.")
+    prepare(output.parent)
     how = w.how(given)
     registry = w.registry(tracking_uri, registry_uri)
     record = w.watched(how, m.model_name(model_name), store=store, registry=registry, quiet=quiet)
-    plotting.write(record, output)
+    write_whole(output, drawing.plot(record, form=form))
     common.tell(f"Plot      {output}", quiet=quiet)
 
 

@@ -123,6 +123,12 @@ class Numbers:
         np.add.at(counts, at, self.counts)
         return counts
 
+    def wide(self) -> npt.NDArray[np.bool_]:
+        """Say of each bin whether it may hold different numbers, shape (bins,)."""
+        if not self.shift:
+            return np.zeros(self.bins.size, dtype=bool)
+        return np.asarray((self.bins != 0) | ((1 << self.shift) > _NORMAL))
+
     def middles(self) -> Floats:
         """Give each bin's middle, within the least and the greatest number, shape (bins,)."""
         first = self.bins << self.shift
