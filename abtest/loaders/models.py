@@ -179,8 +179,7 @@ class Model:
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
             which = f"row {rows[0]:,}" if len(rows) == 1 else f"rows {rows[0]:,} to {rows[-1]:,}"
             raise InvalidInputError(
-                f"The {self.told} failed to {what} {which}: "
-                f"{type(error).__name__}: {wording.first_line(error)}.",
+                f"The {self.told} failed to {what} {which}: {type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
 
