@@ -22,7 +22,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 MODEL = ("predict", "--model-name", "iris")
 ROW = "5.1,3.5,1.4,0.2"
