@@ -81,8 +81,8 @@ def judge(monitored: Monitored) -> Health:
     """Say how the model does.
 
     It is DEGRADED where a metric has fallen, over all rows or in a segment; else SUSPECT where its inputs or its
-    predictions drifted; else STABLE where every metric over all rows has surely held, and labels came as usual; else nobody
-    can say. Where one looks every hour, only evidence that allows for that counts as a fall.
+    predictions drifted; else STABLE where every metric over all rows has surely held and labels came as usual; else
+    nobody can say. Where one looks every hour, only evidence that allows for that counts as a fall.
     """
     signs = sorted(_signs(monitored), key=lambda sign: {False: 0, None: 1, True: 2}[sign.held])
     fallen = [sign for sign in signs if sign.held is False and sign.rule in ("metric", "segment", "sequential")]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _RATIOS = {"precision": (1, 1, 0), "recall": (1, 0, 1), "f1": (2, 1, 1)}  # hits over predicted and support
 _MOST_BYTES = 32 << 20
-_PSEUDO = 2  # rows a class: one right, one wrong
+_PSEUDO = 2  # rows a class: one right, one missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,30 +92,32 @@ def linear(
 
 
 def smoothed(of: Totals, among: npt.NDArray[np.bool_]) -> Totals:
-    """Move every class of the truth towards one right and one wrong row more, its rows staying as many.
+    """Move every class towards one right row, one missed and one taken for it by mistake, its rows staying as many.
 
     The spread of few rows that are all right would be 0; of these tables it never is. For one share this is the rule of
-    Agresti and Coull, whose two rows more make intervals of few rows hold.
+    Agresti and Coull, whose rows more make intervals of few rows hold.
 
     Args:
         of: Totals of weights of shape (..., cells).
         among: The classes over which averages run, shape (..., labels).
 
+    Returns:
+        Totals over one label more, which is no class: it is said of the missed row, and true of the mistaken one.
+
     References:
         Agresti & Caffo (2000), The American Statistician 54:280.
     """
     classes = np.flatnonzero(of.is_class)
-    k = len(of.labels)
-    others = np.roll(classes, -1) if classes.size > 1 else np.full(classes.size, k)  # of one class, a label of its own
+    nothing = np.full(classes.size, len(of.labels))
     cells = SideCells(
         labels=(*of.labels, ""),
-        truth=np.concatenate([of.truth, classes, classes]),
-        said=np.concatenate([of.said, classes, others]),
-        is_class=np.append(of.is_class, False),
+        truth=np.concatenate([of.truth, classes, classes, nothing]),
+        said=np.concatenate([of.said, classes, nothing, classes]),
+        is_class=np.concatenate([of.is_class, [False]]),
     )
-    shrink = ratio(of.support, of.support + _PSEUDO)
+    shrink = np.where(among, ratio(of.support, of.support + _PSEUDO), 1.0)
     added = np.where(among, shrink, 0.0)[..., classes]
-    weights = np.concatenate([of.weights * np.where(among, shrink, 1.0)[..., of.truth], added, added], axis=-1)
+    weights = np.concatenate([of.weights * shrink[..., of.truth], added, added, added], axis=-1)
     return Totals(cells=cells, weights=weights)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +46,10 @@ class Estimate:
         """How far the upper limit is away."""
         return _wilson(self.value, self.rows, z) if self.is_share else z * math.sqrt(self.variance)
 
+    def of_more(self, times: float) -> Estimate:
+        """What so many times the rows would say, were they of the same kind."""
+        return replace(self, variance=self.variance / times, rows=self.rows * times)
+
     def interval(self, confidence_level: float) -> Interval:
         """The interval of the estimate itself."""
         z = student(self.degrees, (1 - confidence_level) / 2)
@@ -54,7 +58,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """A recent estimate against a baseline's, which are independent unless they share their degrees.
+    """A recent estimate against a baseline's; their errors are independent.
 
     Null:
         The recent window's quantity is not smaller (or not greater) than the baseline's.
@@ -65,13 +69,12 @@ class Shift:
     Attributes:
         baseline: What was.
         recent: What is.
-        together: Whether both variances come from the same clusters.
 
     References:
         Newcombe (1998), Statistics in Medicine 17:873, method 10, for limits of a difference from those of its parts;
         Zou & Donner (2008), Statistics in Medicine 27:1693, that the parts may be any estimates. Korn & Graubard
-        (1998), Survey Methodology 24:193, for effective rows. Satterthwaite (1946), Biometrics Bulletin 2:110, for
-        degrees of freedom.
+        (1998), Survey Methodology 24:193, for effective rows. Mickey & Brown (1966), Annals of Mathematical Statistics
+        37:639, for the degrees of freedom.
 
     Example:
         >>> baseline = Estimate(value=0.9, variance=0.09 / 1000, is_share=True, rows=1000)
@@ -84,7 +87,6 @@ class Shift:
 
     baseline: Estimate
     recent: Estimate
-    together: bool = False
 
     @property
     def effect(self) -> float:
@@ -93,12 +95,8 @@ class Shift:
 
     @property
     def degrees(self) -> float:
-        """Of freedom of the effect's variance."""
-        parts = self.baseline, self.recent
-        if self.together:
-            return min(part.degrees for part in parts)
-        bottom = sum(part.variance**2 / part.degrees for part in parts)
-        return max(1.0, sum(part.variance for part in parts) ** 2 / bottom) if bottom else math.inf
+        """Of freedom of the effect's variance: the fewer of both, which is never too many."""
+        return min(self.baseline.degrees, self.recent.degrees)
 
     @property
     def standard_error(self) -> float:

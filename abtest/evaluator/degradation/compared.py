@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from abtest.windows import Window
 
 _BIAS = "bias"
+_MOST_TIMES, _HALVINGS = 1e6, 20  # as many rows as there are: more are never awaited
 
 
 def changes(
@@ -160,13 +161,18 @@ def _trend(row: Change, confidence: float) -> Trend:
 
 
 def _rows_needed(row: Change, question: Question, level: float, confidence: float) -> int | None:
-    """Rows of the recent window at which, all else as it is, it is fallen or held; None where none are enough."""
-    shift = question.shift
-    beyond = row.fall >= row.tolerated
-    gap = row.fall if beyond else row.tolerated - row.fall
-    tail_ = level if beyond else 1 - confidence
-    z = student(shift.degrees, tail_ / 2 if question.metric == _BIAS else tail_)
-    left = (gap / z) ** 2 - shift.baseline.variance
-    if left <= 0 or shift.recent.variance == 0:
+    """Rows of the recent window at which, all else as it is, it is fallen or held; None where no number would do."""
+    shift, beyond = question.shift, row.fall >= row.tolerated
+
+    def settles(times: float) -> bool:
+        more = replace(question, exact=None, shift=replace(shift, recent=shift.recent.of_more(times)))
+        fall, limits = _fall(more, confidence)
+        return _pvalue(more, fall) < level if beyond else limits.upper < row.tolerated
+
+    few, many = 1.0, _MOST_TIMES
+    if shift.standard_error == 0 or not settles(many):
         return None
-    return max(question.rows[1] + 1, math.ceil(question.rows[1] * shift.recent.variance / left))
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(few * many)
+        few, many = (few, middle) if settles(middle) else (middle, many)
+    return max(question.rows[1] + 1, math.ceil(question.rows[1] * many))

@@ -51,7 +51,7 @@ class Measured:
 
     def estimate(self, design: Design) -> Estimate:
         """Put in what rows share."""
-        degrees = self.degrees if math.isinf(design.degrees) else design.degrees
+        degrees = min(self.degrees, design.degrees)
         variance = (self.variance or 0.0) * design.effect
         if self.rows is None:
             return Estimate(value=self.value, variance=variance, degrees=degrees)
@@ -141,6 +141,10 @@ def shares(metric: Metric, of: Totals, asked: Asked, among: Marks) -> tuple[Line
     found = linear(metric, of, average=asked.average, positive=asked.positive, among=among)
     if unit(metric.name) != "share":
         return found, found.variance(np.asarray(of.weights, dtype=np.float64)), None
+    if metric.is_accuracy:
+        n = np.asarray(of.weights.sum(axis=-1), dtype=np.float64)
+        share = (found.values * n + 1) / (n + 2)
+        return found, share * (1 - share) / n, n
     smooth = smoothed(of, among)
     wider = np.concatenate([among, np.zeros((*among.shape[:-1], 1), dtype=np.bool_)], axis=-1)
     near = linear(metric, smooth, average=asked.average, positive=asked.positive, among=wider)
@@ -158,7 +162,16 @@ def measured(metric: Metric, window: LabelledHours, asked: Asked, among: Marks) 
         variance=float(variance),
         by_hour=window.by_hour(found.influence) / of.weights.sum(),
         rows=None if rows is None else float(rows),
+        degrees=math.inf if metric.whole is not None else _fewest(of, asked, among),
     )
+
+
+def _fewest(of: Totals, asked: Asked, among: Marks) -> float:
+    """Degrees of freedom of a mean over classes: of few rows of one its spread is hardly known."""
+    if asked.average == "weighted":
+        return math.inf
+    kept = among if asked.positive is None else np.arange(len(of.labels)) == asked.positive
+    return max(1.0, float(of.support[kept].min()) - 1)
 
 
 def measured_errors(name: str, window: ErrorHours) -> Measured:

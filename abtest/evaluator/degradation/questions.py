@@ -40,7 +40,8 @@ class Question:
         tolerated: The fall that matters.
         rows: Labelled rows of the baseline, and of the recent window.
         clusters: What is independent.
-        exact: Fisher's p-value, where so few rows are right or wrong that no score is normal.
+        exact: Fisher's p-value of right rows, where so few are right or wrong that no score is normal: that of another
+            share is at least as great then.
     """
 
     metric: str
@@ -103,12 +104,12 @@ def of_tables(
                     Question(
                         metric=metric.name,
                         key=key,
-                        shift=Shift(baseline=estimates[0], recent=estimates[1], together=clusters.lent),
+                        shift=Shift(baseline=estimates[0], recent=estimates[1]),
                         greater_is_better=metric.greater_is_better,
                         tolerated=threshold * (1.0 if unit(metric.name) == "share" else abs(sides[0].value)),
                         rows=(int(windows[0].rows.sum()), int(windows[1].rows.sum())),
                         clusters=clusters,
-                        exact=_exact(windows) if metric.is_accuracy else None,
+                        exact=_exact(windows) if unit(metric.name) == "share" else None,
                     )
                 )
     return found
@@ -148,7 +149,7 @@ def _ask_errors(found: Questions, name: str, key: Key, given: tuple[Window, Wind
         Question(
             metric=name,
             key=key,
-            shift=Shift(baseline=estimates[0], recent=estimates[1], together=clusters.lent),
+            shift=Shift(baseline=estimates[0], recent=estimates[1]),
             greater_is_better=errors_greater_is_better(name),
             tolerated=threshold * _size(name, first),
             rows=(int(first.rows.sum()), int(second.rows.sum())),
@@ -165,6 +166,7 @@ def _size(name: str, baseline: ErrorHours) -> float:
 
 
 def _exact(windows: tuple[LabelledHours, LabelledHours]) -> float | None:
+    """Fisher's p-value of right rows, where few are right or wrong."""
     baseline, recent = (
         (int(window.count[(window.cells.truth == window.cells.said)[window.cell]].sum()), int(window.count.sum()))
         for window in windows
