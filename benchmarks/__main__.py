@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "resampling", "segments", "growth", "delong",
-    "areas", "registry", "sql", "memory", "caching", "serving", "live_costs", "spark", "evidently",
+    "areas", "registry", "sql", "memory", "caching", "predicting", "serving", "live_costs", "spark", "evidently",
     "drift",
 )  # fmt: skip
 

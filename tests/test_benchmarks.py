@@ -52,7 +52,7 @@ def faster(times: float, **said: object) -> Measurement:
         *(
             pytest.param(name, marks=pytest.mark.slow)
             for name in (
-                *("start_up", "whole", "segments", "registry", "sql", "memory", "caching"),
+                *("start_up", "whole", "segments", "registry", "sql", "memory", "caching", "predicting"),
                 *("serving", "live_costs"),
             )
         ),
