@@ -124,7 +124,7 @@ def _distribution(written: Written, task: Task | None) -> Distribution:
     if not written.counts or many or task == "regression":
         found = written.numbers
         n = int(found["n"] or 0)
-        spread = {name: found[name] for name in ("mean", "std", "min", "max")}
+        spread = {name: value for name, value in found.items() if name != "n"}
         return Distribution(numbers=Spread(n=n, infinite=written.n - n, **spread))
     shown = tuple(ClassCount(label=it, n=n, share=n / written.n) for it, n in written.counts[:MOST_SHOWN])
     return Distribution(classes=shown, others=written.n - sum(it.n for it in shown))

@@ -122,6 +122,8 @@ def test_numbers_are_summed_up(tmp_path: Path) -> None:
     assert done.distribution.classes == ()
     assert (spread.min, spread.max, spread.n) == (found.min(), found.max(), 442)
     assert (spread.mean, spread.std) == pytest.approx((found.mean(), found.std()), rel=1e-12)
+    quartiles = np.quantile(found, [0.25, 0.5, 0.75], method="inverted_cdf")
+    assert [spread.first_quartile, spread.median, spread.third_quartile] == pytest.approx(quartiles, rel=0.02)
 
 
 def test_the_record_is_plain_data(tmp_path: Path, irises: pd.DataFrame) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from abtest.loaders.models import Model
 
 _MOST_DISTINCT = 1_000
+_QUARTILES = {"first_quartile": 0.25, "median": 0.5, "third_quartile": 0.75}
+_ACCURACY = 10_000  # ranks are right to within one of so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class Written:
         n: Rows.
         columns: Their columns, in order.
         counts: How often each of the most frequent predictions occurs, that first; none of numbers with fractions.
-        numbers: Of numbers: count, mean, sample deviation, least and greatest of those that are finite.
+        numbers: Of numbers, those that are finite: n, mean, sample deviation std, min, quartiles and max.
         sample: Some rows, as many as were asked for.
         notices: What is to be said.
     """
@@ -175,6 +177,7 @@ def _numbers(there: Frame, prediction: str) -> dict[str, Any]:
     value = column(prediction).cast("double")
     finite = there.select(value.alias("x")).where(F.abs(F.col("x")) != float("inf"))
     asked = {"n": F.count("x"), "mean": F.avg("x"), "std": F.stddev_samp("x"), "min": F.min("x"), "max": F.max("x")}
+    asked |= {name: F.percentile_approx("x", share, _ACCURACY) for name, share in _QUARTILES.items()}
     with told_as_ours("Spark could not sum up predictions"):
         return dict(finite.agg(*[one.alias(name) for name, one in asked.items()]).first().asDict())
 
