@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,19 +110,26 @@ class OpenRun:
         for name, value in values.items():
             self._client.set_tag(self.run_id, name, value)
 
-    def dataset(self, data: LoggedDataset) -> None:
-        """Log the rows that were read as the run's input."""
+    def dataset(self, data: LoggedDataset, *, context: str = "testing") -> None:
+        """Log the rows that were read as the run's input, and what for."""
         from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - only who logs pays for MLflow
 
         entity = Dataset(
             name=data.name, digest=data.digest, source_type="local", source=json.dumps({"uri": data.source})
         )
-        context = InputTag(key="mlflow.data.context", value="testing")
-        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[context])])
+        tag = InputTag(key="mlflow.data.context", value=context)
+        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def artifacts(self, folder: Path) -> None:
         """Log a folder's files as artifacts."""
         self._client.log_artifacts(self.run_id, str(folder))
+
+    def artifact(self, path: Path) -> None:
+        """Log a file, or a folder as one, as an artifact."""
+        if path.is_dir():
+            self._client.log_artifacts(self.run_id, str(path), artifact_path=path.name)
+        else:
+            self._client.log_artifact(self.run_id, str(path))
 
 
 @contextlib.contextmanager
@@ -256,6 +264,25 @@ def _of_model(client: MlflowClient, metrics: Sequence[Metric]) -> dict[str, floa
                 if (kept.timestamp, kept.step) == (metric.timestamp, metric.step) and not math.isfinite(kept.value):
                     found[name] = kept.value
     return found
+
+
+def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
+    """Read a text among a run's artifacts.
+
+    Raises:
+        NotFoundError: The run is gone, or holds none of that name.
+        BackendError: Its artifacts cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as scratch, told_as_ours(f"The artifacts of run {run_id} could not be read"):
+        try:
+            known = {it.path for it in client.list_artifacts(run_id)}
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            known = set()
+        if path not in known:
+            raise NotFoundError(f"Run {run_id} holds no {path}.")
+        return Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:

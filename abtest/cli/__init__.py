@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, experiment, label, models, pipeline, power, predictions, serve
+from abtest.cli import compare, demo, experiment, label, models, monitor, pipeline, power, predict, predictions, serve
 from abtest.errors import AbtestError
 
 _USAGE, _INTERRUPTED = 2, 130
@@ -32,12 +32,14 @@ app = typer.Typer(
 app.command("compare")(compare.compare)
 app.command("compare-predictions")(predictions.compare_predictions)
 app.command("power")(power.power)
+app.command("predict")(predict.predict)
 app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
 app.add_typer(
     experiment.app, name="experiment", help="Champion and challenger on live traffic: shadow, split, verdict."
 )
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
+app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.command("demo")(demo.demo)
 
 

@@ -10,7 +10,7 @@ from abtest.evaluator.rows import Skipped
 from abtest.labels import Task
 
 Trend: TypeAlias = Literal["fallen", "held", "unclear"]
-BaselineKind: TypeAlias = Literal["first", "before", "file", "promotion"]
+BaselineKind: TypeAlias = Literal["first", "before", "file", "promotion", "previous"]
 DriftKind: TypeAlias = Literal["number", "text", "prediction"]
 
 
@@ -95,7 +95,7 @@ class Change:
         recent: Its value in the recent window.
         effect: Recent minus baseline, in the metric's own unit.
         fall: How much worse it is: positive is worse.
-        fall_lower: Lower limit of the fall, one-sided, at the level of its own test.
+        fall_lower: Lower limit of the fall, one-sided, at the level of its own test, unadjusted.
         fall_upper: Upper limit, likewise.
         ci_lower: Of the two-sided interval of the effect.
         ci_upper: Likewise.
@@ -110,7 +110,8 @@ class Change:
         n_baseline: Labelled rows in the baseline.
         n_recent: Labelled rows in the recent window.
         clusters: Days or hours that were taken as independent in both windows together; None where rows were.
-        rows_needed: About how many labelled rows in the recent window would settle what is unclear; None where unknown.
+        rows_needed: About how many labelled rows in the recent window would settle what is unclear; None where nothing
+            is, or where no number would: the baseline alone leaves too much open.
     """
 
     metric: str
@@ -144,11 +145,12 @@ class Sequential:
     Attributes:
         segment: As of ``Change``.
         value: Likewise.
-        null: The share of wrong predictions that the baseline can have at most, at half the level.
+        null: The share of wrong predictions that the baseline can have at most, at half the level; of several
+            segments at a part of that half.
         log_evidence: The greatest log E so far that it is greater now.
-        pvalue: Valid at every look: 1/E, and the half of the level that the baseline took.
+        pvalue: Valid at every look: 1/E, and the part of the level that the baseline took.
         pvalue_adjusted: For the many segments, by Holm's method.
-        since: The period from which the evidence is strongest; None where there is none.
+        since: The day from which the evidence was strongest; None where there is none.
         recent: The share of right predictions since then.
         n: Labelled rows looked at.
     """
@@ -245,7 +247,8 @@ class Baseline:
     """What the recent window is held against.
 
     Attributes:
-        kind: "first" window, the days "before" the recent one, a "file", or the comparison of a "promotion".
+        kind: "first" window, the days "before" the recent one, a "file", the comparison of a "promotion", or the last
+            days of the "previous" version.
         name: In words, with where it comes from.
         start: In UTC; None where there is no time.
         end: Likewise.
@@ -274,10 +277,13 @@ class Monitored:
         recent_start: Of the recent window, in UTC; it ends with the report, or a horizon before it.
         recent_end: The moment after it.
         period: Seconds of a point.
+        confidence: Of intervals and tests.
         points: Every period, those without a prediction too.
         summaries: Of each metric over the periods.
         baseline: What was compared with; None where there is none.
         changes: Each metric over all rows, then by segment.
+        previous: The last days of the version before, where the one that serves now began within the report; else None.
+        previous_changes: Each metric over all rows against those days: whether the version before was better.
         sequential: The evidence where one looks every hour; empty where it was not asked for.
         drift: Predictions, then features, the farthest apart first.
         schema: Ways in which rows are shaped otherwise.
@@ -298,10 +304,13 @@ class Monitored:
     recent_start: datetime
     recent_end: datetime
     period: int
+    confidence: float
     points: tuple[Point, ...]
     summaries: tuple[MetricSummary, ...]
     baseline: Baseline | None
     changes: tuple[Change, ...]
+    previous: Baseline | None = None
+    previous_changes: tuple[Change, ...] = ()
     sequential: tuple[Sequential, ...] = ()
     drift: tuple[Drift, ...] = ()
     schema: tuple[SchemaChange, ...] = ()

@@ -78,12 +78,12 @@ class Model:
         """What messages call it."""
         return self.name or self.side
 
-    def columns(self, available: Sequence[str], target: str, aside: Sequence[str] = ()) -> tuple[str, ...]:
+    def columns(self, available: Sequence[str], target: str | None, aside: Sequence[str] = ()) -> tuple[str, ...]:
         """Name the columns it takes from data with these columns.
 
         Args:
             available: The data's columns.
-            target: The one with the truth.
+            target: The one with the truth; None where there is none.
             aside: Columns that are no features unless its signature names them, such as segments.
 
         Raises:
@@ -107,8 +107,8 @@ class Model:
         columns = tuple(column for column in available if column != target and column not in aside)
         if self.tensor and self.tensor[1] not in (-1, len(columns)):
             raise InvalidInputError(
-                f"The {self.told}'s signature takes {self.tensor[1]} columns and the data have {len(columns)} "
-                f"beside the target '{target}'.",
+                f"The {self.told}'s signature takes {self.tensor[1]} columns and the data have {len(columns)}"
+                + (f" beside the target '{target}'." if target is not None else "."),
                 hint="log the model from a data frame, so that its signature names its columns.",
             )
         return columns
@@ -177,9 +177,9 @@ class Model:
         except AbtestError:
             raise
         except (Exception, SystemExit) as error:  # a model that exits must not pass for a program that is done
+            which = f"row {rows[0]:,}" if len(rows) == 1 else f"rows {rows[0]:,} to {rows[-1]:,}"
             raise InvalidInputError(
-                f"The {self.told} failed to {what} rows {rows[0]:,} to {rows[-1]:,}: "
-                f"{type(error).__name__}: {wording.first_line(error)}.",
+                f"The {self.told} failed to {what} {which}: {type(error).__name__}: {wording.first_line(error)}.",
                 hint="--debug shows where.",
             ) from error
 

@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from ville.evalues import ebh
 
 from abtest.errors import InvalidInputError
-from abtest.stats.multiplicity import e_benjamini_hochberg, holm, holm_levels
+from abtest.stats.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm, holm_levels
 
 PVALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), max_size=25)
 # Multiplied by a number of tests these stay exact, and are often equal to alpha.
@@ -223,3 +223,33 @@ def test_no_e_bh(logs: list[float], alpha: float, message: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         e_benjamini_hochberg(logs, alpha)
     assert str(refused.value) == message
+
+
+@settings(max_examples=25)  # statsmodels takes its time
+@given(PVALUES)
+def test_benjamini_hochberg_is_statsmodels(pvalues: list[float]) -> None:
+    """Adjusted p-values are statsmodels' where there are any, and lie between the raw ones and Holm's."""
+    adjusted = benjamini_hochberg(pvalues)
+    if pvalues:
+        assert adjusted == pytest.approx(multipletests(pvalues, method="fdr_bh")[1], rel=1e-12)
+    assert (adjusted >= np.array(pvalues)).all()
+    assert (adjusted <= holm(pvalues) * (1 + 1e-12)).all()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.01, 0.3))
+def test_benjamini_hochberg_rejects_by_the_rule(pvalues: list[float], alpha: float) -> None:
+    """Rejected are the k smallest, for the largest k of which the k-th is at most k/K of the level."""
+    k = max((at for at, p in enumerate(sorted(pvalues), 1) if p * (len(pvalues) / at) <= alpha), default=0)
+    assert (benjamini_hochberg(pvalues) <= alpha).sum() == sum(p <= sorted(pvalues)[k - 1] for p in pvalues if k)
+
+
+def test_benjamini_hochberg_of_the_paper() -> None:
+    """Of the fifteen p-values of Benjamini & Hochberg (1995), section 3.2, four are rejected; Holm rejects three."""
+    pvalues = [
+        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344,
+        0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000,
+    ]  # fmt: skip
+    assert (benjamini_hochberg(pvalues) <= 0.05).tolist() == [True] * 4 + [False] * 11
+    assert (holm(pvalues) <= 0.05).sum() == 3
+    with pytest.raises(InvalidInputError):
+        benjamini_hochberg([0.5, math.nan])

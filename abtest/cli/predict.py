@@ -1,0 +1,231 @@
+"""``abtest predict``: a file of rows in, a file of predictions out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from abtest.cli import by_hand, common
+from abtest.cli import options as o
+from abtest.settings import listed
+
+if TYPE_CHECKING:
+    from abtest.bulk.choosing import Chosen
+    from abtest.bulk.predicted import Predicted
+    from abtest.registry import Reference
+
+_MODEL, _DATA, _OUTPUT = "Which model", "Which rows", "What comes out"
+_STDOUT = "-"
+
+
+def predict(
+    model_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Registered model.", rich_help_panel="Which models")
+    ] = None,
+    stage: o.Stage = None,
+    version: o.OneVersion = None,
+    alias: o.Alias = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Instead: the model that this run logged.", rich_help_panel="Which models"),
+    ] = None,
+    model_uri: o.Uri = None,
+    tracking_uri: o.TrackingUri = None,
+    registry_uri: o.RegistryUri = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            help="CSV, Parquet or JSON Lines: a file, a folder of Parquet, a glob.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROW",
+            help="Instead: this row, as 5.1,3.5 in the columns' order or name=value,…",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Instead: rows typed field by field.", rich_help_panel=_DATA)
+    ] = False,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Instead: the input example that was logged with it.", rich_help_panel=_DATA),
+    ] = False,
+    batch_size: o.BatchSize = None,
+    engine: o.EngineOption = None,
+    spark_master: o.SparkMaster = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ends in .csv, .parquet or .jsonl; on Spark, a folder of Parquet. Default: CSV to standard output.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the output if it is there.", rich_help_panel=_OUTPUT)
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Write this column of the input too, as it is; 'all' for all. Repeats, or takes commas.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    proba: Annotated[
+        bool,
+        typer.Option("--proba", help="Write probability_CLASS too, a column a class.", rich_help_panel=_OUTPUT),
+    ] = False,
+    show_sample: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Print the first rows.", rich_help_panel=_OUTPUT)
+    ] = 0,
+    log_to_mlflow: Annotated[
+        bool,
+        typer.Option("--log-to-mlflow", help="Log a run: data, output, distribution.", rich_help_panel=_OUTPUT),
+    ] = False,
+    experiment: o.Experiment = None,
+    form: o.Format = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.", rich_help_panel=_OUTPUT)] = False,
+    debug: o.Debug = False,
+) -> None:
+    """Predict every row of a file, with a registered model: the version in Production, else with the alias champion.
+
+    The file that is written is whole or not there at all, and rows keep their order. What is printed is the
+    distribution of what was predicted: on standard output, or on standard error where rows go there.
+    """
+    how = by_hand.way(values=values, interactive=interactive, demo=demo)
+    if how is not None:
+        by_hand.refuse(
+            how, form,
+            {"--input": input_, "--output": output, "--keep": keep, "--proba": proba, "--show-sample": show_sample,
+             "--log-to-mlflow": log_to_mlflow, "--force": force, "--batch-size": batch_size, "--engine": engine,
+             "--experiment": experiment},
+        )  # fmt: skip
+        named = _reference({"stage": stage, "version": version, "alias": alias})
+        by_hand.answer(choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri), how, form, values)
+        return
+    if input_ is None:
+        raise typer.BadParameter(
+            "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
+        )
+    piped = output is None or output == _STDOUT
+    if piped and form == "json" and not quiet:
+        raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
+    named = _reference({"stage": stage, "version": version, "alias": alias})
+    from abtest.bulk import predicting  # noqa: PLC0415 - --help does not pay for it
+
+    predicting.checked(input_, None if piped else Path(str(output)).expanduser(), force=force)
+    chosen = choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
+    _refuse_unloggable(chosen, log_to_mlflow=log_to_mlflow, experiment=experiment)
+    given: dict[str, Any] = {"batch_rows": batch_size} if batch_size is not None else {}
+    rows = sys.stdout.buffer if piped else output
+    with common.Bar(quiet=quiet) as progress, common.working():
+        done = predicting.predict(
+            chosen,
+            input_,
+            rows,  # type: ignore[arg-type] # piped says which
+            keep=listed(keep),
+            proba=proba,
+            force=force,
+            sample=show_sample,
+            digest=log_to_mlflow,
+            progress=progress,
+            **given,
+        )
+    if not quiet:
+        _show(done, form, to_stderr=piped)
+    if log_to_mlflow:
+        _log(done, chosen, experiment, quiet=quiet)
+
+
+def choose(
+    model_name: str | None,
+    named: Reference | None,
+    run_id: str | None,
+    model_uri: str | None,
+    tracking_uri: str | None,
+    registry_uri: str | None,
+) -> Chosen:
+    """Find the model that was named, here or in the settings, and load it."""
+    from abtest.settings import Settings  # noqa: PLC0415 - --help does not pay for it
+
+    known = Settings.load(Path.cwd(), os.environ).registry
+    for hint, other in (("--run-id", run_id), ("--model-uri", model_uri)):
+        if other is not None and (named is not None or model_name is not None):
+            raise typer.BadParameter("names a model of its own.", param_hint=hint)
+    if run_id is not None and model_uri is not None:
+        raise typer.BadParameter("name one of them.", param_hint="--run-id, --model-uri")
+    if run_id is None and model_uri is None:
+        model_name = model_name or known.get("model_name")
+        if model_name is None:
+            raise typer.BadParameter("name a registered model, here or in abtest.toml.", param_hint="--model-name")
+    from abtest.bulk import choosing  # noqa: PLC0415 - what was typed wrongly is told at once
+
+    with common.working():
+        return choosing.choose(
+            model_name,
+            reference=named,
+            run_id=run_id,
+            model_uri=model_uri,
+            tracking_uri=tracking_uri or known.get("tracking_uri"),
+            registry_uri=registry_uri or known.get("registry_uri"),
+        )
+
+
+def _reference(given: dict[str, str | None]) -> Reference | None:
+    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
+
+    named = {kind: value for kind, value in given.items() if value is not None}
+    if len(named) > 1:
+        raise typer.BadParameter("name one of them.", param_hint=", ".join(f"--{kind}" for kind in named))
+    for kind, value in named.items():
+        return Reference(kind=kind, value=value)  # type: ignore[arg-type] # each is one of its kinds
+    return None
+
+
+def _refuse_unloggable(chosen: Chosen, *, log_to_mlflow: bool, experiment: str | None) -> None:
+    if log_to_mlflow and chosen.registry is None:
+        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
+    if experiment is not None and not log_to_mlflow:
+        raise typer.BadParameter("means nothing without --log-to-mlflow.", param_hint="--experiment")
+
+
+def _show(done: Predicted, form: str, *, to_stderr: bool) -> None:
+    from abtest.bulk import showing  # noqa: PLC0415 - --help does not need it
+
+    if form == "json":
+        typer.echo(done.to_json())
+    elif form == "markdown":
+        typer.echo(showing.markdown(done), nl=False, err=to_stderr)
+    else:
+        from rich.console import Console  # noqa: PLC0415 - only a table needs it
+
+        stream = sys.stderr if to_stderr else sys.stdout
+        width = None if stream.isatty() else 120  # a pipe has no width of its own
+        Console(file=stream, width=width, highlight=False).print(showing.render(done))
+    if done.output:
+        common.tell(f"\nOutput    {done.output}")
+
+
+def _log(done: Predicted, chosen: Chosen, experiment: str | None, *, quiet: bool) -> None:
+    """Log a run; a server that takes none changes nothing about the file, and that is said."""
+    from abtest.bulk import logging  # noqa: PLC0415 - --help does not need it
+    from abtest.errors import AbtestError  # noqa: PLC0415 - see above
+
+    assert chosen.registry is not None  # noqa: S101 - it was looked at before any row was read
+    try:
+        logged = logging.log(done, chosen.registry, experiment=experiment, command=common.command_line())
+    except AbtestError as error:
+        where = f"{done.output} is written, but its run is not" if done.output else "Rows were written, but no run"
+        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+    common.tell(f"MLflow    run {logged.run_id} in experiment '{logged.experiment}'", quiet=quiet)
