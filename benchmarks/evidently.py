@@ -28,13 +28,13 @@ from benchmarks.timing import printed, processes, record
 
 _HERE = Path(__file__).parent
 _NEEDS = ("evidently==0.7.23", "pandas==2.3.3", "pyarrow")  # it does not import beside pandas 3
-_VERSIONS = "import sys; from importlib.metadata import version as v; print(*(n + ' ' + v(n) for n in sys.argv[1:]))"
+VERSIONS = "import sys; from importlib.metadata import version as v; print(*(n + ' ' + v(n) for n in sys.argv[1:]))"
 
 
 def main(*, quick: bool = False) -> None:
     """Measure seconds and peak memory of both, in turns."""
     try:
-        python = _environment(_HERE / ".venv")
+        python = environment(_HERE / ".venv")
     except subprocess.CalledProcessError:
         print("skipped: Evidently does not install here")
         return
@@ -44,7 +44,7 @@ def main(*, quick: bool = False) -> None:
     ]  # fmt: skip
     theirs = [str(python), str(_HERE / "rivals" / "evidently_way.py")]
     names = ("evidently", "pandas", "scikit-learn", "numpy")
-    note = f"in an environment with {printed([str(python), '-c', _VERSIONS, *names]).strip()}."
+    note = f"in an environment with {printed([str(python), '-c', VERSIONS, *names]).strip()}."
     for rows in (1_000,) if quick else (10_000, 100_000):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -61,7 +61,7 @@ def main(*, quick: bool = False) -> None:
         record(Measurement(what=f"{what}, peak memory", ours=found.mib["abtest"], rivals=(rival,), unit="MiB"))
 
 
-def _environment(folder: Path) -> Path:
+def environment(folder: Path) -> Path:
     """Make Evidently's environment where there is none, and return its Python."""
     python = folder / "bin" / "python"
     if not python.exists():

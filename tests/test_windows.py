@@ -341,7 +341,7 @@ def test_features_add_up_over_days_and_versions() -> None:
 
 def test_a_feature_that_changed_its_type_is_as_of_the_later_days() -> None:
     """Numbers before the change do not count; a day without a value changes no type, and its rows are missing."""
-    told = [
+    told: list[Numbers | Values] = [
         Numbers.of([1.0]),
         Values.of({"a": 2}),
         Numbers.of([], missing=3),

@@ -62,7 +62,7 @@ class Watch:
                 raise InvalidInputError(f"{name} must be an hour to ten years, got {days:g} days.")
         if not self.horizon >= 0:
             raise InvalidInputError(f"horizon must be at least 0, got {self.horizon:g} seconds.")
-        for name, value in (("threshold", self.threshold), ("drift_floor", self.drift_floor)):
+        for name, value in (("threshold", self.threshold), ("drift-floor", self.drift_floor)):
             if not 0 <= value < 1:
                 raise InvalidInputError(f"{name} must be in [0, 1), got {value:g}.", hint="0.05 is five points.")
         if self.sequential and self.baseline == "before":

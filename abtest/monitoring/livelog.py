@@ -138,12 +138,22 @@ def _cast(texts: Iterable[str], kind: LabelType) -> dict[str, Label]:
     found: dict[str, Label] = {}
     for text in texts:
         try:
-            label = cast_label(json.loads(text), kind)
+            label = _number(text) if kind == "float" else cast_label(json.loads(text), kind)
         except ValueError:
             continue
-        if kind != "float" or abs(float(label)) <= _MOST:
-            found[text] = label
+        found[text] = label
     return found
+
+
+def _number(text: str) -> float:
+    """Read a number, or text that spells one, whose errors can be squared."""
+    try:
+        number = float(text)  # as nearly all are, and much faster
+    except ValueError:
+        number = float(cast_label(json.loads(text), "float"))
+    if not abs(number) <= _MOST:  # nor is NaN
+        raise ValueError(text)
+    return number
 
 
 def _outcomes(rows: Sequence[tuple[Label, Label, int]]) -> PairedOutcomes:

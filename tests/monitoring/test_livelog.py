@@ -23,12 +23,15 @@ from abtest.windows import DAY, HOUR, Window
 from tests import strategies  # noqa: F401 - its profile
 from tests.databases import postgres, postgresql  # noqa: F401 - fixtures
 from tests.live import traffic
+from tests.live.flowing import flowing
+from tests.live.servers import serving
 from tests.live.store.conftest import log, url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.labels import Label
+    from abtest.lifecycle import Registry
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = START + timedelta(days=40)
@@ -96,7 +99,9 @@ def same(store: Store, expected: dict[Any, Any]) -> None:
         assert tallied.n == known["predicted"].total()
         assert tallied.failed == known["predicted"].pop(None, 0)
         assert dict(tallied.predictions.counts if isinstance(tallied.predictions, Values) else {}) == known["predicted"]
-        cells = {(y, said): n for (y, said, _), n in tallied.outcomes.to_counts().items()} if tallied.outcomes else {}
+        cells: dict[Any, int] = (
+            {(y, said): n for (y, said, _), n in tallied.outcomes.to_counts().items()} if tallied.outcomes else {}
+        )
         cells |= {(y, None): n for y, n in tallied.unpredicted.items()}
         assert cells == known["cells"]
         assert tallied.corrected == known["corrected"]
@@ -269,7 +274,8 @@ def test_a_regression_is_told_by_its_fractions(log: Store) -> None:  # noqa: F81
 def test_labels_are_read_as_the_predictions_are(log: Store, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811 - the fixture
     """A label that is spelled otherwise counts as what it means; one that means nothing is left out, and told."""
     log.write([row(i, prediction=i % 2) for i in range(1, 5)])
-    for sequence, label in enumerate(("1", 0.0, True, "pear"), start=1):
+    given_: tuple[Label, ...] = ("1", 0.0, True, "pear")
+    for sequence, label in enumerate(given_, start=1):
         feed(log, label, sequence)
     take_in(log, "fruit", now=LATER)
     (bucket,) = log.buckets("fruit", START, LATER)
@@ -305,7 +311,9 @@ def test_lag_is_from_prediction_to_label(log: Store) -> None:  # noqa: F811 - th
 
 def test_features_are_sketched_by_the_day(log: Store) -> None:  # noqa: F811 - the fixture
     """Where the log kept them, they are sketched as all rows of the day would be, by version."""
-    kept = [{"width": i / 7, "color": "red" if i % 3 else "blue", "ripe": i % 2 == 0} for i in range(60)]
+    kept: list[dict[str, Any]] = [
+        {"width": i / 7, "color": "red" if i % 3 else "blue", "ripe": i % 2 == 0} for i in range(60)
+    ]
     kept[5] = {"width": None, "color": "red"}
     log.write([row(i + 1, i * HOUR / 2, features=json.dumps(one)) for i, one in enumerate(kept)])
     log.write([row(100, 0, model_version=2), row(101, 0, model_version=2, features='{"width": 1}')])
@@ -318,3 +326,26 @@ def test_features_are_sketched_by_the_day(log: Store) -> None:  # noqa: F811 - t
     colors = Counter(str(one["color"]) for one in kept[:48])
     assert first.features["color"].to_dict() == Values.of(colors).to_dict()
     assert (first.features["ripe"].n, first.features["ripe"].missing) == (47, 1)
+
+
+@pytest.mark.slow
+def test_a_real_server_is_taken_in_while_it_serves(iris: Registry, tmp_path: Path) -> None:
+    """What a server answered and was told is in the tallies, of its own model, while it goes on."""
+    arguments = ("--model-name", "iris", "--tracking-uri", str(iris), "--durable", "--log-features", "1")
+    with serving(*arguments, folder=tmp_path) as server, Store(f"sqlite:///{tmp_path / 'abtest-live.db'}") as opened:
+        with flowing([server.client.base_url], {"width": 5.0, "height": 9.0}) as flow:
+            flow.go_on()
+            for name in flow.ids[:5]:
+                server.post("/feedback", {"prediction_id": name, "label": "pear"}, status=201)
+            assert take_in(opened, "iris") >= 1
+            flow.go_on()
+        take_in(opened, "iris")
+        assert take_in(opened, "other") == 0
+        now = datetime.now(UTC)
+        window = Window(
+            start=now - timedelta(days=2), end=now, buckets=opened.buckets("iris", now - timedelta(days=2), now)
+        )
+        assert window.whole().n >= len(flow.answered)
+        assert window.whole().labelled == 5
+        (day, *_) = opened.sketches("iris", now - timedelta(days=2), now)
+        assert set(day.features) == {"width", "height"}

@@ -83,7 +83,7 @@ def groups(connection: sa.Connection, model_name: str, hours: Collection[int]) -
             hour=at, version=version, prediction=prediction, label=label, n=n,
             corrected=corrected.get((at, version, prediction, label), 0), lag=seconds or 0.0, squares=squares or 0.0,
         )
-        for at, version, prediction, label, n, seconds, squares in connection.execute(asked)
+        for at, version, prediction, label, n, seconds, squares in connection.execute(asked).all()
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def features(connection: sa.Connection, model_name: str, start: int, end: int) -
     asked = sa.select(of.model_version, of.features).where(
         _mine(connection, model_name), of.at >= start, of.at < end, of.features.is_not(None)
     )
-    return tuple((version, text) for version, text in connection.execute(asked))
+    return tuple((version, text) for version, text in connection.execute(asked).all())
 
 
 def _corrected(

@@ -8,6 +8,7 @@ write to the same log go on.
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 _TOGETHER = 5000  # rows of a transaction
 _MOST_KEYS = 400  # in one statement
+_dumps = functools.lru_cache(maxsize=1024, typed=True)(json.dumps)  # of few labels, many times
+_loads = functools.lru_cache(maxsize=1024)(json.loads)
 
 
 class ChangedError(Exception):
@@ -105,9 +108,11 @@ def whole(connection: sa.Connection, model_name: str) -> tuple[Batch, ...]:
 def rows_of(connection: sa.Connection, model_name: str, ids: Iterable[str]) -> dict[str, TrackedRow]:
     """Rows of whole batches by their ids, those that are there."""
     found: dict[str, TrackedRow] = {}
+    columns = (rows.c.id, rows.c.at, rows.c.version, rows.c.prediction, rows.c.segments, rows.c.label)
     for some in _chunks(sorted(set(ids)), _MOST_KEYS):
-        asked = sa.select(rows).where(rows.c.model_name == model_name, rows.c.id.in_(some), _is_whole())
-        found.update((row["id"], _row(row)) for row in connection.execute(asked).mappings())
+        asked = sa.select(*columns).where(rows.c.model_name == model_name, rows.c.id.in_(some), _is_whole())
+        for row in connection.execute(asked).all():
+            found[row[0]] = _row(*row)
     return found
 
 
@@ -219,15 +224,17 @@ def _chunks(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def _spelled(batch: Batch, row: TrackedRow) -> dict[str, Any]:
     return {
         "model_name": batch.model_name, "id": row.id, "batch": batch.batch, "at": row.at, "version": row.version,
-        "prediction": json.dumps(row.prediction), "segments": json.dumps(row.segments),
-        "label": None if row.label is None else json.dumps(row.label),
+        "prediction": _dumps(row.prediction), "segments": json.dumps(row.segments),
+        "label": None if row.label is None else _dumps(row.label),
     }  # fmt: skip
 
 
-def _row(row: Mapping[Any, Any]) -> TrackedRow:
+def _row(  # noqa: PLR0917 - as they are read
+    id_: str, at: float, version: int | None, prediction: str, segments: str, label_: str | None
+) -> TrackedRow:
     return TrackedRow(
-        id=row["id"], at=row["at"], version=row["version"], prediction=json.loads(row["prediction"]),
-        segments=json.loads(row["segments"]), label=None if row["label"] is None else json.loads(row["label"]),
+        id=id_, at=at, version=version, prediction=_loads(prediction), segments=dict(_loads(segments)),
+        label=None if label_ is None else _loads(label_),
     )  # fmt: skip
 
 
