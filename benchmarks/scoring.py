@@ -52,12 +52,12 @@ def main(*, quick: bool = False) -> None:
             ("random forest", RandomForestClassifier(50, max_depth=10, random_state=0), 7),
             ("gradient boosting", HistGradientBoostingClassifier(max_iter=50), 7),
         ):
-            model = _logged(estimator, Path(scratch) / name)
+            model = logged(estimator, Path(scratch) / name)
             _measure(name, model, estimator, rows, rounds=3 if quick else rounds)
 
 
 def _measure(name: str, model: Model, estimator: Any, rows: int, *, rounds: int) -> None:  # noqa: ANN401 - scikit-learn ships no types
-    fed = Fed(pa.RecordBatch.from_pandas(_frame(rows, seed=1)), np.arange(1, rows + 1))
+    fed = Fed(pa.RecordBatch.from_pandas(frame(rows, seed=1)), np.arange(1, rows + 1))
     features = fed.features(model, NAMES).give()
     found, bare, wrapped = scorer(model), unwrapped(model), model.predictor
     asked = {
@@ -81,10 +81,11 @@ def _measure(name: str, model: Model, estimator: Any, rows: int, *, rounds: int)
         compare(f"{name}, {what} of {rows_text(rows)}", times, aims=(Aim(at_most=1.05, of=_BARE),))
 
 
-def _logged(estimator: Any, path: Path) -> Model:  # noqa: ANN401 - scikit-learn ships no types
+def logged(estimator: Any, path: Path) -> Model:  # noqa: ANN401 - scikit-learn ships no types
+    """Train an estimator and save it as MLflow does, and load it."""
     import mlflow.sklearn  # noqa: PLC0415 - takes seconds
 
-    train = _frame(20_000, seed=0)
+    train = frame(20_000, seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # remarks on integer columns, and on how a model is saved
         mlflow.sklearn.save_model(
@@ -97,7 +98,8 @@ def _logged(estimator: Any, path: Path) -> Model:  # noqa: ANN401 - scikit-learn
     return from_uri("champion", str(path), None)
 
 
-def _frame(rows: int, *, seed: int) -> pd.DataFrame:
+def frame(rows: int, *, seed: int) -> pd.DataFrame:
+    """Draw rows of features, and two classes that hang on some of them."""
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(rng.normal(size=(rows, len(NAMES))), columns=NAMES)
-    return frame.assign(y=(frame[NAMES[:5]].sum(axis=1) + rng.normal(0, 2, rows) > 0).astype(int))
+    drawn = pd.DataFrame(rng.normal(size=(rows, len(NAMES))), columns=NAMES)
+    return drawn.assign(y=(drawn[NAMES[:5]].sum(axis=1) + rng.normal(0, 2, rows) > 0).astype(int))

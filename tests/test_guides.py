@@ -30,6 +30,12 @@ def test_predictions_in_a_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_predicting_in_bulk(tmp_path: Path) -> None:
+    """The demo's model predicts a file, and commands print what the guide shows."""
+    assert _typed("predict.md", tmp_path) == 8
+
+
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS)
 def test_scoring_on_spark(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Answers:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that are written; known once a batch was asked for."""
-        return (*self._columns.kept, PREDICTION, *map(_named, self._classes))
+        return (*self._columns.kept, PREDICTION, *map(named, self._classes))
 
     def table(self, fed: Fed) -> pa.RecordBatch:
         """Ask about a batch, and give the rows that are written.
@@ -94,7 +94,7 @@ class Answers:
     def sample(self) -> tuple[Mapping[str, Cell], ...]:
         """The first rows."""
         rows = [row for batch in self._first for row in batch.to_pylist()]
-        return tuple({name: _cell(value) for name, value in row.items()} for row in rows)
+        return tuple({name: cell(value) for name, value in row.items()} for row in rows)
 
     def notices(self, *, casts: bool) -> tuple[str, ...]:
         """What is to be said once all is asked."""
@@ -102,9 +102,9 @@ class Answers:
         return (*([cast] if cast else []), *self._asked.notices())
 
     def _located(self, fed: Fed, error: InvalidInputError) -> InvalidInputError:
-        """Find the first row that the model fails on by itself: a second look is cheap beside an error without a place.
+        """Find the first row that the model fails on by itself: a second look is cheap beside an error without a row.
 
-        Halves of halves are asked for, as many rows as the batch has in all. Where no row fails alone, nothing is found.
+        Halves of halves are asked for, as many rows as the batch has in all. Where no row fails alone, none is told.
         """
         if error.__cause__ is None:  # what is wrong with the rows has been told with its row
             return error
@@ -141,7 +141,7 @@ class Answers:
         assert scores is not None  # noqa: S101 - they were asked for
         if not self._classes:
             self._classes = scores.classes
-            for name in map(_named, scores.classes):
+            for name in map(named, scores.classes):
                 if name in self._columns.kept:
                     raise collides(name)
         elif self._classes != scores.classes:
@@ -162,7 +162,8 @@ def _refuse_without(found: object) -> None:
         )
 
 
-def _named(label: Label) -> str:
+def named(label: Label) -> str:
+    """Name the column of a class's probabilities."""
     return f"probability_{label}"
 
 
@@ -175,7 +176,8 @@ def _arrow(labels: Labels) -> pa.Array:
     return pa.array(list(labels.values)).take(pa.array(labels.codes))
 
 
-def _cell(value: Any) -> Cell:  # noqa: ANN401 - whatever a column holds
+def cell(value: Any) -> Cell:  # noqa: ANN401 - whatever a column holds
+    """Spell a value as JSON can: what is not finite is missing, and what has no other name is text."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or type(value) in {bool, int, float, str} else str(value)

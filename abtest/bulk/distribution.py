@@ -13,6 +13,7 @@ from abtest.coded import Coded
 from abtest.engines.pairs import plain
 from abtest.labels import Label, label_order
 from abtest.stats.moments import MOST, Moments
+from abtest.stats.sketches import Numbers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,6 +50,9 @@ class Spread:
         mean: None where there are none, or they are beyond 1e140; so is the next.
         std: Of a sample.
         min: The least.
+        first_quartile: What a quarter does not exceed, to within a hundredth or so of itself; so are the next two.
+        median: Likewise, of a half.
+        third_quartile: Likewise, of three quarters.
         max: The greatest.
     """
 
@@ -57,6 +61,9 @@ class Spread:
     mean: float | None
     std: float | None
     min: float | None
+    first_quartile: float | None
+    median: float | None
+    third_quartile: float | None
     max: float | None
 
 
@@ -136,37 +143,34 @@ class _Classes:
 class _Numbers:
     def __init__(self) -> None:
         self._moments: Moments | None = Moments.of([])
-        self._n = self._infinite = 0
-        self._least, self._most = math.inf, -math.inf
-
-    def add(self, numbers: npt.NDArray[Any]) -> None:
-        values = np.asarray(numbers, dtype=np.float64)
-        finite = np.isfinite(values)
-        if not finite.all():
-            values = values[finite]
-        self._n += values.size
-        self._infinite += finite.size - values.size
-        if not values.size:
-            return
-        least, most = float(values.min()), float(values.max())
-        self._least, self._most = min(self._least, least), max(self._most, most)
-        if self._moments is not None:
-            beyond = max(-least, most) > MOST
-            self._moments = None if beyond else self._moments + Moments.of(values)
+        self._sketch = Numbers.of([])
 
     @property
     def n(self) -> int:
         """Numbers so far."""
-        return self._n + self._infinite
+        return self._sketch.n + self._sketch.infinite
+
+    def add(self, numbers: npt.NDArray[Any]) -> None:
+        values = np.asarray(numbers, dtype=np.float64)
+        sketch = Numbers.of(values)
+        self._sketch += sketch
+        if self._moments is not None:
+            ends = (sketch.least or 0.0, sketch.most or 0.0)
+            finite = values[np.isfinite(values)] if sketch.infinite else values
+            self._moments = None if max(map(abs, ends)) > MOST else self._moments + Moments.of(finite)
 
     def distribution(self) -> Distribution:
-        moments = self._moments if self._n else None
+        n, found = self._sketch.n, self._moments if self._sketch.n else None
+        first, median, third = (self._sketch.quantile(q) for q in (0.25, 0.5, 0.75))
         spread = Spread(
-            n=self._n,
-            infinite=self._infinite,
-            mean=moments.mean if moments else None,
-            std=math.sqrt(moments.squares / (self._n - 1)) if moments and self._n > 1 else None,
-            min=self._least if self._n else None,
-            max=self._most if self._n else None,
+            n=n,
+            infinite=self._sketch.infinite,
+            mean=found.mean if found else None,
+            std=math.sqrt(found.variance) if found and n > 1 else None,
+            min=self._sketch.least,
+            first_quartile=first,
+            median=median,
+            third_quartile=third,
+            max=self._sketch.most,
         )
         return Distribution(numbers=spread)

@@ -74,7 +74,7 @@ def _metrics(predicted: Predicted) -> dict[str, float]:
         **{f"share.{_key(str(it.label))}": it.share for it in predicted.distribution.classes},
     }
     if (numbers := predicted.distribution.numbers) is not None:
-        found |= {f"prediction.{name}": getattr(numbers, name) for name in ("mean", "std", "min", "max")}
+        found |= {f"prediction.{name}": getattr(numbers, name) for name in ("mean", "std", "min", "median", "max")}
     return {name: float(value) for name, value in found.items() if value is not None}
 
 

@@ -96,7 +96,15 @@ def _numbers(spread: Spread) -> Table:
 
 
 def _number_rows(spread: Spread) -> list[tuple[str, str]]:
-    values = {"mean": spread.mean, "std": spread.std, "min": spread.min, "max": spread.max}
+    values = {
+        "mean": spread.mean,
+        "std": spread.std,
+        "min": spread.min,
+        "25 %": spread.first_quartile,
+        "50 %": spread.median,
+        "75 %": spread.third_quartile,
+        "max": spread.max,
+    }
     rows = [(name, wording.MISSING if it is None else wording.value(it, "number")) for name, it in values.items()]
     return [*rows, *([("infinite", wording.plural(spread.infinite, "row"))] if spread.infinite else [])]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from abtest.cli import options as o
 from abtest.settings import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abtest.bulk.choosing import Chosen
     from abtest.bulk.predicted import Predicted
     from abtest.registry import Reference
@@ -119,24 +122,22 @@ def predict(
             "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
         )
     piped = output is None or output == _STDOUT
-    if piped and form == "json" and not quiet:
-        raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
+    _refuse(form, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     named = _reference({"stage": stage, "version": version, "alias": alias})
-    from abtest.bulk import predicting  # noqa: PLC0415 - --help does not pay for it
-
-    predicting.checked(input_, None if piped else Path(str(output)).expanduser(), force=force)
-    chosen = choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
-    _refuse_unloggable(chosen, log_to_mlflow=log_to_mlflow, experiment=experiment)
+    which = _named(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
+    if log_to_mlflow and not any(which[name] for name in ("model_name", "run_id", "tracking_uri")):
+        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
+    bulk = _way(input_, None if piped else output, engine, spark_master, force=force)
+    chosen = _loaded(which)
     given: dict[str, Any] = {"batch_rows": batch_size} if batch_size is not None else {}
     rows = sys.stdout.buffer if piped else output
     with common.Bar(quiet=quiet) as progress, common.working():
-        done = predicting.predict(
+        done = bulk(
             chosen,
             input_,
-            rows,  # type: ignore[arg-type] # piped says which
+            rows,
             keep=listed(keep),
             proba=proba,
-            force=force,
             sample=show_sample,
             digest=log_to_mlflow,
             progress=progress,
@@ -157,6 +158,18 @@ def choose(
     registry_uri: str | None,
 ) -> Chosen:
     """Find the model that was named, here or in the settings, and load it."""
+    return _loaded(_named(model_name, named, run_id, model_uri, tracking_uri, registry_uri))
+
+
+def _named(
+    model_name: str | None,
+    named: Reference | None,
+    run_id: str | None,
+    model_uri: str | None,
+    tracking_uri: str | None,
+    registry_uri: str | None,
+) -> dict[str, Any]:
+    """Read which model is meant, from here and from the settings; it is looked for later."""
     from abtest.settings import Settings  # noqa: PLC0415 - --help does not pay for it
 
     known = Settings.load(Path.cwd(), os.environ).registry
@@ -169,17 +182,49 @@ def choose(
         model_name = model_name or known.get("model_name")
         if model_name is None:
             raise typer.BadParameter("name a registered model, here or in abtest.toml.", param_hint="--model-name")
-    from abtest.bulk import choosing  # noqa: PLC0415 - what was typed wrongly is told at once
+    return {
+        "model_name": model_name,
+        "reference": named,
+        "run_id": run_id,
+        "model_uri": model_uri,
+        "tracking_uri": tracking_uri or known.get("tracking_uri"),
+        "registry_uri": registry_uri or known.get("registry_uri"),
+    }
+
+
+def _loaded(which: dict[str, Any]) -> Chosen:
+    from abtest.bulk import choosing  # noqa: PLC0415 - --help does not pay for it
 
     with common.working():
-        return choosing.choose(
-            model_name,
-            reference=named,
-            run_id=run_id,
-            model_uri=model_uri,
-            tracking_uri=tracking_uri or known.get("tracking_uri"),
-            registry_uri=registry_uri or known.get("registry_uri"),
-        )
+        return choosing.choose(**which)
+
+
+def _way(
+    input_: str, output: str | None, engine: str | None, spark_master: str | None, *, force: bool
+) -> Callable[..., Predicted]:
+    """Find out where rows are predicted, and that their file cannot come to be: before a model is loaded."""
+    from abtest.engines.catalogue import LOCAL  # noqa: PLC0415 - --help does not pay for it
+
+    if (engine or LOCAL) == LOCAL:
+        if spark_master is not None:
+            raise typer.BadParameter("means nothing without --engine spark.", param_hint="--spark-master")
+        from abtest.bulk import predicting  # noqa: PLC0415 - see above
+
+        predicting.checked(input_, None if output is None else Path(output).expanduser(), force=force)
+        return partial(predicting.predict, force=force)
+    if output is None:
+        raise typer.BadParameter("name a folder: --engine spark writes no rows here.", param_hint="--output")
+    from abtest.bulk import on_spark  # noqa: PLC0415 - see above
+
+    on_spark.refuse_folder(output)
+    return partial(_on_spark, spark_master)
+
+
+def _on_spark(master: str | None, *given: Any, progress: object, **options: Any) -> Predicted:  # noqa: ANN401 - those of predict
+    from abtest.bulk import on_spark  # noqa: PLC0415 - --help does not pay for it
+
+    del progress  # Spark tells none
+    return on_spark.predict(*given, spark_master=master, **options)
 
 
 def _reference(given: dict[str, str | None]) -> Reference | None:
@@ -193,9 +238,9 @@ def _reference(given: dict[str, str | None]) -> Reference | None:
     return None
 
 
-def _refuse_unloggable(chosen: Chosen, *, log_to_mlflow: bool, experiment: str | None) -> None:
-    if log_to_mlflow and chosen.registry is None:
-        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
+def _refuse(form: str, *, piped: bool, quiet: bool, log_to_mlflow: bool, experiment: str | None) -> None:
+    if piped and form == "json" and not quiet:
+        raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
     if experiment is not None and not log_to_mlflow:
         raise typer.BadParameter("means nothing without --log-to-mlflow.", param_hint="--experiment")
 

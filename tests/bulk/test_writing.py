@@ -33,6 +33,11 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
+def names(folder: Path) -> list[str]:
+    """What is in a folder, hidden files too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def write(path: Path, *batches: pa.RecordBatch, force: bool = False) -> None:
     """Write batches to a file."""
     with opened(path, force=force) as writer:
@@ -51,7 +56,7 @@ def test_what_is_written_reads_back(tmp_path: Path, ending: str) -> None:
         os.umask(before)
     assert read(path).to_dict("list") == {"id": [1, 2, 3, 2, 3], "prediction": ["a", "b", "a", "b", "a"]}
     assert path.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == [path.name]
+    assert names(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -68,7 +73,7 @@ def test_whatever_goes_wrong_leaves_nothing(tmp_path: Path, ending: str, error: 
     for target in (there, path):
         with pytest.raises(error), opened(target, force=True) as writer:
             interrupted(writer)
-    assert os.listdir(tmp_path) == [there.name]
+    assert names(tmp_path) == [there.name]
     assert there.read_text() == "kept"
 
 
@@ -82,7 +87,7 @@ def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
         refuse_in_the_way(path, [], None, force=False)
     write(path, ROWS, force=True)
     assert len(read(path)) == 3
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert names(tmp_path) == ["out.csv"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
@@ -121,7 +126,7 @@ def test_a_full_disk(request: pytest.FixtureRequest, ending: str) -> None:
     many = pa.record_batch({"prediction": [f"class {i}" for i in range(300_000)]})
     with pytest.raises(InvalidInputError, match=r"out.* cannot be written: No space left on device"):
         write(disk / f"out{ending}", many, many)
-    assert os.listdir(disk) == []
+    assert names(disk) == []
 
 
 KILLED = """

@@ -504,3 +504,44 @@ def test_nothing_of_sparks_is_left_in_the_folder(tmp_path: Path) -> None:
         found = subprocess.run([sys.executable, "-c", _ASK], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         assert "NotFoundError" in found.stderr
         assert [path.name for path in folder.iterdir()] == (["spark-warehouse"] if kept else [])
+
+
+def written(engine: Engine, model: Model, data: Path, folder: Path, **options: Any) -> pd.DataFrame:
+    """Predict on Spark, and read back what it wrote, in the order of the rows."""
+    fed = model.columns(open_data(data).columns, None)
+    engine.write_predictions(
+        model, engine.open_data(data), folder, fed=fed, kept=["id"], prediction="prediction", **options
+    )
+    return pd.read_parquet(folder).sort_values("id", ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    "rule", [zoo.linear, numbered(np.int64), numbered(bool), numbered(np.int32), numbered(np.uint64), zoo.probabilities]
+)
+def test_predictions_are_written_as_they_are_here(
+    engine: Engine, save: Callable[..., str], tmp_path: Path, rule: Rule
+) -> None:
+    """A folder holds the rows of several files, each with the prediction that the model gives here, of its type."""
+    frame = fruit(id=range(120))
+    (tmp_path / "in").mkdir()
+    frame[:70].to_parquet(tmp_path / "in" / "a.parquet")
+    frame[70:].to_parquet(tmp_path / "in" / "b.parquet")
+    found = written(engine, from_uri("champion", save(rule), None), tmp_path / "in", tmp_path / "out")
+    expected = np.asarray(rule(frame))
+    assert found["prediction"].tolist() == expected.tolist()
+    assert found["prediction"].dtype.kind == pd.Series(expected).dtype.kind.replace("u", "i")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_predictions_that_fail_leave_no_folder(engine: Engine, save: Callable[..., str], tmp_path: Path) -> None:
+    """A model that raises, says nothing of some rows, or has no probabilities, leaves none."""
+    data = tmp_path / "in.parquet"
+    fruit(id=range(120)).to_parquet(data)
+    for rule, options, says in (
+        (zoo.raises, {}, "failed to predict"),
+        (zoo.silent, {}, "predicts nothing for"),
+        (zoo.linear, {"probability": "p_{}".format}, "has no probabilities"),
+    ):
+        with pytest.raises(InvalidInputError, match=says):
+            written(engine, from_uri("champion", save(rule), None), data, tmp_path / "out", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]

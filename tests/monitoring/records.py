@@ -34,7 +34,7 @@ def change(trend: Trend, **changed: Any) -> Change:
     return replace(found, **changed)
 
 
-def drift(feature: str = "wind", distance: float = 0.3, *, drifted: bool = True, **changed: Any) -> Drift:
+def drift(feature: str = "wind", distance: float | None = 0.3, *, drifted: bool = True, **changed: Any) -> Drift:
     """A feature, so far from the baseline."""
     found = Drift(
         feature=feature, kind="number", n_baseline=900, n_recent=300, missing_baseline=0.0, missing_recent=0.0,

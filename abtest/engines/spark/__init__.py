@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from abtest.engines.spark.predicting import Written, write_predictions
 from abtest.engines.spark.scoring import score_several
 from abtest.engines.spark.session import Session, Spark
 from abtest.engines.spark.tables import opened
@@ -44,6 +45,10 @@ class Engine:
     def score_several(self, *models: Any, **options: Any) -> Several:  # noqa: ANN401 - as the local engine's
         """Score all models on the same rows."""
         return score_several(self._spark, *models, **options)
+
+    def write_predictions(self, *model_and_data: Any, **options: Any) -> Written:  # noqa: ANN401 - as ``predicting`` has them
+        """Let a model predict every row, and write a folder."""
+        return write_predictions(self._spark, *model_and_data, **options)
 
     def end(self) -> None:
         """Stop the session, if it was started here."""

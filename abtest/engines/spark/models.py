@@ -43,10 +43,12 @@ class LabelType:
     Attributes:
         name: The type of ``spark_udf``'s result.
         read: What a label is that comes back, where that type is not its own.
+        stored: The same on Spark, as it is stored there; likewise.
     """
 
     name: str
     read: Callable[[Any], Label] | None = None
+    stored: Callable[[Any], Any] | None = None
 
     @classmethod
     def of(cls, labels: npt.NDArray[Any]) -> LabelType:
@@ -61,18 +63,40 @@ class LabelType:
             # MLflow finds no numbers among objects, and writes them as text.
             kinds = {type(value) for value in labels.tolist()}
             reads: dict[type, Callable[[Any], Label]] = {int: int, float: float, bool: "True".__eq__}
-            return cls(name="string", read=reads.get(kinds.pop()) if len(kinds) == 1 else None)
+            own = kinds.pop() if len(kinds) == 1 else str
+            return cls(
+                name="string",
+                read=reads.get(own),
+                stored=_cast_to({int: "bigint", float: "double", bool: "boolean"}.get(own)),
+            )
         if kind == "u" and size >= 4:
-            return cls(name="double", read=int)  # MLflow knows no such whole numbers
+            return cls(name="double", read=int, stored=_cast_to("bigint"))  # MLflow knows no such whole numbers
         if kind == "i" and size == 4:
             return cls(name="int")
         return cls(name={"b": "boolean", "i": "long", "u": "long", "f": "double"}.get(kind, "string"))
+
+    def column(self, answers: Column) -> Column:
+        """What is stored of what comes back, on Spark."""
+        return answers if self.stored is None else self.stored(answers)
 
     def labels(self, column: pa.Array) -> npt.NDArray[Any]:
         """Read a column that came back, without missing values, shape (rows,)."""
         if self.read is not None:
             return np.array([*map(self.read, column.to_pylist()), None], dtype=object)[:-1]
         return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _cast_to(kind: str | None) -> Callable[[Column], Column] | None:
+    return None if kind is None else lambda answers: answers.cast(kind)
+
+
+def none_of(answers: Column, kind: str) -> Column:
+    """Whether a prediction is none, on Spark."""
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - as everybody calls it; an extra
+
+    if kind == "string":
+        return answers.isNull() | answers.isin(*_MISSING)
+    return answers.isNull() | F.isnan(answers) if kind in {"float", "double"} else answers.isNull()
 
 
 def missing(column: pa.Array, truths: Sequence[Label]) -> npt.NDArray[np.bool_]:

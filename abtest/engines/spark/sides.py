@@ -14,6 +14,7 @@ from abtest.engines.spark.features import features
 from abtest.engines.spark.models import Function, LabelType, as_function
 from abtest.engines.spark.scores import MOST_CLASSES, as_probabilities
 from abtest.engines.spark.session import told_as_ours
+from abtest.errors import InvalidInputError
 from abtest.labels import Label, Side, reconcile
 from abtest.loaders.columns import label_column
 from abtest.loaders.models import Model
@@ -94,10 +95,8 @@ def asked(
     Raises:
         InvalidInputError: A model fails, predicts no labels or other ones than the truth's, or cannot be sent.
     """
-    with told_as_ours("Spark could not read the rows"):
-        table = next(found for frame in frames if (found := frame.limit(_LOOK_ROWS).toArrow()).num_rows)
-    (batch,) = table.combine_chunks().to_batches(max_chunksize=_LOOK_ROWS)
-    looks = [_Look.of(model, columns, batch) for model, columns in fed]
+    batch = _head(frames)
+    looks = [Look.of(model, columns, batch) for model, columns in fed]
     truth = Coded.of(label_column(batch.column(target), target)).decoded()
     distinct = [list(dict.fromkeys(look.labels.tolist())) for look in looks]
     for own in distinct[int(with_champion) :]:
@@ -113,9 +112,26 @@ def unscored(champion: Asked | None, challenger: Asked) -> tuple[str, ...]:
     return tuple(f"the {side} has no probabilities. {one.why_not}" for side, one in sides.items() if one.why_not)
 
 
+def _head(frames: Sequence[Frame]) -> pa.RecordBatch:
+    with told_as_ours("Spark could not read the rows"):
+        table = next((found for frame in frames if (found := frame.limit(_LOOK_ROWS).toArrow()).num_rows), None)
+    if table is None:
+        raise InvalidInputError("The data hold no rows, so there is nothing to predict.")
+    (batch,) = table.combine_chunks().to_batches(max_chunksize=_LOOK_ROWS)
+    return batch
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """What a model makes of some rows."""
+class Look:
+    """What a model makes of some rows.
+
+    Attributes:
+        model: The model.
+        columns: What it is fed.
+        labels: What it predicts of them, shape (rows,).
+        found: Where its probabilities come from.
+        batch: The rows.
+    """
 
     model: Model
     columns: tuple[str, ...]
@@ -124,7 +140,21 @@ class _Look:
     batch: pa.RecordBatch
 
     @classmethod
-    def of(cls, model: Model, columns: tuple[str, ...], batch: pa.RecordBatch) -> _Look:
+    def at(cls, model: Model, columns: tuple[str, ...], frames: Sequence[Frame]) -> Look:
+        """Let a model predict the first rows of frames.
+
+        Raises:
+            InvalidInputError: There are none, or it fails.
+        """
+        return cls.of(model, columns, _head(frames))
+
+    @classmethod
+    def of(cls, model: Model, columns: tuple[str, ...], batch: pa.RecordBatch) -> Look:
+        """Let a model predict some rows.
+
+        Raises:
+            InvalidInputError: It fails.
+        """
         found, numbers = scorer(model), np.arange(1, batch.num_rows + 1)
         if isinstance(found, Scorer) and not found.predicts_labels:
             labels = Coded.of(found.score(batch, columns, numbers).labels).decoded()
@@ -133,6 +163,11 @@ class _Look:
         return cls(model=model, columns=columns, labels=labels, found=found, batch=batch)
 
     def asked(self, session: Session, *, scores: bool) -> Asked:
+        """Make it a function of Spark.
+
+        Raises:
+            InvalidInputError: It cannot be sent there.
+        """
         found = self.found
         if isinstance(found, Unavailable) or (found.predicts_labels and not scores):
             why = found.why if isinstance(found, Unavailable) else ""
@@ -148,7 +183,7 @@ class _Look:
         return Asked(
             model=self.model,
             columns=self.columns,
-            labels=LabelType(name="long", read=lambda place: classes[place - 1]),
+            labels=LabelType(name="long", read=lambda place: classes[place - 1], stored=_class_at(classes)),
             ask=_greatest(score),
             **told,
         )
@@ -157,6 +192,17 @@ class _Look:
         kind = LabelType.of(self.labels)
         ask = as_function(self.model, kind.name, session)
         return Asked(model=self.model, columns=self.columns, labels=kind, ask=ask, **told)
+
+
+def _class_at(classes: Sequence[Label]) -> Callable[[Column], Column]:
+    """The class at a place, from 1."""
+
+    def at(place: Column) -> Column:
+        from pyspark.sql import functions as F  # noqa: N812, PLC0415 - see below
+
+        return F.element_at(F.array(*map(F.lit, classes)), place.cast("int"))
+
+    return at
 
 
 def _greatest(score: Function) -> Callable[[Column], Column]:
