@@ -332,7 +332,6 @@ def record_of(seen: Monitored, course: Course, *, model_name: str = "churn") -> 
             drift_floor=0.1,
             horizon=2 * DAY,
             sequential=bool(seen.sequential),
-            seed=0,
         ),
         monitored=seen,
         health=judge(seen),

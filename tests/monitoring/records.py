@@ -20,7 +20,7 @@ BASELINE = Baseline(kind="first", name="the first 7 days", start=None, end=None,
 PREVIOUS = replace(BASELINE, kind="previous", name="the last 7 days of version 1")
 _SETTINGS = MonitoringSettings(
     metrics=("accuracy",), average="macro", confidence=0.95, threshold=0.05, drift_floor=0.1, horizon=0.0,
-    sequential=False, seed=0,
+    sequential=False,
 )  # fmt: skip
 
 

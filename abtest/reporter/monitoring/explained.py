@@ -109,7 +109,7 @@ def _provenance(record: MonitoringRecord) -> Iterator[Fact]:
         term="Settings",
         text=(
             f"confidence {wording.confidence(settings.confidence)}; threshold {settings.threshold:g}; drift from "
-            f"{settings.drift_floor:g}; horizon {wording.span(settings.horizon)}; seed {settings.seed}"
+            f"{settings.drift_floor:g}; horizon {wording.span(settings.horizon)}"
         ),
     )
     if source.git_commit:
