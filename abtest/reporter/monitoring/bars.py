@@ -63,7 +63,7 @@ def _bar(canvas: Canvas, scale: Scale, y: float, row: Drift) -> None:
     text = f"{row.distance:.2f}"
     if row.drifted:
         text = f"✗ {text}" + (f"  {short(shown(row.direction), _DIRECTION)}" if row.direction else "")
-    canvas.boxes([(end + 4, y - 8, CHARACTER * len(text), 16)], fill="surface")  # no line runs through it
+    canvas.boxes([(end + 4, y - 8, CHARACTER * len(text) * 12 / 11 + 8, 16)], fill="surface")  # no line runs through it
     canvas.text(end + 8, y, text, size=12, role=role if row.drifted else "muted", bold=row.drifted)
 
 
