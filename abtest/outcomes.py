@@ -268,6 +268,15 @@ class PairedOutcomes:
             segments=tuple(replace(segment, cells=_swapped(segment.cells)) for segment in self.segments),
         )
 
+    def alone(self, side: Side) -> PairedOutcomes:
+        """Let one side be both: what is known of it by itself."""
+
+        def one(cells: Counts) -> Counts:
+            return merged(cells[:, [0, _COLUMN[side], _COLUMN[side], 3]])
+
+        segments = tuple(replace(segment, cells=one(segment.cells)) for segment in self.segments)
+        return replace(self, cells=one(self.cells), segments=segments)
+
     def predicted_by(self, side: Side) -> Counts:
         """The side's predictions by cell, as indexes into ``labels``, shape (cells,)."""
         return self.cells[:, _COLUMN[side]]

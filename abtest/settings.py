@@ -16,7 +16,7 @@ from abtest.errors import InvalidInputError, NotFoundError, near
 
 SETTINGS_FILE = "abtest.toml"
 _PREFIX = "ABTEST_"
-SECRETS = ("ABTEST_API_KEY",)  # no defaults: read where they are used, and never shown
+SECRETS = ("ABTEST_API_KEY", "ABTEST_WEBHOOK")  # no defaults: read where they are used, and never shown
 _FILE_SCHEMES = ("sqlite:///", "duckdb:///")
 _REGISTRY_KEYS: dict[str, type] = {"tracking_uri": str, "registry_uri": str, "model_name": str}
 _REFERENCE_KEYS: dict[str, type] = {

@@ -60,7 +60,7 @@ class Tally:
     """
 
     def __init__(self, segments: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._columns = (_Vocabulary("target"), _Vocabulary("champion"), _Vocabulary("challenger"))
+        self._columns = (Vocabulary("target"), Vocabulary("champion"), Vocabulary("challenger"))
         self._values = dict(segments or {})
         self._whole = CountTable()
         self._by_segment = {name: CountTable() for name in self._values}
@@ -173,7 +173,7 @@ class Tally:
         )
 
 
-class _Vocabulary:
+class Vocabulary:
     """Distinct raw labels of one column, each with a code; 1, 1.0 and True stay apart."""
 
     def __init__(self, name: str) -> None:
@@ -184,7 +184,7 @@ class _Vocabulary:
         self._same = True
 
     def encode(self, column: Coded) -> Codes:
-        """Our codes of the rows."""
+        """Give our codes of the rows; ``values`` has their labels."""
         values, start, last = column.values, 0, self._last[0]
         if isinstance(values, range) and isinstance(last, range):
             wide = _widened(last, values)

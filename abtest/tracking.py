@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -263,6 +264,25 @@ def _of_model(client: MlflowClient, metrics: Sequence[Metric]) -> dict[str, floa
                 if (kept.timestamp, kept.step) == (metric.timestamp, metric.step) and not math.isfinite(kept.value):
                     found[name] = kept.value
     return found
+
+
+def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
+    """Read a text among a run's artifacts.
+
+    Raises:
+        NotFoundError: The run is gone, or holds none of that name.
+        BackendError: Its artifacts cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as scratch, told_as_ours(f"The artifacts of run {run_id} could not be read"):
+        try:
+            known = {it.path for it in client.list_artifacts(run_id)}
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            known = set()
+        if path not in known:
+            raise NotFoundError(f"Run {run_id} holds no {path}.")
+        return Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:

@@ -90,9 +90,8 @@ def _frame(rows: int, *, seed: int, moved: float) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     numbers = {f"x{at}": rng.normal(0.0 if at % 3 else moved, 1.0, rows) for at in range(_NUMBERS)}
     names = np.array([f"value {at:02}" for at in range(_VALUES)])
-    texts = {
-        f"t{at}": names[np.minimum(rng.exponential(4 + moved, rows).astype(int), _VALUES - 1)] for at in range(_TEXTS)
-    }
+    codes = (rng.exponential(10 + moved, rows).astype(int) % _VALUES for _ in range(_TEXTS))
+    texts = {f"t{at}": names[of] for at, of in enumerate(codes)}
     return pd.DataFrame(numbers | texts)
 
 

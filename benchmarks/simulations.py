@@ -26,7 +26,7 @@ from abtest.policy import Policy
 from abtest.reuse import spent_level
 from abtest.stats.mcnemar import METHODS, mcnemar
 from abtest.stats.multiplicity import holm_levels
-from benchmarks import simulated_errors, simulated_experiments, simulated_looks
+from benchmarks import simulated_errors, simulated_experiments, simulated_looks, simulated_monitoring
 from benchmarks.simulated import Row, Table, points
 
 if TYPE_CHECKING:
@@ -264,6 +264,7 @@ def tables() -> tuple[Table, ...]:
         ),
         *simulated_looks.tables(),
         *simulated_experiments.tables(),
+        *simulated_monitoring.tables(),
     )
 
 
@@ -304,6 +305,7 @@ def main() -> None:
     )
     print("is a look after every unit. Experiments on live traffic have two equal classes, both sides right on 80 % of")
     print("each, one side alone on 20 % unless said otherwise, and labels a minute late or, one time in ten, missing.")
+    print("Monitoring is of 480 labelled rows a day, of two equal classes and 90 % right, on days whose luck is beta.")
     asked = tables()
     with ProcessPoolExecutor(CORES, initializer=_without_power) as pool:
         running = {}

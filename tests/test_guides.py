@@ -54,6 +54,12 @@ def test_experiments_on_live_traffic(tmp_path: Path) -> None:
             subprocess.run(["/bin/kill", pid.read_text(encoding="utf-8").strip()], check=False)  # noqa: S603 - ours
 
 
+@pytest.mark.slow
+def test_watching_a_model(tmp_path: Path) -> None:
+    """Scans are tracked, labelled, checked, reported, drawn and exported as the guide shows."""
+    assert _typed("monitoring.md", tmp_path) == 13
+
+
 def _typed(guide: str, tmp_path: Path) -> int:
     """Do what a guide shows, in order, and say how many commands that were.
 
@@ -84,7 +90,9 @@ def _typed(guide: str, tmp_path: Path) -> int:
     return typed
 
 
-@pytest.mark.parametrize(("group", "guide"), [("models", "registry.md"), ("experiment", "live.md")])
+@pytest.mark.parametrize(
+    ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
+)
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""
     found = next(it.typer_instance for it in app.registered_groups if it.name == group)

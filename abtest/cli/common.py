@@ -16,6 +16,8 @@ from abtest.settings import listed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rich.console import RenderableType
+
     from abtest.comparison import Comparison, Comparisons
     from abtest.registry import Reference
     from abtest.settings import Settings
@@ -66,6 +68,18 @@ def _no_way_out() -> Iterator[None]:
         yield
     finally:
         os._exit = leave
+
+
+def reference(given: dict[str, str | None]) -> Reference | None:
+    """Read which version is meant, of at most one of stage, version and alias."""
+    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
+
+    named = {kind: value for kind, value in given.items() if value is not None}
+    if len(named) > 1:
+        raise typer.BadParameter("name one of them.", param_hint=", ".join(f"--{kind}" for kind in named))
+    for kind, value in named.items():
+        return Reference(kind=kind, value=value)  # type: ignore[arg-type] # each is one of its kinds
+    return None
 
 
 def segments(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
@@ -136,16 +150,16 @@ def tell_where(comparison: Comparison | Comparisons, settings: Settings, *, quie
         return
     tell("")
     if settings.source is not None:
-        tell(f"Settings  {_near(settings.source)}")
+        tell(f"Settings  {near(settings.source)}")
     if comparison.registry is not None:
         tell(f"Registry  {comparison.registry}")
     if comparison.report is not None:
-        tell(f"Report    {_near(comparison.report / 'report.html')}")
+        tell(f"Report    {near(comparison.report / 'report.html')}")
     if comparison.run_id is not None:
         tell(f"MLflow    run {comparison.run_id} in experiment '{comparison.experiment}'")
 
 
-def _near(path: Path) -> Path:
+def near(path: Path) -> Path:
     """Write a path relative to this folder where it is below it."""
     resolved, here = path.resolve(), Path.cwd()
     return resolved.relative_to(here) if resolved.is_relative_to(here) else resolved
@@ -182,8 +196,6 @@ def show(comparison: Comparison | Comparisons, form: str, *, quiet: bool) -> Non
     elif quiet:
         typer.echo(str(comparison.verdict))
     else:
-        from rich.console import Console  # noqa: PLC0415 - only a table needs it
-
         from abtest.record import ComparisonRecord  # noqa: PLC0415 - see above
         from abtest.reporter import several, summary, terminal  # noqa: PLC0415 - see above
 
@@ -193,5 +205,11 @@ def show(comparison: Comparison | Comparisons, form: str, *, quiet: bool) -> Non
             if isinstance(record, ComparisonRecord)
             else terminal.render_several(several.summarise(record))
         )
-        width = None if sys.stdout.isatty() else 120  # a pipe has no width of its own
-        Console(width=width, highlight=False).print(words)
+        print_rich(words)
+
+
+def print_rich(words: RenderableType) -> None:
+    """Print what rich lays out; a pipe has no width of its own."""
+    from rich.console import Console  # noqa: PLC0415 - only a table needs it
+
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from abtest.cli import common
+from abtest.cli import by_hand, common
 from abtest.cli import options as o
 from abtest.settings import listed
 
@@ -48,6 +48,21 @@ def predict(
             rich_help_panel=_DATA,
         ),
     ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROW",
+            help="Instead: this row, as 5.1,3.5 in the columns' order or name=value,…",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Instead: rows typed field by field.", rich_help_panel=_DATA)
+    ] = False,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Instead: the input example that was logged with it.", rich_help_panel=_DATA),
+    ] = False,
     batch_size: o.BatchSize = None,
     engine: o.EngineOption = None,
     spark_master: o.SparkMaster = None,
@@ -91,14 +106,25 @@ def predict(
     The file that is written is whole or not there at all, and rows keep their order. What is printed is the
     distribution of what was predicted: on standard output, or on standard error where rows go there.
     """
+    how = by_hand.way(values=values, interactive=interactive, demo=demo)
+    if how is not None:
+        by_hand.refuse(
+            how, form,
+            {"--input": input_, "--output": output, "--keep": keep, "--proba": proba, "--show-sample": show_sample,
+             "--log-to-mlflow": log_to_mlflow, "--force": force, "--batch-size": batch_size, "--engine": engine,
+             "--experiment": experiment},
+        )  # fmt: skip
+        named = _reference({"stage": stage, "version": version, "alias": alias})
+        by_hand.answer(choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri), how, form, values)
+        return
     if input_ is None:
-        raise typer.BadParameter("name the rows to predict.", param_hint="--input")
+        raise typer.BadParameter(
+            "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
+        )
     piped = output is None or output == _STDOUT
-    _refuse(form, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     named = _reference({"stage": stage, "version": version, "alias": alias})
     which = _named(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
-    if log_to_mlflow and not any(which[name] for name in ("model_name", "run_id", "tracking_uri")):
-        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
+    _refuse(form, which, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     bulk = _way(input_, None if piped else output, engine, spark_master, force=force)
     chosen = _loaded(which)
     given: dict[str, Any] = {"batch_rows": batch_size} if batch_size is not None else {}
@@ -210,11 +236,18 @@ def _reference(given: dict[str, str | None]) -> Reference | None:
     return None
 
 
-def _refuse(form: str, *, piped: bool, quiet: bool, log_to_mlflow: bool, experiment: str | None) -> None:
+def _refuse(
+    form: str, which: dict[str, Any], *, piped: bool, quiet: bool, log_to_mlflow: bool, experiment: str | None
+) -> None:
     if piped and form == "json" and not quiet:
         raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
     if experiment is not None and not log_to_mlflow:
         raise typer.BadParameter("means nothing without --log-to-mlflow.", param_hint="--experiment")
+    from abtest.bulk.choosing import needs_registry  # noqa: PLC0415 - --help does not pay for it
+
+    uri = which["model_uri"]
+    if log_to_mlflow and uri is not None and not needs_registry(uri, which["tracking_uri"]):
+        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
 
 
 def _show(done: Predicted, form: str, *, to_stderr: bool) -> None:

@@ -14,7 +14,6 @@ from abtest.cli import options as o
 
 if TYPE_CHECKING:
     from abtest.live.server.keys import Keys
-    from abtest.registry import Reference
 
 _EXTRA = ("fastapi", "uvicorn", "prometheus_client")
 _MODEL, _SERVER, _LOG, _LIMITS = "Which models", "The server", "What is written down", "Limits"
@@ -73,7 +72,7 @@ def serve(
     /invocations as MLflow's own server has it; GET /openapi.json tells the rest.
     """
     _refuse_without_extra()
-    named = _reference({"stage": stage, "version": version, "alias": alias})
+    named = common.reference({"stage": stage, "version": version, "alias": alias})
     from abtest.settings import Settings  # noqa: PLC0415 - --help does not pay for it
 
     settings = Settings.load(Path.cwd(), os.environ)
@@ -118,17 +117,6 @@ def _refuse_without_extra() -> None:
             "abtest serve needs FastAPI and Uvicorn, which are not installed.",
             hint="pip install 'mlflow-abtest[serve]'",
         )
-
-
-def _reference(given: dict[str, str | None]) -> Reference | None:
-    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
-
-    named = {kind: value for kind, value in given.items() if value is not None}
-    if len(named) > 1:
-        raise typer.BadParameter("name one of them.", param_hint=", ".join(f"--{kind}" for kind in named))
-    for kind, value in named.items():
-        return Reference(kind=kind, value=value)  # type: ignore[arg-type] # each is one of its kinds
-    return None
 
 
 def _keys(file: Path | None) -> Keys:

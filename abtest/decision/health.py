@@ -81,28 +81,29 @@ def judge(monitored: Monitored) -> Health:
     """Say how the model does.
 
     It is DEGRADED where a metric has fallen, over all rows or in a segment; else SUSPECT where its inputs or its
-    predictions drifted; else STABLE where every metric over all rows has surely held; else nobody can say. Where one
-    looks every hour, only evidence that allows for that counts as a fall.
+    predictions drifted; else STABLE where every metric over all rows has surely held and labels came as usual; else
+    nobody can say. Where one looks every hour, only evidence that allows for that counts as a fall.
     """
     signs = sorted(_signs(monitored), key=lambda sign: {False: 0, None: 1, True: 2}[sign.held])
     fallen = [sign for sign in signs if sign.held is False and sign.rule in ("metric", "segment", "sequential")]
     drifted = [sign for sign in signs if sign.held is False and sign not in fallen]
     whole = [sign for sign in signs if sign.rule == "metric"]
+    late = [sign for sign in signs if sign.rule == "labels"]
+    held = bool(whole) and all(sign.held for sign in whole) and not late
     if fallen:
         status = Status.DEGRADED
         action, why = _remedy(monitored, fallen)
     elif drifted:
         status, action = Status.SUSPECT, Action.LOOK
-        why = f"{drifted[0].text} Whether it predicts worse for it, labels will tell."
-    elif whole and all(sign.held for sign in whole):
+        so_far = "Its metrics have held so far." if held else "Whether it predicts worse for it, labels will tell."
+        why = f"{drifted[0].text} {so_far}"
+    elif held:
         status, action, why = Status.STABLE, Action.NOTHING, "Nothing has fallen, and nothing drifted."
     else:
         status, action = Status.INSUFFICIENT_DATA, Action.NOTHING
         why = "Nothing is known to have fallen, and nothing drifted."
-    known = bool(whole) and all(sign.held is not None for sign in whole)
-    return Health(
-        status=status, action=action, why=why, missing=None if known else _missing(monitored), signs=tuple(signs)
-    )
+    missing = None if held or fallen else _missing(monitored)
+    return Health(status=status, action=action, why=why, missing=missing, signs=tuple(signs))
 
 
 def _signs(monitored: Monitored) -> Iterator[Sign]:
@@ -227,6 +228,8 @@ def _missing(monitored: Monitored) -> str:
         return "The baseline has no labelled row."
     if not monitored.coverage_recent:
         return "No recent prediction has a label."
+    if _labels(monitored) is not None:
+        return "Labels of the recent predictions are still to come; --horizon leaves out those that are too young."
     needed = [c.rows_needed for c in monitored.changes if c.trend == "unclear" and c.segment is None and c.rows_needed]
     have = max((change.n_recent for change in monitored.changes), default=0)
     if needed:

@@ -69,7 +69,7 @@ def first_look(data: Dataset, target: str, types: Mapping[str, pa.DataType]) -> 
     for batch in data.batches([target], {name: kind for name, kind in types.items() if name == target}):
         column = batch.column(target)
         known = labelled(column).to_numpy(zero_copy_only=False)
-        numbers = _truth_of(target, _as_numpy(column)[known], np.flatnonzero(known) + read + 1)
+        numbers = truth_numbers(target, _as_numpy(column)[known], np.flatnonzero(known) + read + 1)
         moments += Moments.of(numbers)
         sample.add(rng.random(len(column))[known], numbers[:, None])
         read += len(column)
@@ -143,9 +143,11 @@ class ErrorTally:
         Raises:
             InvalidInputError: A value is no finite number, a row has no unit, or a loss fails.
         """
-        y = _truth_of(self._truth.target, y_true, rows)
-        first = np.full(y.shape, self._truth.origin) if champion is None else _predicted("champion", champion, rows)
-        second = _predicted("challenger", challenger, rows)
+        y = truth_numbers(self._truth.target, y_true, rows)
+        first = (
+            np.full(y.shape, self._truth.origin) if champion is None else predicted_numbers("champion", champion, rows)
+        )
+        second = predicted_numbers("challenger", challenger, rows)
         lots = self._rng.random((len(y), 2))  # row by row: the same however batches are cut
         blocks = (lots[:, 0] * MOST_BLOCKS).astype(np.int64)
         if self._in_units:
@@ -295,7 +297,12 @@ def _as_numpy(column: pa.Array) -> Array:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def _truth_of(target: str, values: Array, rows: Codes) -> Floats:
+def truth_numbers(target: str, values: Array, rows: Codes) -> Floats:
+    """Read the truth of some rows as numbers, shape (rows,).
+
+    Raises:
+        InvalidInputError: One is no number, or too large; the message has its row.
+    """
     return _numbers(
         values,
         rows,
@@ -304,7 +311,12 @@ def _truth_of(target: str, values: Array, rows: Codes) -> Floats:
     )
 
 
-def _predicted(side: str, values: Array, rows: Codes) -> Floats:
+def predicted_numbers(side: str, values: Array, rows: Codes) -> Floats:
+    """Read the predictions of some rows as numbers, shape (rows,); ``side`` predicted them.
+
+    Raises:
+        InvalidInputError: One is no number, or too large, or there are more or fewer than rows.
+    """
     if values.shape != rows.shape:
         raise InvalidInputError(
             f"The {side} must predict one number a row, got shape {values.shape} for "

@@ -95,7 +95,7 @@ class Change:
         recent: Its value in the recent window.
         effect: Recent minus baseline, in the metric's own unit.
         fall: How much worse it is: positive is worse.
-        fall_lower: Lower limit of the fall, one-sided, at the level of its own test.
+        fall_lower: Lower limit of the fall, one-sided, at the level of its own test, unadjusted.
         fall_upper: Upper limit, likewise.
         ci_lower: Of the two-sided interval of the effect.
         ci_upper: Likewise.
@@ -110,7 +110,8 @@ class Change:
         n_baseline: Labelled rows in the baseline.
         n_recent: Labelled rows in the recent window.
         clusters: Days or hours that were taken as independent in both windows together; None where rows were.
-        rows_needed: About how many labelled rows in the recent window would settle what is unclear; None where unknown.
+        rows_needed: About how many labelled rows in the recent window would settle what is unclear; None where nothing
+            is, or where no number would: the baseline alone leaves too much open.
     """
 
     metric: str
@@ -144,11 +145,12 @@ class Sequential:
     Attributes:
         segment: As of ``Change``.
         value: Likewise.
-        null: The share of wrong predictions that the baseline can have at most, at half the level.
+        null: The share of wrong predictions that the baseline can have at most, at half the level; of several
+            segments at a part of that half.
         log_evidence: The greatest log E so far that it is greater now.
-        pvalue: Valid at every look: 1/E, and the half of the level that the baseline took.
+        pvalue: Valid at every look: 1/E, and the part of the level that the baseline took.
         pvalue_adjusted: For the many segments, by Holm's method.
-        since: The period from which the evidence is strongest; None where there is none.
+        since: The day from which the evidence was strongest; None where there is none.
         recent: The share of right predictions since then.
         n: Labelled rows looked at.
     """

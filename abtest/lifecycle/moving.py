@@ -53,12 +53,7 @@ def promote(
 
     def planner(versions: Sequence[ModelVersion]) -> Plan:
         it, now = numbered(name, tuple(versions), str(number)), Standing.of(versions).serving
-        if serving is not None and now != serving:
-            raise StaleChampionError(
-                f"'{name}' was moved since its metrics were compared: version {_listed(serving)} served, and version "
-                f"{_listed(now)} does.",
-                hint="try again.",
-            )
+        _refuse_moved(name, serving, now, "its metrics were compared")
         plan = (
             into_production(number, versions, archive=archive)
             if stage is None
@@ -80,6 +75,14 @@ def promote(
         evidence=evidence or {},
     )
     return carried_out(registry, request, require_approval=require_approval, dry_run=dry_run)
+
+
+def _refuse_moved(name: str, judged: tuple[int, ...] | None, now: tuple[int, ...], since: str) -> None:
+    if judged is not None and now != judged:
+        raise StaleChampionError(
+            f"'{name}' was moved since {since}: version {_listed(judged)} served, and version {_listed(now)} does.",
+            hint="try again.",
+        )
 
 
 def carried_out(
@@ -172,17 +175,27 @@ def rollback(
     *,
     to: str | int | None = None,
     why: str | None = None,
+    serving: tuple[int, ...] | None = None,
     dry_run: bool = False,
     shown: Plan | None = None,
 ) -> Moved:
-    """Bring back what served before. See ``Registry.rollback``."""
-    target, serving = _rollback_target(registry, name, to)
+    """Bring back what served before. See ``Registry.rollback``.
+
+    Raises:
+        StaleChampionError: What serves is not ``serving``, which was judged.
+    """
+    target, now = _rollback_target(registry, name, to)
+
+    def planner(versions: Sequence[ModelVersion]) -> Plan:
+        _refuse_moved(name, serving, Standing.of(versions).serving, "it was judged")
+        return into_production(target, versions)
+
     request = mover.Request(
         kind="rollback",
         model=name,
         version=target,
-        planner=lambda versions: into_production(target, versions),
-        why=why or (f"rolled back from version {_listed(serving)}" if serving else "rolled back: nothing served"),
+        planner=planner,
+        why=why or (f"rolled back from version {_listed(now)}" if now else "rolled back: nothing served"),
     )
     return carried_out(registry, request, dry_run=dry_run, shown=shown)
 

@@ -44,7 +44,7 @@ class _Column:
 
     def codes(self, column: pa.Array) -> Codes:
         """Find each row's value, as an index into ``values``; shape (rows,)."""
-        column = _nullable(column)
+        column = nullable(column)
         codes = self._named(column) if self.cuts is None else self._cut(column, self.cuts)
         if len(codes) and codes.min() < 0:  # the first pass has read every row
             raise InvalidInputError(f"Column '{self.name}' changed while it was read.", hint="run it again.")
@@ -53,7 +53,7 @@ class _Column:
     def _named(self, column: pa.Array) -> Codes:
         index = {value: code for code, value in enumerate(self.values)}
         encoded = pc.dictionary_encode(column)
-        texts = _texts(encoded.dictionary)
+        texts = spellings(encoded.dictionary)
         spelled = [_number(text) for text in texts] if self.numeric else texts
         known = np.array([index.get(value, -1) for value in (*spelled, MISSING)], dtype=np.int64)
         found: Codes = known[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
@@ -82,7 +82,7 @@ class Segmentation:
     def codes(self, batch: pa.RecordBatch) -> dict[str, Codes]:
         """Find each row's value under every segmentation, as indexes into ``groups``; shape (rows,) each."""
         own = {name: column.codes(batch.column(name)) for name, column in self.columns.items()}
-        return {name: self._crossed([*_parts(name, own)], own) for name in self.groups}
+        return {name: self._crossed([*parts_of(name, own)], own) for name in self.groups}
 
     def cuts(self) -> dict[str, list[float] | None]:
         """Between which numbers each column is cut; None where it is told apart by its values."""
@@ -100,7 +100,7 @@ NO_SEGMENTS = Segmentation(groups={}, columns={})
 
 def columns_of(names: Sequence[str], available: Sequence[str]) -> tuple[str, ...]:
     """The columns that segmentations need: ``region*device`` needs two, unless one is called so."""
-    return tuple(dict.fromkeys(part for name in names for part in _parts(name, available)))
+    return tuple(dict.fromkeys(part for name in names for part in parts_of(name, available)))
 
 
 def check_columns(data: Named, names: Sequence[str], target: str | None) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ def crossed(names: Sequence[str], found: Mapping[str, _Column]) -> Segmentation:
     """
     groups = {}
     for name in names:
-        parts = [found[part].values for part in _parts(name, found)]
+        parts = [found[part].values for part in parts_of(name, found)]
         if math.prod(map(len, parts)) > _MOST_VALUES:
             raise _too_many(name)
         groups[name] = tuple(" × ".join(values) for values in itertools.product(*parts))
@@ -197,7 +197,7 @@ class _Look:
         self._rng = np.random.default_rng(0)
 
     def add(self, column: pa.Array, counts: npt.NDArray[np.int64] | None) -> None:
-        column = _nullable(column)
+        column = nullable(column)
         self._missing |= column.null_count > 0
         try:
             distinct = pc.unique(column).drop_null()
@@ -207,7 +207,7 @@ class _Look:
                 hint="map it to text.",
             ) from None
         if len(self._texts) <= _MOST_VALUES:
-            self._texts |= dict.fromkeys(_texts(distinct))
+            self._texts |= dict.fromkeys(spellings(distinct))
             self._missing |= MISSING in self._texts
         if self._numeric:
             self._add_numbers(column, counts)
@@ -262,14 +262,15 @@ class _Look:
         return _Column(name=self.name, values=values, numeric=self._numeric, cuts=None)
 
 
-def _parts(name: str, columns: Sequence[str] | Mapping[str, Any]) -> Iterator[str]:
+def parts_of(name: str, columns: Sequence[str] | Mapping[str, Any]) -> Iterator[str]:
+    """The columns that one segmentation crosses: itself, or those between ``*``."""
     if name in columns:
         yield name
     else:
         yield from dict.fromkeys(part.strip() for part in name.split(_CROSS))
 
 
-def _nullable(column: pa.Array) -> pa.Array:
+def nullable(column: pa.Array) -> pa.Array:
     """Let NaN be missing, as a text format has it, and a dictionary be its values."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -304,7 +305,7 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.float64] | None:
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _texts(values: pa.Array) -> list[str]:
+def spellings(values: pa.Array) -> list[str]:
     """Write values as a reader would, whatever format they come from: 1.0 is 1, and a boolean is true or false."""
     digits = 7 if pa.types.is_float32(values.type) else 12
     return [_text(value, digits) for value in values.to_pylist()]

@@ -148,6 +148,16 @@ class RegressionOutcomes:
             losses={name: pair.swapped() for name, pair in self.losses.items()},
         )
 
+    def alone(self, side: Side) -> RegressionOutcomes:
+        """Let one side be both: what is known of it by itself."""
+        return RegressionOutcomes(
+            truth=self.truth,
+            errors=self.errors.alone(side),
+            absolute=self.absolute.alone(side),
+            squared=self.squared.alone(side),
+            losses={name: pair.alone(side) for name, pair in self.losses.items()},
+        )
+
     def __add__(self, other: RegressionOutcomes) -> RegressionOutcomes:
         if not (self.n and other.n):
             return self if self.n else other

@@ -1,9 +1,10 @@
-"""Everything a comparison found, as one plain record: what ``comparison.json`` spells.
+"""Everything a comparison found, as one plain record: what ``comparison.json`` spells; and likewise of monitoring.
 
 Reports are drawn from this record and promotions are planned from it; since it holds the table of outcomes itself, a
 decision can be taken again, and a report drawn again, without scoring a row.
 """
 
+from abtest.record.monitored import MonitoringRecord, MonitoringSettings
 from abtest.record.parts import (
     ComparedData,
     ComparedModel,
@@ -15,7 +16,7 @@ from abtest.record.parts import (
     SegmentTable,
     TrainingData,
 )
-from abtest.record.schema import SCHEMA_FILE, json_schema, schema_text
+from abtest.record.schema import SCHEMA_FILE, json_schema, schema_file, schema_text
 from abtest.record.several import Adjustment, Between, ComparisonsRecord, best_of
 from abtest.record.spelled import SCHEMA_VERSION
 from abtest.record.whole import ComparisonRecord
@@ -32,11 +33,14 @@ __all__ = [
     "ComparisonsRecord",
     "Confusion",
     "Differences",
+    "MonitoringRecord",
+    "MonitoringSettings",
     "OutcomesTable",
     "Provenance",
     "SegmentTable",
     "TrainingData",
     "best_of",
     "json_schema",
+    "schema_file",
     "schema_text",
 ]

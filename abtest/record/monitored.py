@@ -10,7 +10,7 @@ from abtest.decision.health import Health
 from abtest.evaluator.monitored import Monitored
 from abtest.metrics.classification import Average
 from abtest.record.parts import Provenance
-from abtest.record.spelled import SCHEMA_VERSION, Spelled
+from abtest.record.spelled import SCHEMA_VERSION, Spelled, slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +63,18 @@ class MonitoringRecord(Spelled):
     monitored: Monitored
     health: Health
     provenance: Provenance
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What MLflow runs about this model's health are found by."""
+        return {
+            "abtest.kind": self.kind,
+            "abtest.status": str(self.health.status),
+            "abtest.action": str(self.health.action),
+            "abtest.model_name": self.model_name,
+        }
+
+    @property
+    def name(self) -> str:
+        """What the report is called in file and run names."""
+        return f"{slug(self.model_name)}-monitoring"

@@ -1,34 +1,44 @@
-"""The JSON Schema of what a comparison is written as, with its docstrings for descriptions."""
+"""The JSON Schemas of what is written, a comparison or a report of monitoring, with docstrings for descriptions."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
+from abtest.record.monitored import MonitoringRecord
 from abtest.record.several import ComparisonsRecord
 from abtest.record.whole import ComparisonRecord
 
-SCHEMA_FILE = Path(__file__).parents[1] / "comparison.schema.json"
+Kind: TypeAlias = Literal["comparison", "monitoring"]
+_RECORDS: dict[Kind, Any] = {"comparison": ComparisonRecord | ComparisonsRecord, "monitoring": MonitoringRecord}
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)  # of a Google-style docstring
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of ``comparison.json``, with one challenger or several, as it is shipped in the package."""
-    known: TypeAdapter[Any] = TypeAdapter(ComparisonRecord | ComparisonsRecord)
+def schema_file(kind: Kind) -> Path:
+    """Where the package ships a schema."""
+    return Path(__file__).parents[1] / f"{kind}.schema.json"
+
+
+SCHEMA_FILE = schema_file("comparison")
+
+
+def json_schema(kind: Kind = "comparison") -> dict[str, Any]:
+    """The JSON Schema of ``comparison.json``, with one challenger or several, or of ``monitoring.json``."""
+    known: TypeAdapter[Any] = TypeAdapter(_RECORDS[kind])
     schema = known.json_schema(by_alias=True, mode="serialization")
-    for entry in schema["$defs"].values():
+    for entry in (schema, *schema["$defs"].values()):
         _describe(entry)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "abtest comparison"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": f"abtest {kind}"}
 
 
-def schema_text() -> str:
-    """The JSON Schema as ``SCHEMA_FILE`` holds it."""
-    return json.dumps(json_schema(), indent=2) + "\n"
+def schema_text(kind: Kind = "comparison") -> str:
+    """The JSON Schema as its file holds it."""
+    return json.dumps(json_schema(kind), indent=2) + "\n"
 
 
 def _describe(entry: dict[str, Any]) -> None:

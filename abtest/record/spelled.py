@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Final, Self
@@ -54,6 +55,16 @@ class Spelled:
     def to_json(self) -> str:
         """Spell the record as JSON text."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def slug(name: str) -> str:
+    """Keep of a name what means nothing in a path; of a long one, its end.
+
+    Example:
+        >>> slug("../iris"), slug("?")
+        ('iris', 'model')
+    """
+    return re.sub(r"[^\w.]+", "-", name)[-60:].strip("-.") or "model"
 
 
 @cache

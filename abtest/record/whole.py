@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -35,7 +34,7 @@ from abtest.record.parts import (
     OutcomesTable,
     Provenance,
 )
-from abtest.record.spelled import SCHEMA_VERSION, Spelled
+from abtest.record.spelled import SCHEMA_VERSION, Spelled, slug
 from abtest.scores import ScoreReading
 from abtest.stats.bayes import Posterior
 from abtest.stats.mcnemar import McNemar
@@ -222,11 +221,4 @@ class ComparisonRecord(Spelled):
     @property
     def name(self) -> str:
         """What the comparison is called in file and run names."""
-        return (
-            f"{_slug(self.model_name or 'comparison')}-{_slug(self.champion.short)}-vs-{_slug(self.challenger.short)}"
-        )
-
-
-def _slug(name: str) -> str:
-    """Keep of a name what means nothing in a path; of a long one, its end."""
-    return re.sub(r"[^\w.]+", "-", name)[-60:].strip("-.") or "model"
+        return f"{slug(self.model_name or 'comparison')}-{slug(self.champion.short)}-vs-{slug(self.challenger.short)}"

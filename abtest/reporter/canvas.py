@@ -5,25 +5,28 @@ Figures draw on it; ``svg`` and ``figures`` make of it what a page or a file tak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from abtest.record import ComparisonRecord
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+R = TypeVar("R")
 Align: TypeAlias = Literal["left", "center", "right"]
 Role: TypeAlias = Literal["ink", "muted", "rule", "surface", "raised", "champion", "challenger", "better", "worse"]
-Topic: TypeAlias = Literal["time", "numbers", "classes", "segments", "scores", "errors", "mistakes", "rows"]
+Topic: TypeAlias = Literal[
+    "time", "numbers", "classes", "segments", "scores", "errors", "mistakes", "rows", "inputs", "labels"
+]
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 
 TRIANGLE_UP: tuple[Point, ...] = ((0, -1), (0.95, 0.75), (-0.95, 0.75))
 TRIANGLE_DOWN: tuple[Point, ...] = ((0, 1), (0.95, -0.75), (-0.95, -0.75))
 SQUARE: tuple[Point, ...] = ((-0.75, -0.75), (0.75, -0.75), (0.75, 0.75), (-0.75, 0.75))
+DOT: tuple[Point, ...] = tuple((math.cos(turn * math.pi / 8), math.sin(turn * math.pi / 8)) for turn in range(16))
 DIAMOND: tuple[Point, ...] = ((0, -1.05), (1.05, 0), (0, 1.05), (-1.05, 0))
 _DIGIT = 0.35  # half the height of a digit: a baseline that does not depend on which letters there are
 
@@ -93,6 +96,27 @@ class Canvas:
         corners = tuple((at[0] + size * dx, at[1] + size * dy) for dx, dy in shape)
         self._outline((corners,), fill=role if full else "surface", stroke=role, width=1.5)
 
+    def below(self, other: Canvas, gap: float = 0) -> None:
+        """Put another drawing under this one."""
+        down = self.height + gap
+        for it in other.drawn:
+            if isinstance(it, Words):
+                self.drawn.append(replace(it, y=it.y + down))
+            else:
+                shapes = tuple(tuple((x, y + down) for x, y in shape) for shape in it.shapes)
+                self.drawn.append(replace(it, shapes=shapes))
+        self.width, self.height = max(self.width, other.width), down + other.height
+
+    def lines(
+        self, shapes: tuple[tuple[Point, ...], ...], *, role: Role = "rule", width: float = 1, opacity: float = 1
+    ) -> None:
+        """Draw lines of one look, each there and back as ``layout.Trace`` gives them."""
+        self._outline(shapes, fill=None, stroke=role, width=width, opacity=opacity)
+
+    def area(self, corners: Sequence[Point], role: Role, *, opacity: float = 1) -> None:
+        """Fill an area."""
+        self._outline((tuple(corners),), fill=role, stroke=None, width=0, opacity=opacity)
+
     def _outline(
         self,
         shapes: tuple[tuple[Point, ...], ...],
@@ -106,8 +130,8 @@ class Canvas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """An entry of a catalogue of figures.
+class Figure(Generic[R]):
+    """An entry of a catalogue of figures, each of one kind of record.
 
     Attributes:
         name: Stem of its file.
@@ -123,6 +147,6 @@ class Figure:
     topic: Topic
     title: str
     caption: str
-    alt: Callable[[ComparisonRecord], str]
-    draw: Callable[[ComparisonRecord], Canvas]
-    applies: Callable[[ComparisonRecord], bool] = lambda _: True
+    alt: Callable[[R], str]
+    draw: Callable[[R], Canvas]
+    applies: Callable[[R], bool] = lambda _: True

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.reporter import views
 from abtest.reporter.canvas import DIAMOND, SQUARE, TRIANGLE_DOWN, TRIANGLE_UP, Canvas, Figure
-from abtest.reporter.layout import Scale, label_width, reach, short, tick_texts
+from abtest.reporter.layout import Scale, Trace, label_width, reach, short, tick_texts
 from abtest.reporter.summary import shown, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from abtest.record import ComparisonRecord
     from abtest.reporter.canvas import Point, Role
@@ -101,14 +101,14 @@ def _draw_change(record: ComparisonRecord) -> Canvas:
 
 
 def _draw_classes(record: ComparisonRecord) -> Canvas:
-    return _draw_groups(views.class_views(record), "class", "classes")
+    return draw_groups(views.class_views(record), "class", "classes")
 
 
 def _draw_segments(record: ComparisonRecord) -> Canvas:
     kinds = {row.segment for row in record.segments}
     header = short(shown(kinds.pop())) if len(kinds) == 1 else "segment"
     whole = views.whole_view(record)
-    return _draw_groups(
+    return draw_groups(
         views.segment_views(record),
         "segment",
         "segments",
@@ -119,7 +119,7 @@ def _draw_segments(record: ComparisonRecord) -> Canvas:
     )
 
 
-def _draw_groups(
+def draw_groups(
     groups: Sequence[GroupView],
     one: str,
     many: str,
@@ -128,8 +128,20 @@ def _draw_groups(
     whole: GroupView | None = None,
     letters: int = 18,
     shares: bool = True,
+    bounds: Mapping[str, float] | None = None,
 ) -> Canvas:
-    """Small multiples, a metric each; of many groups the worst and the best, under all rows as a whole."""
+    """Small multiples, a metric each; of many groups the worst and the best, under all rows as a whole.
+
+    Args:
+        groups: The worst first.
+        one: What a group is called.
+        many: What several are.
+        header: What stands above their names.
+        whole: All rows.
+        letters: Of a name, how many are written.
+        shares: Whether effects are in points, on one scale; else each metric has its own.
+        bounds: By metric, an effect that means something: a dashed line.
+    """
     worst, best, left_out = views.ends(groups)
     sorted_by = worst[0].ranked_by
     head = [whole] if whole else []
@@ -158,7 +170,11 @@ def _draw_groups(
         canvas.text(left + panel - 24, 20, ", ".join(told), size=10, role="muted", align="right")
         # Points share one scale; other metrics have a unit each.
         own = ends if shares else reach([row.effects[name] for row in rows if name in row.effects])
-        scale = Scale(own, left, left + panel - 76, ticks=5 if shares else 3)
+        bound = (bounds or {}).get(name)
+        scale = Scale(own if bound is None else [*own, 1.06 * bound], left, left + panel - 76, ticks=5 if shares else 3)
+        if bound is not None:
+            at = scale(bound)
+            canvas.lines(Trace([(at, top - 4), (at, bottom)]).dashes(4, 3), role="worse")
         drawn = [(y, row.effects[name]) for y, row in placed if name in row.effects]
         draw_effects(canvas, scale, drawn, top, bottom)
     if left_out:

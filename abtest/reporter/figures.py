@@ -1,4 +1,4 @@
-"""The figures of a comparison, for pages as SVG and for files as PNG; the only module that imports Matplotlib.
+"""The figures of a record, for pages as SVG and for files as PNG; the only module that imports Matplotlib.
 
 Figures never compute: what they draw is counted in ``views`` and written in ``summary``.
 """
@@ -12,15 +12,17 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from abtest.record import ComparisonRecord
 from abtest.reporter import counts, curves, effects, evidence, residuals, svg
 from abtest.reporter.canvas import Figure, Outline
 from abtest.reporter.palette import LIGHT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.patches import PathPatch
 
-    from abtest.reporter.canvas import Canvas, Topic
+    from abtest.record import ComparisonRecord
+    from abtest.reporter.canvas import Canvas, R, Topic
 
 CATALOGUE = (*evidence.FIGURES, *effects.FIGURES, *curves.FIGURES, *residuals.FIGURES, *counts.FIGURES)
 
@@ -42,8 +44,8 @@ _COLOURS = asdict(LIGHT)
 class Drawn:
     """One figure of one record; each form is made when it is first asked for."""
 
-    figure: Figure
-    record: ComparisonRecord
+    figure: Figure[Any]
+    record: Any  # of the kind that the figure takes: ``draw`` sees to it
 
     @property
     def name(self) -> str:
@@ -97,8 +99,13 @@ class Drawn:
 
 
 def render(record: ComparisonRecord) -> tuple[Drawn, ...]:
-    """Give every figure that makes sense for a record, in the order they are read."""
-    return tuple(Drawn(figure=figure, record=record) for figure in CATALOGUE if figure.applies(record))
+    """Give every figure that makes sense for a comparison, in the order they are read."""
+    return draw(record, CATALOGUE)
+
+
+def draw(record: R, catalogue: Sequence[Figure[R]]) -> tuple[Drawn, ...]:
+    """Give every figure of a catalogue that makes sense for a record, in its order."""
+    return tuple(Drawn(figure=figure, record=record) for figure in catalogue if figure.applies(record))
 
 
 def _png(canvas: Canvas, title: str) -> bytes:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_whole(path: Path, text: str, name: str = "") -> None:
-    """Write a text to a file that others may read meanwhile: they find the one before, or this one, and never a part.
+def write_whole(path: Path, text: str | bytes, name: str = "") -> None:
+    """Write a text, or bytes, to a file that others may read meanwhile: they find the one before, or this one, and never a part.
 
     Args:
         path: The file; its folder is made where there is none.
@@ -30,7 +30,7 @@ def write_whole(path: Path, text: str, name: str = "") -> None:
             raise InvalidInputError(f"{told} cannot be written: it is no file.", hint="name a file.")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(text if isinstance(text, bytes) else text.encode())
         part.replace(target)
     except OSError as error:
         raise InvalidInputError(

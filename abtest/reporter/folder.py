@@ -1,4 +1,4 @@
-"""The comparison as a folder of files, which appears whole or not at all."""
+"""A record as a folder of files, which appears whole or not at all: here a comparison."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from abtest.reporter.files import write_whole
 from abtest.reporter.summary import summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from abtest.record import ComparisonRecord
+    from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.figures import Drawn
 
     Record: TypeAlias = ComparisonRecord | ComparisonsRecord
+    Named: TypeAlias = Record | MonitoringRecord
 
 
 def prepare(parent: Path) -> None:
@@ -54,12 +56,29 @@ def write(record: Record, parent: Path, *, figures: bool = True) -> Path:
     Raises:
         InvalidInputError: It cannot be written; nothing is left behind.
     """
+    return write_folder(parent, record, lambda folder: _fill(folder, record, figures=figures))
+
+
+def write_folder(parent: Path, record: Named, fill: Callable[[Path], None]) -> Path:
+    """Make a folder of a record's files, named after it and the time, that appears whole or not at all.
+
+    Args:
+        parent: The folder is made in here.
+        record: Whose name and time it bears.
+        fill: Writes the files.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        InvalidInputError: It cannot be written; nothing is left behind.
+    """
     prepare(parent)
     part = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".abtest-", dir=parent))
-        _fill(part, record, figures=figures)
+        fill(part)
         part.chmod(0o755)  # mkdtemp makes it private
         return _rename(part, parent, f"{record.name}-{record.created_at:%Y%m%dT%H%M%SZ}")
     except OSError as error:
@@ -75,7 +94,15 @@ def page(record: Record, path: Path | None, *, figures: bool = True) -> str:
     Raises:
         InvalidInputError: The path cannot be written.
     """
-    text = _page(record, _drawn(record) if figures else ())
+    return write_page(_page(record, _drawn(record) if figures else ()), path)
+
+
+def write_page(text: str, path: Path | None) -> str:
+    """Write a page whole if a path is given, and give it back.
+
+    Raises:
+        InvalidInputError: The path cannot be written.
+    """
     if path is not None:
         prepare(path.parent)
         write_whole(path, text)
@@ -102,19 +129,20 @@ def _fill(folder: Path, record: Record, *, figures: bool) -> None:
     if isinstance(record, ComparisonsRecord):
         note = markdown.render_several(several.summarise(record))
         if drawn:
-            _paint(folder / "figures", forest.drawn(record))
+            paint(folder / "figures", forest.drawn(record))
             for name, own in zip(_folders(record), drawn, strict=True):
-                _paint(folder / "figures" / name, own)
+                paint(folder / "figures" / name, own)
     else:
         note = markdown.render(summarise(record))
         if drawn:
-            _paint(folder / "figures", drawn[0])
+            paint(folder / "figures", drawn[0])
     (folder / "report.html").write_text(_page(record, drawn), encoding="utf-8")
     (folder / "comparison.json").write_text(record.to_json() + "\n", encoding="utf-8")
     (folder / "summary.md").write_text(note, encoding="utf-8")
 
 
-def _paint(folder: Path, drawn: Sequence[Drawn]) -> None:
+def paint(folder: Path, drawn: Sequence[Drawn]) -> None:
+    """Write figures to a new folder, as PNG."""
     folder.mkdir()
     for figure in drawn:
         (folder / f"{figure.name}.png").write_bytes(figure.png)

@@ -32,7 +32,7 @@ def render(record: ComparisonRecord, figures: Sequence[Drawn] = ()) -> str:
         record: What to tell.
         figures: What ``figures.render`` made of the same record; without any, the page has tables alone.
     """
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         summary=summarise(record),
         record=record,
         body=_body(record, figures),
@@ -48,7 +48,7 @@ def render_several(record: ComparisonsRecord, figures: Sequence[Sequence[Drawn]]
         figures: What ``figures.render`` made of each comparison; without any, the page has tables alone.
     """
     found = figures or [() for _ in record.comparisons]
-    return _environment().get_template("several.html.j2").render(
+    return environment().get_template("several.html.j2").render(
         summary=several.summarise(record),
         drawn=forest.drawn(record) if figures else (),
         bodies=[
@@ -61,12 +61,12 @@ def render_several(record: ComparisonsRecord, figures: Sequence[Sequence[Drawn]]
 
 def fragment(record: ComparisonRecord) -> str:
     """Render verdict, reasons and metrics for a notebook's cell, on whatever background it has."""
-    return _environment().get_template("fragment.html.j2").render(summary=summarise(record))
+    return environment().get_template("fragment.html.j2").render(summary=summarise(record))
 
 
 def fragment_of_several(record: ComparisonsRecord) -> str:
     """Render verdict, challengers and reasons for a notebook's cell, likewise."""
-    return _environment().get_template("fragment_several.html.j2").render(summary=several.summarise(record))
+    return environment().get_template("fragment_several.html.j2").render(summary=several.summarise(record))
 
 
 def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") -> Markup:
@@ -74,7 +74,7 @@ def _body(record: ComparisonRecord, figures: Sequence[Drawn], within: str = "") 
     mistakes, summary = confusions.mistakes(record), summarise(record)
     labels = record.confusion.labels if record.confusion is not None else ()
     matrices = confusions.matrices(record) if 0 < len(labels) <= MOST_CLASSES_IN_A_TABLE else None
-    text = _environment().get_template("body.html.j2").render(
+    text = environment().get_template("body.html.j2").render(
         at=f"{within}-" if within else "",
         within=f"{within}-name " if within else "",
         level=3 if within else 2,
@@ -121,7 +121,8 @@ def unbroken(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Where templates are, and what they may use; everything they print is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("abtest.reporter"),
         autoescape=True,

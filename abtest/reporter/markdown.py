@@ -37,7 +37,7 @@ def render(summary: Summary) -> str:
     ]
     for name, groups in summary.segments.items():
         lines += ["", *_segments(name, groups, summary)]
-    lines += _quoted((*summary.notices, *summary.skipped))
+    lines += quoted((*summary.notices, *summary.skipped))
     return "\n".join(lines) + "\n"
 
 
@@ -77,10 +77,10 @@ def render_several(summary: SeveralSummary) -> str:
         *(_challenger(row) for row in summary.rows),
         "",
         *(f"- {escaped(said)}" for said in (*summary.rivals, *summary.about_all)),
-        *_quoted(summary.notices),
+        *quoted(summary.notices),
     ]
     for row in summary.rows:
-        lines += ["", f"### {escaped(row.name)}: {row.part.verdict}", "", *_brief_reasons(row), *_quoted(row.notices)]
+        lines += ["", f"### {escaped(row.name)}: {row.part.verdict}", "", *_brief_reasons(row), *quoted(row.notices)]
     return "\n".join(lines) + "\n"
 
 
@@ -122,7 +122,8 @@ def _brief_reasons(row: WrittenChallenger) -> list[str]:
     return [f"- {'✓' if reason.held else '✗'} {escaped(reason.text)}" for reason in told]
 
 
-def _quoted(notes: Sequence[str]) -> list[str]:
+def quoted(notes: Sequence[str]) -> list[str]:
+    """Write notes as a quotation, after an empty line; nothing where there are none."""
     return ["", *(f"> {escaped(note)}  " for note in notes)] if notes else []
 
 

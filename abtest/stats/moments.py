@@ -20,11 +20,12 @@ from abtest.errors import InvalidInputError, NotApplicableError
 from abtest.stats.proportions import Interval, normal_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from abtest.labels import Side
 
 MOST = 1e140  # the squares of larger losses, added up, could leave the range of doubles
+_UNIT = 1074  # bits behind the point of the smallest double
 _ROUNDING = 1e-12  # a spread below this share of the losses is what rounding leaves, not a spread
 
 
@@ -168,6 +169,26 @@ class Moments:
         )  # Chan, Golub & LeVeque (1983), Am. Stat. 37:242
         return Moments(n=n, mean=mean, squares=total, mean_low=mean_low, squares_low=low)
 
+    @classmethod
+    def sum(cls, parts: Iterable[Moments]) -> Moments:
+        """Add up any number at once: exactly, and rounded once, so that no order of them matters.
+
+        Example:
+            >>> Moments.sum([Moments.of([1.0, 2.0]), Moments.of([6.0]), Moments.of([])])
+            Moments(n=3, mean=3.0, squares=14.0, mean_low=0.0, squares_low=0.0)
+        """
+        n = total = squares = 0  # of values in units of 2^-1074, of which each double is a whole number
+        for part in parts:
+            mean = _units(part.mean) + _units(part.mean_low)
+            n += part.n
+            total += part.n * mean
+            squares += part.n * mean * mean + ((_units(part.squares) + _units(part.squares_low)) << _UNIT)
+        if not n:
+            return cls(n=0, mean=0.0, squares=0.0)
+        mean_high, mean_low = _split(Fraction(total, n << _UNIT))
+        high, low = _split(Fraction(squares * n - total * total, n << 2 * _UNIT))
+        return cls(n=n, mean=mean_high, squares=high, mean_low=mean_low, squares_low=low)
+
     def to_dict(self) -> dict[str, Any]:
         """Spell the moments as plain data."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -275,6 +296,11 @@ class PairedMoments:
         """Let the sides change places."""
         return PairedMoments(champion=self.challenger, challenger=self.champion, difference=self.difference.negated())
 
+    def alone(self, side: Side) -> PairedMoments:
+        """Let one side be both: they never differ."""
+        own = self.side(side)
+        return PairedMoments(champion=own, challenger=own, difference=Moments(n=own.n, mean=0.0, squares=0.0))
+
     def __add__(self, other: PairedMoments) -> PairedMoments:
         return PairedMoments(
             champion=self.champion + other.champion,
@@ -377,6 +403,12 @@ def student_quantile(degrees: int, confidence_level: float) -> float:
 
 def _rounding(moments: PairedMoments) -> float:
     return _ROUNDING * math.sqrt(max(moments.champion.mean_square, moments.challenger.mean_square))
+
+
+def _units(number: float) -> int:
+    """Spell a double as a whole number of the smallest one."""
+    numerator, power = number.as_integer_ratio()
+    return numerator << (_UNIT + 1 - power.bit_length())
 
 
 def _split(exactly: Fraction) -> tuple[float, float]:

@@ -17,8 +17,8 @@ from evidently.presets import DataDriftPreset
 tests = {"num_method": "ks", "cat_method": "chisquare"} if sys.argv[1] == "tests" else {}
 frames = [pd.read_parquet(f"{name}.parquet") for name in ("recent", "baseline")]
 definition = DataDefinition(
-    numerical_columns=[name for name in frames[0] if name.startswith("x")],
-    categorical_columns=[name for name in frames[0] if name.startswith("t")],
+    numerical_columns=[name for name in map(str, frames[0]) if name.startswith("x")],
+    categorical_columns=[name for name in map(str, frames[0]) if name.startswith("t")],
 )
 for rows in (1500, None):
     began = time.perf_counter()

@@ -26,6 +26,7 @@ from tests.examples import HOSTILE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from abtest.record import ComparisonRecord
     from abtest.scores import Floats
 
 RANKING, RELIABILITY = curves.FIGURES
@@ -223,7 +224,7 @@ def overlap(one: tuple[float, float, float, float], other: tuple[float, float, f
 
 
 @every_figure
-def test_it_is_drawn_whole(name: str, figure: Figure) -> None:
+def test_it_is_drawn_whole(name: str, figure: Figure[ComparisonRecord]) -> None:
     """Every line and every word is on the canvas."""
     canvas = drawn(name, figure.name)
     for it in canvas.drawn:
@@ -234,14 +235,14 @@ def test_it_is_drawn_whole(name: str, figure: Figure) -> None:
 
 
 @every_figure
-def test_words_do_not_overlap(name: str, figure: Figure) -> None:
+def test_words_do_not_overlap(name: str, figure: Figure[ComparisonRecord]) -> None:
     """No two texts lie on each other."""
     for one, other in combinations(words(drawn(name, figure.name)), 2):
         assert not overlap(box(one), box(other)), (one.text, other.text)
 
 
 @every_figure
-def test_no_line_runs_through_a_word(name: str, figure: Figure) -> None:
+def test_no_line_runs_through_a_word(name: str, figure: Figure[ComparisonRecord]) -> None:
     """Keys and numbers stand where no side's line, mark or bar is."""
     canvas = drawn(name, figure.name)
     keys = [box(it) for it in words(canvas) if it.text.startswith(("ECE", "chance", "champion", "challenger", "It "))]
@@ -257,7 +258,7 @@ def test_no_line_runs_through_a_word(name: str, figure: Figure) -> None:
 
 
 @every_figure
-def test_svg_is_harmless_and_coloured_by_role(name: str, figure: Figure) -> None:
+def test_svg_is_harmless_and_coloured_by_role(name: str, figure: Figure[ComparisonRecord]) -> None:
     """The drawing is shapes and text with a label, and every colour is the page's, light or dark."""
     found = SITUATIONS[name]() if name != "millions" else ordinary()
     text = svg.render(drawn(name, figure.name), figure.alt(found))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abtest.record import ComparisonRecord
+
     Floats = NDArray[np.float64]
 
 PREDICTED, ERRORS, BANDS = residuals.FIGURES
@@ -259,7 +261,7 @@ def by_ticks(ticks: list[tuple[float, float]], unit: float) -> Callable[[float],
 
 
 @every_figure
-def test_it_is_drawn_whole(name: str, figure: Figure) -> None:
+def test_it_is_drawn_whole(name: str, figure: Figure[ComparisonRecord]) -> None:
     """Every line and every word is on the canvas."""
     canvas = drawn(name, figure.name)
     for it in canvas.drawn:
@@ -270,14 +272,14 @@ def test_it_is_drawn_whole(name: str, figure: Figure) -> None:
 
 
 @every_figure
-def test_words_do_not_overlap(name: str, figure: Figure) -> None:
+def test_words_do_not_overlap(name: str, figure: Figure[ComparisonRecord]) -> None:
     """No two texts lie on each other."""
     for one, other in combinations(words(drawn(name, figure.name)), 2):
         assert not overlap(box(one), box(other)), (one.text, other.text)
 
 
 @every_figure
-def test_no_line_runs_through_a_word(name: str, figure: Figure) -> None:
+def test_no_line_runs_through_a_word(name: str, figure: Figure[ComparisonRecord]) -> None:
     """Words stand where no outline, mark, interval, square or axis is."""
     canvas = drawn(name, figure.name)
     left, top, right, bottom = np.array([box(it) for it in words(canvas)]).T
@@ -292,7 +294,7 @@ def test_no_line_runs_through_a_word(name: str, figure: Figure) -> None:
 
 
 @every_figure
-def test_svg_is_harmless_and_coloured_by_role(name: str, figure: Figure) -> None:
+def test_svg_is_harmless_and_coloured_by_role(name: str, figure: Figure[ComparisonRecord]) -> None:
     """The drawing is shapes and text with a label, and every colour is the page's, light or dark."""
     text = svg.render(drawn(name, figure.name), figure.alt(situation(name)))
     root = ET.fromstring(text)  # noqa: S314 - our own

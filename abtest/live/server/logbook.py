@@ -42,7 +42,7 @@ class Logbook:
     def __init__(self, store: Store | None, model_name: str | None, meters: Meters) -> None:
         self._store = store
         self._meters = meters
-        self.writer = Writer(store) if store is not None else None
+        self.writer = Writer(store, model_name=model_name) if store is not None else None
         self.router = Router(store, model_name) if store is not None and model_name is not None else None
         self.server = self.writer.server if self.writer else secrets.token_hex(8)
         self.sequence = self.writer.sequence if self.writer else Sequence()

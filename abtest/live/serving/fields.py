@@ -79,7 +79,7 @@ class Fields:
 
     def _row(self, row: Row, number: int | None) -> Sequence[Any]:
         values = self._by_name(row, number) if _is_object(row) else self._in_order(row, number)
-        return [self._value(field, value, number) for field, value in zip(self.fields, values, strict=True)]
+        return [self.value(field, value, number) for field, value in zip(self.fields, values, strict=True)]
 
     def _by_name(self, row: Any, number: int | None) -> list[Any]:  # noqa: ANN401 - an object of JSON
         if not self._named:
@@ -111,7 +111,13 @@ class Fields:
             )
         return row
 
-    def _value(self, field: Field, value: Any, number: int | None) -> Any:  # noqa: ANN401 - as JSON has it
+    @staticmethod
+    def value(field: Field, value: Any, number: int | None = None) -> Any:  # noqa: ANN401 - as JSON has it
+        """Give a column's value, None for one that is missing and may be.
+
+        Raises:
+            FieldError: It does not fit.
+        """
         if value is None and field.optional and field.dtype.kind != "f":  # a missing number is NaN
             return None
         try:

@@ -40,6 +40,7 @@ class Served:
         uri: Where it was loaded from.
         flavor: How it was logged.
         columns: The columns that it takes, in order; None without a signature, and of a tensor.
+        fields: What these are, or those of a tensor; None where nothing says.
         signature: Its signature as MLflow writes it; None without one.
         path: How it is asked: an "array" or a data "frame" goes to the estimator itself, or a frame to MLflow's
             "pyfunc".
@@ -54,6 +55,7 @@ class Served:
     uri: str
     flavor: str
     columns: tuple[str, ...] | None
+    fields: Fields | None
     signature: Mapping[str, Any] | None
     path: Path
     model: Model
@@ -102,6 +104,11 @@ def load(
         InvalidInputError: It does not load, or its signature is none for rows of columns.
     """
     model = replace(from_uri("champion", uri, registry), name="model")
+    return ready(model, uri, name=name, version=version, run_id=run_id)
+
+
+def ready(model: Model, uri: str, *, name: str | None, version: int | None, run_id: str | None) -> Served:
+    """Choose the cheapest way to ask a model that MLflow has loaded; see ``load``."""
     loaded: Any = model.predictor
     told = loaded.metadata.signature
     signed = told is not None and told.inputs is not None
@@ -114,6 +121,7 @@ def load(
         uri=uri,
         flavor=model.flavor,
         columns=None if fields is None or model.tensor else fields.names,
+        fields=fields,
         signature=None if told is None else _plain(told.to_dict()),
         path=path,
         model=model,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from abtest.live.log import Server
 from abtest.live.store.experiments import moment
-from abtest.live.store.schema import exposures, predictions, servers
+from abtest.live.store.schema import exposures, predictions, servers, servings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,11 @@ def _row(row: Logged) -> dict[str, Any]:
         "unit": row.unit,
         "features": row.features,
     }
+
+
+def serve(database: Database, connection: sa.Connection, server: str, model_name: str | None) -> None:
+    """Put on record which model a server serves; it serves one."""
+    database.insert_new(connection, servings, [{"server": server, "model_name": model_name}])
 
 
 def beat(

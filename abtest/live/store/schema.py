@@ -1,7 +1,10 @@
 """The tables of the log, and how they are made: once, however many processes find none.
 
 Every key says what may happen once only: a prediction by its server, sequence and arm, a label's revision by its
-prediction and number, a unit's exposure by its experiment, an epoch by its experiment and number.
+prediction and number, a unit's exposure by its experiment, an epoch by its experiment and number; of monitoring a file
+by its digest, a tracked row by its id, a tally by its hour, version and file, an act by its moment.
+
+Tables of monitoring came later than the others: a log that lacks them gains them when it is opened to be written.
 """
 
 from __future__ import annotations
@@ -59,7 +62,14 @@ def _labels(name: str) -> sa.Table:
         _text("label"),  # as JSON
         sa.Column("observed_at", sa.Double),
         _seconds("received_at"),
+        sa.Index(f"abtest_{name}_by_time", "received_at"),
     )
+
+
+def _by_time(name: str) -> tuple[sa.Column[Any], ...]:
+    """A key by model, time in seconds since 1970, version (0 of none), and the batch that told it."""
+    whole = sa.BigInteger()
+    return _key("model_name"), _key(name, whole), _key("version", sa.Integer()), _key("batch")
 
 
 meta = _table("meta", _key("name"), _text("value"))
@@ -101,6 +111,7 @@ predictions = _table(
     sa.Column("epoch", sa.Integer),
     _text("unit", nullable=True),
     _text("features", nullable=True),
+    sa.Index("abtest_predictions_by_time", "at", "served"),  # which logs have that were made since monitoring
 )
 outcomes, waiting = _labels("outcomes"), _labels("waiting")
 snapshots = _table(
@@ -120,6 +131,42 @@ servers = _table(
     _number("assigned"),
     _number("lost"),
 )
+servings = _table("servings", _key("server"), _text("model_name", nullable=True))
+
+batches = _table(
+    "batches",
+    _key("model_name"),
+    _key("batch"),
+    _text("kind"),
+    _text("source"),
+    _number("n"),
+    _seconds("received_at"),
+    sa.Column("whole", sa.Boolean, nullable=False),
+    _text("owner"),  # who has it open: another one takes it over by its own name
+)
+rows = _table(
+    "rows",
+    _key("model_name"),
+    _key("id"),
+    _text("batch"),
+    _seconds("at"),
+    sa.Column("version", sa.Integer),
+    _text("prediction"),  # as JSON, and so are the next two
+    _text("segments"),
+    _text("label", nullable=True),
+    sa.Index("abtest_rows_of_batch", "model_name", "batch"),
+)
+tallies = _table("tallies", *_by_time("hour"), _number("n"), sa.Column("tallied", sa.LargeBinary, nullable=False))
+sketches = _table("sketches", *_by_time("day"), sa.Column("features", sa.LargeBinary, nullable=False))
+marks = _table("marks", _key("model_name"), _seconds("mark"), _text("task"))
+acts = _table(
+    "acts",
+    _key("model_name"),
+    _key("what"),
+    sa.Column("at", sa.Double, primary_key=True),
+    *(_text(name) for name in ("status", "outcome", "text")),
+)
+_MONITORING = frozenset(table.name for table in (servings, batches, rows, tallies, sketches, marks, acts))
 
 
 def prepare(database: Database, *, create: bool) -> None:
@@ -129,7 +176,8 @@ def prepare(database: Database, *, create: bool) -> None:
         InvalidInputError: They are of another version, or not there and not to be made.
     """
     with database.reading() as connection:
-        if _is_ready(connection, str(database)):
+        is_ready = _is_ready(connection, str(database))
+        if is_ready and (not create or tracks(connection)):
             return
     if not create:
         raise InvalidInputError(
@@ -137,10 +185,16 @@ def prepare(database: Database, *, create: bool) -> None:
         )
     database.log_ahead()
     with database.writing("tables") as connection:
-        if not _is_ready(connection, str(database)):  # another process was first
-            _metadata.create_all(connection)
+        is_new = not _is_ready(connection, str(database))  # else another process was first, or tables were added since
+        _metadata.create_all(connection)
+        if is_new:
             made = {_VERSION: VERSION, _UNIT_KEY: secrets.token_hex(_UNIT_KEY_BYTES)}
             connection.execute(meta.insert(), [{"name": name, "value": value} for name, value in made.items()])
+
+
+def tracks(connection: sa.Connection) -> bool:
+    """Whether the tables of monitoring are there."""
+    return set(sa.inspect(connection).get_table_names()) >= _MONITORING
 
 
 def unit_key(connection: sa.Connection) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from abtest.live.store import counting, experiments, late, predictions, schema
 from abtest.live.store.connecting import DEFAULT_URL, Database
+from abtest.live.store.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _EXPERIMENTS = "experiments"  # the lock of those who start and turn them
 
 
-class Store:
-    """Experiments, epochs, exposures, predictions, outcomes and snapshots in one database.
+class Store(Watching):
+    """Experiments, epochs, exposures, predictions, outcomes and snapshots in one database, and what monitoring tracks.
 
     Every method is one transaction; it may be called from any thread, and from any number of processes and machines.
     A process that forks makes its stores in its children.
@@ -49,7 +50,7 @@ class Store:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, create: bool = True) -> None:
-        self._database = Database(url, create=create)
+        super().__init__(Database(url, create=create))
         try:
             schema.prepare(self._database, create=create)
         except BaseException:
@@ -143,6 +144,11 @@ class Store:
             predictions.write(self._database, connection, rows)
             found = late.waits(connection, ((row.server, row.sequence) for row in rows))
             late.find(self._database, connection, found)
+
+    def serve(self, server: str, model_name: str | None) -> None:
+        """Put on record which registered model a server serves; None of one outside the registry."""
+        with self._database.writing() as connection:
+            predictions.serve(self._database, connection, server, model_name)
 
     def beat(self, server: str, *, assigned: int, lost: int, closed: bool = False) -> None:
         """Put a server's sign of life on record."""

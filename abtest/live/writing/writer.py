@@ -84,6 +84,7 @@ class Writer:
 
     Args:
         store: Where to.
+        model_name: The registered model that the process serves; None of one outside the registry.
         server: The process's name, of hex digits; random unless told. No two processes share one.
         capacity: Rows that may be queued; as many may wait for a commit.
         patience: Seconds that durable rows and labels wait for a commit.
@@ -95,12 +96,20 @@ class Writer:
     """
 
     def __init__(
-        self, store: Store, *, server: str | None = None, capacity: int = 100_000, patience: float = 5.0
+        self,
+        store: Store,
+        *,
+        model_name: str | None = None,
+        server: str | None = None,
+        capacity: int = 100_000,
+        patience: float = 5.0,
     ) -> None:
         self.server = server or secrets.token_hex(8)
         self.sequence = Sequence()
         self.error: Exception | None = None
         self._store = store
+        self._model_name = model_name
+        self._is_known = False  # to the log, by its model
         self._capacity = capacity
         self._queue: deque[Logged] = deque()
         self._held: list[Logged] = []  # the batch being written, or to be written again
@@ -221,6 +230,9 @@ class Writer:
     def _tend(self) -> None:
         """Do what is due."""
         now = time.monotonic()
+        if not self._is_known:
+            self._store.serve(self.server, self._model_name)
+            self._is_known = True
         if now >= self._beat_due:
             self._store.beat(self.server, assigned=self.sequence.last, lost=self._lost)
             self._beat_due = now + _BEAT

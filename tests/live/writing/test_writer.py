@@ -325,3 +325,14 @@ def test_a_label_never_overtakes_its_prediction(tmp_path: Path) -> None:
         (receipt,) = told[0].result(timeout=30)
         assert receipt.received is Received.RECORDED
         writer.close()
+
+
+def test_a_writer_says_which_model_it_serves(tmp_path: Path) -> None:
+    """Rows in a log that servers of several models share are told apart by what their server said."""
+    with Store(f"sqlite:///{tmp_path / 'live.db'}") as store:
+        for server, model_name in (("aa", "fruit"), ("bb", "nut"), ("cc", None)):
+            writer = Writer(store, server=server, model_name=model_name)
+            writer.log([row(server, 1)])
+            writer.close()
+        counted = [store.served_hours(name, rows_since=0, labels_since=0)[0] for name in ("fruit", "nut", "berry")]
+        assert [len(hours) for hours in counted] == [1, 1, 0]
