@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 ALL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "resampling", "segments", "growth", "delong",
-    "areas", "registry", "sql", "memory", "caching", "predicting", "serving", "live_costs", "spark", "evidently",
-    "drift",
+    "areas", "registry", "sql", "memory", "caching", "serving", "live_costs", "predicting", "monitoring", "drift",
+    "spark", "evidently",
 )  # fmt: skip
 
 

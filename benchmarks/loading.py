@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.timing import Rounds, printed
+from benchmarks.timing import Rounds, from_warming_up, printed
 
 _HAMMER = Path(__file__).with_name("hammer.py")
 _SCRIPT = """
@@ -124,7 +124,7 @@ def in_turns(
     seconds: float,
     after: Callable[[str, Load], object] = lambda *_: None,
 ) -> Turns:
-    """Load each server once a round, after one round to warm up.
+    """Load each server once a round, after one round to warm up as ``interleaved`` does.
 
     Args:
         servers: By name.
@@ -134,7 +134,7 @@ def in_turns(
         after: Is told of each turn before the next begins; its time is nobody's.
     """
     loads: dict[str, list[Load]] = {name: [] for name in servers}
-    for turn in range(rounds + 1):
+    for turn in from_warming_up(rounds):
         for name, asked in servers.items():
             found = load(asked, connections=connections, seconds=seconds if turn else min(seconds, 1))
             after(name, found)

@@ -33,12 +33,12 @@ def interleaved(calls: Calls, *, rounds: int = 7, budget: float = 20.0) -> Round
 
     Args:
         calls: What to time, by name.
-        rounds: How often.
+        rounds: How often; once is a trial, whose seconds nobody reads, and needs no round to warm up.
         budget: Seconds after which no other round begins, once there are ``FEWEST``.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     began = time.perf_counter()
-    for turn in range(rounds + 1):
+    for turn in from_warming_up(rounds):
         if turn > FEWEST and time.perf_counter() - began > budget:
             break
         for name, call in calls.items():
@@ -47,6 +47,11 @@ def interleaved(calls: Calls, *, rounds: int = 7, budget: float = 20.0) -> Round
             if turn:
                 seconds[name].append(time.perf_counter() - start)
     return {name: tuple(values) for name, values in seconds.items()}
+
+
+def from_warming_up(rounds: int) -> range:
+    """Number rounds from 1, after 0 to warm up; a trial of one round has only that."""
+    return range(int(rounds == 1), rounds + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +69,9 @@ def processes(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Processes:
-    """Run each command once a round, after one round to warm up; measure its seconds and its peak memory."""
+    """Run each command once a round, after one round to warm up as ``interleaved`` does; measure seconds and memory."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
-    for turn in range(rounds + 1):
+    for turn in from_warming_up(rounds):
         for name, command in commands.items():
             told = launched(command, cwd=cwd, env=env)
             if turn:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["duckdb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
-TOGETHER = ("tests/deployment/", "tests/engines/test_spark")
+TOGETHER = (
+    "tests/deployment/",
+    "tests/engines/test_spark",
+    "tests/live/metering/test_exposition",
+    "tests/cli/test_compare",
+)
 hypothesis.settings.register_profile("untimed", deadline=None)  # how fast this machine is decides no test
 hypothesis.settings.load_profile("untimed")
 
@@ -52,7 +57,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)  # it is there where pytest-xdist is
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Under ``pytest -n``, send all tests of a real deployment to one worker, and all of Spark: they start once."""
+    """Under ``pytest -n``, send tests that share what takes long to start to one worker: it starts once."""
     if config.getvalue("dist") != "load":  # somebody asked for another way
         return None
     from xdist.scheduler import LoadScopeScheduling

@@ -203,7 +203,14 @@ def change(
     )
 
 
-def drift(feature: str, distance: float, *, direction: str = "higher", kind: str = "number", n: int = 2400) -> Drift:
+def drift(
+    feature: str,
+    distance: float,
+    *,
+    direction: str = "higher: median from 31.20 to 44.75",
+    kind: str = "number",
+    n: int = 2400,
+) -> Drift:
     """A feature that lies so far from what it was."""
     return Drift(
         feature=feature,
@@ -239,18 +246,14 @@ def features(count: int, farthest: float = 0.08) -> tuple[Drift, ...]:
 
 def segments(course: Course, values: Sequence[str], worst: float, name: str = "region") -> tuple[Change, ...]:
     """Each metric of each segment, of which the first fell so much."""
-    return tuple(
-        change(
-            metric,
-            course.level - 0.03 * k,
-            course.level - 0.03 * k - (worst if i == 0 else 0.004 * (i % 5)),
-            se=0.02,
-            segment=(name, value),
-            n=300,
-        )
-        for i, value in enumerate(values)
-        for k, metric in enumerate(course.metrics)
-    )
+    rows = []
+    for i, value in enumerate(values):
+        fall = worst if i == 0 else 0.004 * (i % 5 - 2)
+        for k, metric in enumerate(course.metrics):
+            level = 0.3 if metric in ERRORS else course.level - 0.03 * k
+            recent = level + fall if metric in ERRORS else level - fall
+            rows.append(change(metric, level, recent, se=0.02, segment=(name, value), n=300))
+    return tuple(rows)
 
 
 def monitored(course: Course, *, more: Sequence[Change] = (), confidence: float = 0.95, **others: object) -> Monitored:
@@ -329,7 +332,6 @@ def record_of(seen: Monitored, course: Course, *, model_name: str = "churn") -> 
             drift_floor=0.1,
             horizon=2 * DAY,
             sequential=bool(seen.sequential),
-            seed=0,
         ),
         monitored=seen,
         health=judge(seen),
@@ -455,7 +457,7 @@ def hostile() -> MonitoringRecord:
     seen = monitored(
         course,
         more=segments(course, [HOSTILE, "$x$ | `y`"], 0.2, name=HOSTILE),
-        drift=(drift(HOSTILE, 0.4, direction=HOSTILE, kind="text"), *features(2)),
+        drift=(features(2)[0], drift(HOSTILE, 0.4, direction=HOSTILE, kind="text"), *features(2)[1:]),
         schema=(SchemaChange(feature=HOSTILE, what="type", text=f"{HOSTILE} held numbers and now holds text."),),
         notices=(HOSTILE,),
         skipped=(Skipped(what=HOSTILE, why=HOSTILE),),

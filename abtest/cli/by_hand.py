@@ -102,14 +102,16 @@ def _table(answers: Sequence[Answer], columns: Sequence[str] | None) -> Table:
     from rich.table import Table  # noqa: PLC0415 - only a table needs it
     from rich.text import Text  # noqa: PLC0415 - see above
 
+    from abtest import wording  # noqa: PLC0415 - see above
+
     first = answers[0].row
     names = [*first] if hasattr(first, "keys") else columns or [str(at) for at in range(1, len(first) + 1)]
     table = Table(box=None, header_style="bold")
-    for name in (*names, "prediction", *(["probabilities"] if answers[0].probabilities else [])):
+    for name in (*names, "prediction", *(["its probability"] if answers[0].probabilities else [])):
         table.add_column(Text(name))
     for one in answers:
         cells = [*one.row.values()] if hasattr(one.row, "values") else [*one.row]
-        shares = [_probable(one)] if one.probabilities else []
+        shares = [wording.percent(dict(one.probabilities).get(one.prediction))] if one.probabilities else []
         table.add_row(*(Text(text) for text in (*map(_spelled, cells), _spelled(one.prediction), *shares)))
     return table
 

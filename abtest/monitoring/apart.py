@@ -32,7 +32,7 @@ class Apart:
 
     Attributes:
         columns: The columns that are read.
-        values: By the name of each segmentation, its values so far, in the order of their codes.
+        groups: By the name of each segmentation, its values so far, in the order of their codes.
 
     Raises:
         InvalidInputError: A column is not there, or is the target.
@@ -40,11 +40,11 @@ class Apart:
 
     def __init__(self, data: Dataset, names: Sequence[str], target: str | None) -> None:
         self.columns = check_columns(data, names, target)
-        self.values: dict[str, dict[str, int]] = {name: {} for name in names}
+        self.groups: dict[str, dict[str, int]] = {name: {} for name in names}
         self._parts = {name: [*parts_of(name, data.columns)] for name in names}
 
     def codes(self, batch: pa.RecordBatch) -> dict[str, Codes]:
-        """Each row's value under every segmentation, as an index into ``values``; shape (rows,) each.
+        """Each row's value under every segmentation, as an index into ``groups``; shape (rows,) each.
 
         Raises:
             InvalidInputError: There are too many values for segments.
@@ -57,7 +57,7 @@ class Apart:
         for (codes, _), size in zip(parts[1:], sizes[1:], strict=True):
             crossed = crossed * size + codes
         occurring, codes = np.unique(crossed, return_inverse=True)
-        known = self.values[name]
+        known = self.groups[name]
         if len(occurring) <= MOST_VALUES:
             index = np.stack(np.unravel_index(occurring, sizes), axis=-1).tolist()
             texts = [" × ".join(parts[i][1][at] for i, at in enumerate(row)) for row in index]
@@ -68,10 +68,6 @@ class Apart:
                 hint="name a column of fewer values; numbers need a column of ranges that are the same in every file.",
             )
         return lookup[codes]
-
-    def texts(self, name: str) -> list[str]:
-        """The values of one segmentation, in the order of their codes."""
-        return [*self.values[name]]
 
 
 def _by_value(column: pa.Array) -> tuple[Codes, list[str]]:

@@ -1,17 +1,16 @@
-"""What a window is held against, as a small file: made of labelled rows, such as a model's test data, or of a window."""
+"""What a window is held against, as a small file, made of rows such as a model's test data."""
 
 from __future__ import annotations
 
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import InvalidInputError, NotFoundError, near
 from abtest.loaders.datasets import BATCH_ROWS, open_data
-from abtest.monitoring.columns import columns_of, told
+from abtest.monitoring.columns import Given, columns_of
 from abtest.monitoring.known import Known
 from abtest.monitoring.reading import Reading, tallied
 from abtest.monitoring.tallying import Tallying
@@ -21,6 +20,7 @@ from abtest.windows import HOUR, Bucket, Sketched, Tallied, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -67,13 +67,13 @@ def from_data(
         InvalidInputError: A column, a value, a time or a label is not as it must be.
         NotFoundError: There is no such file.
     """
-    columns = columns_of(
-        open_data(data, "input"), model=told(model), prediction=prediction, target=target, labels=None,
-        label_column="", id_column=None, time_column=time_column, segments=segments, features=features, task=task,
-        label_type=label_type, known=Known(),
+    given = Given(
+        model=model, prediction=prediction, target=target, time_column=time_column, segments=segments,
+        features=features, task=task, label_type=label_type,
     )  # fmt: skip
+    columns = columns_of(open_data(data, "input"), given, Known())
     reading = Reading(columns, at=None, now=time.time(), batch_rows=batch_rows)
-    tallying = Tallying(columns.task, reading.apart.values, columns.features)
+    tallying = Tallying(columns.task, reading.apart.groups, columns.features)
     total = columns.data.row_count() if progress else None
     for rows in reading:
         tallied(tallying, rows, version)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_WAITING = 1 << 18  # rows that are grouped together: the fewer groups a row, the faster
+_WAITING = 1 << 20  # rows that are grouped together: the fewer groups a row, the faster
+_TOGETHER = 8  # sums that are added up at once
 
 
 def errors_by_group(truth: Floats, predicted: Floats, group: Codes) -> dict[int, RegressionOutcomes]:
@@ -75,7 +76,7 @@ class ErrorsByHour:
         waiting, self._waiting = self._waiting, []
         group, truth, predicted = (np.concatenate([one[at] for one in waiting]) for at in range(3))
         for code, sums in errors_by_group(truth, predicted, group).items():
-            self._whole.setdefault(code, []).append(sums)
+            _append(self._whole.setdefault(code, []), sums)
         for name in dict.fromkeys(name for *_, segments in waiting for name in segments):
             codes = np.concatenate([
                 segments.get(name, np.full(len(own), -1, dtype=np.int64)) for own, _, _, segments in waiting
@@ -84,7 +85,7 @@ class ErrorsByHour:
             size = int(codes.max(initial=0)) + 1
             found = errors_by_group(truth[told], predicted[told], group[told] * size + codes[told])
             for code, sums in found.items():
-                self._segments.setdefault((code // size, name, code % size), []).append(sums)
+                _append(self._segments.setdefault((code // size, name, code % size), []), sums)
 
 
 class NumbersByHour:
@@ -126,3 +127,9 @@ def grouped(group: Codes) -> Iterator[tuple[int, Any]]:
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])[: len(codes)]).tolist()
     for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
         yield int(codes[start]), order[start:end]
+
+
+def _append(parts: list[RegressionOutcomes], sums: RegressionOutcomes) -> None:
+    parts.append(sums)
+    if len(parts) == _TOGETHER:  # else a long file would keep them all
+        parts[:] = [adding.errors(parts)]

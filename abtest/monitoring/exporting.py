@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Values = Iterable[tuple[Mapping[str, object], float | None]]  # labels, value; None is not told
     Family = tuple[str, str, Sequence[str], Values]  # name, text, names of labels, values
 
-MOST_FEATURES, MOST_SEGMENTS = 20, 20  # those that are told: the farthest apart, and what fell most
+MOST_FEATURES, MOST_SEGMENTS = 20, 20  # those that are told: what drifted farthest, and what fell most surely
 
 
 def write(record: MonitoringRecord, path: Path, acts: Sequence[Act] = ()) -> None:
@@ -153,11 +153,12 @@ def _changes(changes: Sequence[Change]) -> Iterator[Family]:
 
 
 def _drift(drift: Sequence[Drift]) -> Iterator[Family]:
-    told = sorted(drift, key=lambda it: (it.kind != "prediction", -(it.distance or 0.0)))[: MOST_FEATURES + 1]
+    ranked = sorted(drift, key=lambda it: (it.kind != "prediction", not it.drifted, -(it.distance or 0.0)))
+    told = ranked[: MOST_FEATURES + 1]
     of = [({"feature": it.feature, "kind": it.kind}, it) for it in told]
     labels = ("feature", "kind")
     yield (
-        "drift_distance", "How far a feature is from the baseline, from 0 to 1; of the farthest.", labels,
+        "drift_distance", "How far a feature is from the baseline, from 0 to 1.", labels,
         [(key, it.distance) for key, it in of],
     )  # fmt: skip
     yield "drifted", "Whether it drifted.", labels, [(key, it.drifted) for key, it in of]

@@ -36,7 +36,6 @@ class Watch:
         pos_label: The positive label, for "binary".
         confidence: Of intervals and tests.
         sequential: Whether the check stays valid however often one looks.
-        seed: Of the draws.
 
     Raises:
         InvalidInputError: A value is outside its range.
@@ -54,7 +53,6 @@ class Watch:
     pos_label: Label | None = None
     confidence: float = 0.95
     sequential: bool = False
-    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, days in (("days", self.days), ("recent", self.recent)):

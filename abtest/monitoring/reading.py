@@ -1,4 +1,4 @@
-"""A file of predictions, read once: what each row predicts and when, its label if it has one, and what tells it apart."""
+"""A file of predictions, read once: what each row predicts and when, its label if it has one, and its segments."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Reading:
         self._columns, self._at, self._rows = columns, at, batch_rows
         self.start: datetime | None = None
         self.end: datetime | None = None
-        self.apart = Apart(columns.data, columns.segments, columns.target)
-        self._times = Times(columns.time_column, now) if columns.time_column else None
+        self.apart = Apart(columns.data, columns.given.segments, columns.given.target)
+        self._times = Times(columns.given.time_column, now) if columns.given.time_column else None
         self._asked = None
         if (model := columns.model) is not None:
             found = scorer(model) if columns.task == "classification" else None
@@ -120,32 +120,35 @@ class Reading:
         batches = it.data.batches(it.read(), it.types, rows=self._rows)
         if it.labels is None:
             for batch in batches:
-                yield batch, batch.column(it.target) if it.target else None
+                yield batch, batch.column(it.given.target) if it.given.target else None
             return
         kind = CODED_TEXT if it.task == "classification" else pa.string()
-        types = {**shared_types(it.labels, it.shared, it.types), it.label_column: kind}
-        theirs = it.labels.batches([*it.shared, it.label_column], types, rows=self._rows)
+        column = str(it.label_column)
+        types = shared_types(it.labels, it.shared, it.types) | {column: kind}
+        theirs = it.labels.batches([*it.shared, column], types, rows=self._rows)
         for batch, other in side_by_side(it.data, it.labels, (batches, theirs), it.shared):
-            yield batch, other.column(it.label_column)
+            yield batch, other.column(column)
 
     def _read(self, batch: pa.RecordBatch, truth: pa.Array | None, rows: Codes) -> Rows:
         it = self._columns
         known = np.zeros(len(rows), dtype=bool) if truth is None else labelled(truth).to_numpy(zero_copy_only=False)
         at = None
         if self._times is not None:
-            at = self._times.seconds(batch.column(it.time_column), rows)
+            at = self._times.seconds(batch.column(it.given.time_column), rows)
         elif self._at is not None:
             at = np.full(len(rows), self._at)
         if at is not None:
             least, most = utc(float(at.min())), utc(float(at.max()))
             self.start, self.end = min(least, self.start or least), max(most, self.end or most)
-        name = it.label_column if it.labels else it.target or ""
+        name = it.label_column or ""
         return Rows(
             numbers=rows,
             batch=batch,
             predicted=self._predicted(batch, rows),
             at=at,
-            ids=None if it.id_column is None else ids_of(batch.column(it.id_column), it.id_column, rows),
+            ids=None
+            if it.given.id_column is None
+            else ids_of(batch.column(it.given.id_column), it.given.id_column, rows),
             known=known,
             truth=np.zeros(0) if truth is None else labels_of(truth, known, name, rows, it.task),
             codes=self.apart.codes(batch),
@@ -158,15 +161,15 @@ class Reading:
             it.model.note(answer.casts)
             found = answer.labels
         else:
-            column = batch.column(it.prediction)
+            column = batch.column(it.given.prediction)
             there = labelled(column).to_numpy(zero_copy_only=False)
             if not there.all():
                 raise InvalidInputError(
-                    f"Prediction '{it.prediction}' is missing in {wording.plural(int((~there).sum()), 'row')} "
+                    f"Prediction '{it.given.prediction}' is missing in {wording.plural(int((~there).sum()), 'row')} "
                     f"(first: row {wording.whole(int(rows[~there][0]))}).",
                     hint="leave such rows out.",
                 )
-            found = labels_of(column, there, str(it.prediction), rows, it.task, what="model")
+            found = labels_of(column, there, str(it.given.prediction), rows, it.task, what="model")
         if it.task == "regression":
             return predicted_numbers("model", found.decoded() if isinstance(found, Coded) else found, rows)
         return found if it.label_type is None else cast(Coded.of(found), it.label_type, rows)
@@ -195,19 +198,24 @@ def labels_of(
     return numbers if what == "model" else truth_numbers(name, numbers, rows[known])
 
 
+def as_ids(column: pa.Array) -> pa.Array:
+    """Names of rows as text: whole numbers that a missing one made floats are whole numbers still."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        with contextlib.suppress(pa.ArrowInvalid):
+            column = pc.cast(column, pa.int64())
+    return pc.cast(column, pa.string())
+
+
 def ids_of(column: pa.Array, name: str, rows: Codes) -> pa.Array:
     """What names each row, as text.
 
     Raises:
         InvalidInputError: One is missing, or there twice in the batch.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_floating(column.type):  # whole numbers, where a row without one made them floats
-        with contextlib.suppress(pa.ArrowInvalid):
-            column = pc.cast(column, pa.int64())
-    ids = pc.cast(column, pa.string())
-    missing = pc.or_(pc.fill_null(pc.equal(ids, ""), fill_value=True), pc.is_null(ids)).to_numpy(zero_copy_only=False)
+    ids = as_ids(column)
+    missing = pc.fill_null(pc.equal(ids, ""), fill_value=True).to_numpy(zero_copy_only=False)
     if missing.any():
         raise InvalidInputError(
             f"Id '{name}' is missing in {wording.plural(int(missing.sum()), 'row')} "

@@ -185,10 +185,12 @@ class _Groups:
             key = (None if periods is None or not rows else int(periods[0]), versions)
             return np.full(rows, self._code(key), dtype=np.int64)
         if isinstance(versions, int | None):
-            occurring, inverse = np.unique(periods, return_inverse=True)
-            return np.array([self._code((period, versions)) for period in occurring.tolist()], dtype=np.int64)[inverse]
-        own = [None] * rows if periods is None else periods.tolist()
-        return np.array([self._code(key) for key in zip(own, versions, strict=True)], dtype=np.int64)
+            occurring, inverse = np.unique(np.asarray(periods), return_inverse=True)
+            own = [self._code((period, versions)) for period in occurring.tolist()]
+            found: Codes = np.array(own, dtype=np.int64)[inverse]
+            return found
+        by_row = [None] * rows if periods is None else periods.tolist()
+        return np.array([self._code(key) for key in zip(by_row, versions, strict=True)], dtype=np.int64)
 
     def sorted(self) -> list[tuple[int, int | None, int | None]]:
         """Code, period and version of each, by period and version."""

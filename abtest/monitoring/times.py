@@ -83,7 +83,7 @@ class Times:
         if pa.types.is_date(kind):
             self._bare = self._bare or str(column[0].as_py())
             days = pc.cast(pc.cast(column, pa.date32()), pa.int32()).to_numpy(zero_copy_only=False)
-            return days * 86_400.0
+            return np.asarray(days * 86_400.0)
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -124,19 +124,6 @@ class Times:
             f"(first: row {wording.whole(int(rows[at]))}{got}).",
             hint=_HINT if "be a time" in rule else "mend the column, or leave those rows out.",
         )
-
-
-def moment(at: datetime | None, what: str = "at") -> datetime | None:
-    """Give a moment in UTC; one without a zone is taken as UTC."""
-    del what
-    if at is None:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def hours(at: Floats) -> npt.NDArray[np.int64]:
-    """The hours since 1970 in which moments are; shape (rows,)."""
-    return np.floor(at / 3600).astype(np.int64)
 
 
 def utc(seconds: float) -> datetime:

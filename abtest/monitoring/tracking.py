@@ -7,25 +7,22 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from abtest.errors import InvalidInputError
-from abtest.live.tracked import Batch, TrackedRow
+from abtest.live.tracked import Batch
 from abtest.loaders.datasets import BATCH_ROWS, DIGEST_DIGITS, open_data
-from abtest.monitoring.columns import columns_of, told
+from abtest.monitoring.columns import Given, columns_of
 from abtest.monitoring.joined import label_column_of
 from abtest.monitoring.known import known_of
-from abtest.monitoring.late import LateFile, add_labels, position_id
-from abtest.monitoring.reading import Reading, plain, tallied, twice_there
-from abtest.monitoring.tallying import Tallying
+from abtest.monitoring.labelling import add_labels
+from abtest.monitoring.late import LateFile
+from abtest.monitoring.predictions import add_predictions
 from abtest.monitoring.times import AHEAD, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -34,11 +31,8 @@ if TYPE_CHECKING:
     from abtest.live.store import Store
     from abtest.loaders.datasets import Dataset
     from abtest.loaders.models import Model
-    from abtest.monitoring.columns import Columns
-    from abtest.monitoring.known import Known
-    from abtest.monitoring.reading import Rows
-
-    Progress = Callable[[str, int, int | None], None]
+    from abtest.monitoring.labelling import AddedLabels
+    from abtest.monitoring.predictions import AddedRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +85,7 @@ def track(
     task: Task | None = None,
     label_type: LabelType | None = None,
     batch_rows: int = BATCH_ROWS,
-    progress: Progress | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Tracked:
     """Track predictions, or labels of predictions that were tracked before, or both.
 
@@ -135,27 +129,37 @@ def track(
     moment = now if at is None else (at.replace(tzinfo=UTC) if at.tzinfo is None else at).timestamp()
     if moment > now + AHEAD:
         raise InvalidInputError(f"at must not be in the future, got {utc(moment):%Y-%m-%d %H:%M} UTC.")
-    known = known_of(store, model_name)
     rows = None if data is None else open_data(data, "input")
-    truth = None if labels is None else _truth_of(labels, rows, target, id_column, label_column, time_column)
-    by_position = truth if id_column is None else None
-    work = _Work(store, model_name, known, moment=moment, now=now, batch_rows=batch_rows, progress=progress)
-    if rows is None:
-        columns, tracked, is_new = None, Tracked(batch=None, n=0), False
-    else:
-        columns = columns_of(
-            rows, model=told(model), prediction=prediction,
-            target=None if truth else target, labels=by_position and by_position[0],
-            label_column=truth[1] if truth else "", id_column=id_column, time_column=time_column, segments=segments,
-            features=features, task=task, label_type=label_type, known=known,
+    truth = None if labels is None else _truth_of(labels, rows, target, label_column, (id_column, time_column))
+    known = known_of(store, model_name)
+    tell = progress or (lambda _what, _done, _total: None)
+    tracked, columns, is_new = Tracked(batch=None, n=0), None, False
+    if rows is not None:
+        given = Given(
+            model=model, prediction=prediction, target=None if truth else target, id_column=id_column,
+            time_column=time_column, segments=segments, features=features, task=task, label_type=label_type,
         )  # fmt: skip
-        asked = [at and moment, segments, features, task, label_type]
-        tracked, is_new = work.predictions(columns, version, asked)
-    if truth is not None and not (is_new and by_position):
-        tracked = work.labels(
-            truth, columns, tracked, id_column=id_column, time_column=None if rows else time_column,
+        beside = truth[0] if truth and id_column is None else None
+        columns = columns_of(rows, given, known, labels=beside, label_column=truth[1] if truth else None)
+        how = [version, at and moment, given.named(), segments, features, task, label_type]
+        added = add_predictions(
+            store, columns, _batch(model_name, rows, "predictions", how, now), known, version=version, at=moment,
+            batch_rows=batch_rows, progress=partial(tell, "Tracking"),
+        )  # fmt: skip
+        tracked, is_new = _tracked(added), added.tracked > 0
+    if truth is not None and not (is_new and id_column is None):
+        position = (columns.data, str(tracked.batch)) if columns and id_column is None else None
+        late = LateFile(
+            labels=truth[0], column=truth[1], position=position, columns=columns, id_column=id_column,
+            time_column=None if columns else time_column, at=moment, now=now, batch_rows=batch_rows,
+        )  # fmt: skip
+        how = [truth[1], id_column, tracked.batch if id_column is None else None]
+        found = add_labels(
+            store, late, _batch(model_name, truth[0], "labels", how, now), known,
             task=columns.task if columns else known.task_of(task), label_type=label_type,
+            progress=partial(tell, "Labels"),
         )  # fmt: skip
+        tracked = _with_labels(tracked, found, by_position=id_column is None)
     return replace(tracked, waiting=store.waiting_rows(model_name))
 
 
@@ -163,16 +167,15 @@ def _truth_of(
     labels: str | Path | pd.DataFrame,
     rows: Dataset | None,
     target: str | None,
-    id_column: str | None,
     label_column: str | None,
-    time_column: str | None,
+    aside: tuple[str | None, str | None],
 ) -> tuple[Dataset, str]:
-    """The file of labels, and its column that has them."""
-    opened = open_data(labels, "labels")
+    """The file of labels, and its column that has them; ``aside`` are those of the id and of the time."""
+    opened, (id_column, _) = open_data(labels, "labels"), aside
     if id_column is not None and id_column not in opened.columns:
         raise opened.missing(id_column, "id column")
     shared = rows.columns if rows else ()
-    column = label_column_of(opened, label_column, target, (id_column, time_column), shared)
+    column = label_column_of(opened, label_column, target, aside, shared)
     if target is not None and target != column and target in shared:
         raise InvalidInputError(
             f"'{target}' and '{column}' of {opened.name} both hold the truth.", hint="leave one out."
@@ -180,152 +183,35 @@ def _truth_of(
     return opened, column
 
 
-class _Work:
-    """What is done for one call.
-
-    Args:
-        store: Where predictions are tracked.
-        model_name: The model.
-        known: What is known of it.
-        moment: When rows were predicted, where no column says.
-        now: In seconds since 1970.
-        batch_rows: Rows in memory at a time.
-        progress: As of ``track``.
-    """
-
-    def __init__(
-        self, store: Store, model_name: str, known: Known, *, moment: float, now: float, batch_rows: int,
-        progress: Progress | None,
-    ) -> None:  # fmt: skip
-        self._store, self._model_name, self._known = store, model_name, known
-        self._moment, self._now, self._batch_rows, self._progress = moment, now, batch_rows, progress
-
-    def predictions(self, columns: Columns, version: int | None, asked: Sequence[object]) -> tuple[Tracked, bool]:
-        """Track a file of predictions; whether it is new, or was read in the same way before."""
-        how = [columns.prediction, columns.target, columns.id_column, columns.time_column, version, *asked]
-        batch = self._batch(columns.data, "predictions", how)
-        if not self._store.begin_batch(batch):
-            n = next(one.n for one in self._store.batches(self._model_name) if one.batch == batch.batch)
-            said = f"{columns.data.name} was tracked before, and changes nothing."
-            return Tracked(batch=batch.batch, n=n, unchanged=n, notices=(said,)), False
-        try:
-            return self._whole(columns, version, batch), True
-        except BaseException:
-            self._store.drop_batch(batch)
-            raise
-
-    def _whole(self, columns: Columns, version: int | None, batch: Batch) -> Tracked:
-        reading = Reading(columns, at=self._moment, now=self._now, batch_rows=self._batch_rows)
-        tallying = Tallying(columns.task, reading.apart.values, columns.features)
-        total = columns.data.row_count() if self._progress else None
-        n = labelled = 0
-        for rows in reading:
-            tallied(tallying, rows, version)
-            self._remember(columns, rows, reading.apart.values, version, batch)
-            n, labelled = n + len(rows.numbers), labelled + int(rows.known.sum())
-            if self._progress:
-                self._progress("Tracking", n, total)
-        found = tallying.found(
-            label_type=columns.label_type, truth_is_text=columns.truth_is_text, known=self._known.labels
-        )
-        self._known.check(found.buckets)
-        self._store.end_batch(replace(batch, n=n), found.buckets, found.sketches)
-        return Tracked(
-            batch=batch.batch, n=n, tracked=n, labelled=labelled, start=reading.start, end=reading.end,
-            notices=(
-                *reading.notices(), *found.notices, *self._known.notices(columns.segments, found.sketches),
-            ),
-        )  # fmt: skip
-
-    def _remember(
-        self, columns: Columns, rows: Rows, values: Mapping[str, Mapping[str, int]], version: int | None, batch: Batch
-    ) -> None:
-        """Write rows that wait, and those that have an id."""
-        kept = np.flatnonzero(~rows.known) if rows.ids is None else np.arange(len(rows.numbers))
-        if not len(kept) or rows.at is None:
-            return
-        predicted, at = plain(rows.predicted), rows.at.tolist()
-        texts = {name: [*own] for name, own in values.items()}
-        apart = {name: codes.tolist() for name, codes in rows.codes.items()}
-        ids = (
-            rows.ids.to_pylist()
-            if rows.ids is not None
-            else [position_id(batch.batch, n) for n in rows.numbers.tolist()]
-        )
-        given = dict(zip(np.flatnonzero(rows.known).tolist(), plain(rows.truth), strict=True))
-        written = [
-            TrackedRow(
-                id=ids[i], at=at[i], version=version, prediction=predicted[i],
-                segments={name: texts[name][codes[i]] for name, codes in apart.items()}, label=given.get(i),
-            )
-            for i in kept.tolist()
-        ]  # fmt: skip
-        try:
-            self._store.add_rows(batch, written)
-        except InvalidInputError:
-            if rows.ids is not None:
-                _refuse_twice(columns, rows.ids, int(rows.numbers[0]))
-            raise
-
-    def labels(
-        self,
-        truth: tuple[Dataset, str],
-        columns: Columns | None,
-        tracked: Tracked,
-        *,
-        id_column: str | None,
-        time_column: str | None,
-        task: Task | None,
-        label_type: LabelType | None,
-    ) -> Tracked:
-        """Add labels to rows that were tracked."""
-        opened, column = truth
-        by_position = (columns.data, str(tracked.batch)) if columns and id_column is None else None
-        file = LateFile(
-            labels=opened, column=column, by_position=by_position, shared=columns.shared if columns else (),
-            id_column=id_column, time_column=time_column, at=self._moment, types=columns.types if columns else {},
-            batch_rows=self._batch_rows,
-        )  # fmt: skip
-        if time_column is not None and time_column not in opened.columns:
-            raise opened.missing(time_column, "time column")
-        batch = self._batch(opened, "labels", [column, id_column, by_position and by_position[1]])
-        total = opened.row_count() if self._progress else None
-        tell = (lambda rows: self._progress("Labels", rows, total)) if self._progress else (lambda _rows: None)
-        added, said = add_labels(
-            self._store, file, batch, task=task, label_type=label_type, known=self._known, progress=tell
-        )
-        if columns and by_position and not tracked.tracked:  # the file's own rows changed nothing, its labels may
-            tracked = replace(tracked, unchanged=0, notices=())
-        is_first = added.labelled or added.corrected
-        return replace(
-            tracked,
-            batch=tracked.batch if tracked.tracked else batch.batch if is_first else None,
-            n=tracked.n if columns else added.n,
-            labelled=tracked.labelled + added.labelled,
-            unchanged=tracked.unchanged + added.unchanged,
-            corrected=added.corrected,
-            unknown=added.unknown,
-            notices=(*tracked.notices, *said),
-        )
-
-    def _batch(self, data: Dataset, kind: Literal["predictions", "labels"], how: Sequence[object]) -> Batch:
-        told = json.dumps([kind, self._model_name, data.digest(), *how], default=str)
-        return Batch(
-            model_name=self._model_name, batch=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_DIGITS], kind=kind,
-            source=data.name, n=data.row_count() or 0, received_at=utc(self._now),
-        )  # fmt: skip
+def _batch(
+    model_name: str, data: Dataset, kind: Literal["predictions", "labels"], how: Sequence[object], now: float
+) -> Batch:
+    """Name a file by what it holds and how it is read."""
+    told = json.dumps([kind, model_name, data.digest(), *how], default=str)
+    return Batch(
+        model_name=model_name, batch=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_DIGITS], kind=kind,
+        source=data.name, n=data.row_count() or 0, received_at=utc(now),
+    )  # fmt: skip
 
 
-def _refuse_twice(columns: Columns, ids: pa.Array, first: int) -> None:
-    """Refuse ids that earlier rows of the same file have: a second look is cheap beside an error without a place."""
-    name, row = str(columns.id_column), 1
-    types = {name: columns.types[name]} if name in columns.types else {}
-    for batch in columns.data.batches([name], types):
-        before = pc.cast(batch.column(name), pa.string()).slice(0, max(0, first - row))
-        at = pc.index(pc.is_in(before, value_set=ids), True).as_py()
-        if at >= 0:
-            given = before[at].as_py()
-            raise twice_there(name, given, row + at, first + pc.index(ids, given).as_py())
-        row += batch.num_rows
-        if row >= first:
-            return
+def _tracked(added: AddedRows) -> Tracked:
+    return Tracked(
+        batch=added.batch, n=added.n, tracked=added.tracked, labelled=added.labelled,
+        unchanged=added.n - added.tracked, start=added.start, end=added.end, notices=added.notices,
+    )  # fmt: skip
+
+
+def _with_labels(tracked: Tracked, added: AddedLabels, *, by_position: bool) -> Tracked:
+    """Say what became of labels, too; of a file that was tracked before its labels are what matters."""
+    if by_position:
+        tracked = replace(tracked, unchanged=0, notices=())
+    return replace(
+        tracked,
+        batch=tracked.batch if tracked.tracked else added.batch,
+        n=tracked.n or added.n,
+        labelled=tracked.labelled + added.labelled,
+        unchanged=tracked.unchanged + added.unchanged,
+        corrected=added.corrected,
+        unknown=added.unknown,
+        notices=(*tracked.notices, *added.notices),
+    )

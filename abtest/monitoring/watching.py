@@ -70,7 +70,6 @@ def watch(
             drift_floor=how.drift_floor,
             horizon=how.horizon,
             sequential=how.sequential,
-            seed=how.seed,
         ),
         monitored=monitored,
         health=health.judge(monitored),

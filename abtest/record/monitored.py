@@ -25,7 +25,6 @@ class MonitoringSettings:
         drift_floor: The least distance that is drift.
         horizon: Seconds before a prediction counts, so that its label can come.
         sequential: Whether the check stays valid however often one looks.
-        seed: Of the draws.
     """
 
     metrics: tuple[str, ...]
@@ -35,7 +34,6 @@ class MonitoringSettings:
     drift_floor: float
     horizon: float
     sequential: bool
-    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,11 +172,11 @@ def draw_groups(
         own = ends if shares else reach([row.effects[name] for row in rows if name in row.effects])
         bound = (bounds or {}).get(name)
         scale = Scale(own if bound is None else [*own, 1.06 * bound], left, left + panel - 76, ticks=5 if shares else 3)
+        drawn = [(y, row.effects[name]) for y, row in placed if name in row.effects]
+        draw_effects(canvas, scale, drawn, top, bottom)
         if bound is not None:
             at = scale(bound)
             canvas.lines(Trace([(at, top - 4), (at, bottom)]).dashes(4, 3), role="worse")
-        drawn = [(y, row.effects[name]) for y, row in placed if name in row.effects]
-        draw_effects(canvas, scale, drawn, top, bottom)
     if left_out:
         y = places[skipped] + (8 if head else 0)
         canvas.boxes([(0, y - pitch / 2 + 2, canvas.width, pitch - 4)], fill="raised")

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def write_whole(path: Path, text: str | bytes, name: str = "") -> None:
-    """Write a text, or bytes, to a file that others may read meanwhile: they find the one before, or this one, and never a part.
+    """Write a text, or bytes, to a file that others may read meanwhile: they find the one before, or this one, whole.
 
     Args:
         path: The file; its folder is made where there is none.
-        text: What it is to hold.
+        text: What it is to hold; text as UTF-8.
         name: What messages call it, before the path: the option that named it.
 
     Raises:

@@ -39,7 +39,7 @@ def drawn(record: ComparisonsRecord) -> tuple[Drawn, ...]:
         return ()
     words, metric = several.summarise(record), in_text(rows[0].metric)
     points = ", in points" if unit(rows[0].metric) == "share" else ""
-    figure = Figure(
+    figure: Figure[ComparisonRecord] = Figure(
         name=NAME,
         topic="numbers",
         title=TITLE,

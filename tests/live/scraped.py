@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping  # a field's annotation
@@ -17,6 +18,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deployment.servers import free_port
+from tests.live import promql
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/abtest.json").read_text(encoding="utf-8"))
 RULES = ROOT / "deploy/prometheus/rules.yaml"
 CONFIG = ROOT / "deploy/prometheus/prometheus.yaml"
+MONITORING = "abtest_monitor_"  # what begins so is told by an export, and all else by a server
+OF_SCRAPES = {"job", "instance", "le"}  # labels that Prometheus, and histograms, add
+_ROW = re.compile(r"^\| `(abtest_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,40 @@ def families(*texts: str) -> dict[str, Family]:
             samples |= {sample.name: frozenset(sample.labels) for sample in family.samples}
             found[name] = Family(kind=family.type, samples=samples)
     return found
+
+
+def guided(*, monitoring: bool) -> dict[str, tuple[str, frozenset[str]]]:
+    """The metrics of the guide: by name, type and labels."""
+    guide = (ROOT / "docs/live-metrics.md").read_text(encoding="utf-8")
+    return {
+        name: (kind, frozenset(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels in _ROW.findall(guide)
+        if name.startswith(MONITORING) == monitoring
+    }
+
+
+def queries(*, monitoring: bool) -> list[str]:
+    """What the dashboard's panels ask for."""
+    panels = (panel for panel in DASHBOARD["panels"] if panel["type"] != "row")
+    found = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [asked for asked in found if (MONITORING in asked) == monitoring]
+
+
+def expressions(*, monitoring: bool) -> list[str]:
+    """What the dashboard and the alerts ask for."""
+    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    found = [each["expr"] for each in DASHBOARD["annotations"]["list"]]
+    found += [rule["expr"] for group in groups for rule in group["rules"]]
+    return queries(monitoring=monitoring) + [asked for asked in found if (MONITORING in asked) == monitoring]
+
+
+def refuse_unknown(expression: str, samples: Mapping[str, frozenset[str]]) -> None:
+    """Fail where an expression asks for a metric or a label that is not there."""
+    found = promql.asked(expression)
+    assert found.metrics
+    assert found.grouped <= OF_SCRAPES.union(*(samples[name] for name, _ in found.metrics)), expression
+    for name, chosen in found.metrics:
+        assert chosen <= samples[name] | OF_SCRAPES, expression
 
 
 def values(text: str, name: str) -> dict[tuple[str, ...], float]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SERVER, SPRING = 'job="abtest",instance="a:8000"', 'experiment="spring"'
 BUCKET = "abtest_request_duration_seconds_bucket"
 MODEL = 'model="fruit",version="2",arm="challenger"'
+WATCHED = 'job="node",instance="b:9100",model="fruit"'
 # Series of two hours and a half, a value a minute, of a server and an experiment with which nothing is wrong.
 WELL = {
     f"up{{{SERVER}}}": "1x150",
@@ -46,6 +47,12 @@ WELL = {
     f"abtest_experiment_judged_timestamp_seconds{{{SERVER},{SPRING}}}": "0+60x150",
     f'abtest_experiment_labelled_units{{{SERVER},{SPRING},arm="champion"}}': "0+9x150",
     f'abtest_experiment_mature_units{{{SERVER},{SPRING},arm="champion"}}': "0+10x150",
+    f'abtest_monitor_status{{{WATCHED},status="DEGRADED"}}': "0x150",
+    f'abtest_monitor_drifted{{{WATCHED},feature="wind",kind="number"}}': "0x150",
+    f"abtest_monitor_last_check_timestamp_seconds{{{WATCHED}}}": "0+60x150",
+    f"abtest_monitor_last_prediction_timestamp_seconds{{{WATCHED}}}": "0+60x150",
+    f"abtest_monitor_label_coverage_ratio{{{WATCHED}}}": "0.9x150",
+    f"abtest_monitor_predictions{{{WATCHED}}}": "5000x150",
 }
 # What is wrong, and the alert that is for it.
 WRONG: dict[str, dict[str, str]] = {
@@ -67,6 +74,14 @@ WRONG: dict[str, dict[str, str]] = {
     "AbtestLabelsMissing": {f'abtest_experiment_labelled_units{{{SERVER},{SPRING},arm="champion"}}': "0+4x150"},
     "AbtestLabelsLate": {f'abtest_label_lag_seconds_bucket{{{SERVER},le="60"}}': "0+30x150"},
     "AbtestLabelsUnknown": {f"abtest_labels_waiting{{{SERVER}}}": "3x150"},
+    "AbtestModelDegraded": {
+        f'abtest_monitor_status{{{WATCHED},status="DEGRADED"}}': "1x150",
+        f'abtest_monitor_drifted{{{WATCHED},feature="wind",kind="number"}}': "1x150",  # why it fell, not one alert more
+    },
+    "AbtestModelDrifts": {f'abtest_monitor_drifted{{{WATCHED},feature="wind",kind="number"}}': "1x150"},
+    "AbtestNotWatched": {f"abtest_monitor_last_check_timestamp_seconds{{{WATCHED}}}": "-172800x150"},
+    "AbtestLabelsFew": {f"abtest_monitor_label_coverage_ratio{{{WATCHED}}}": "0.4x150"},
+    "AbtestNoPredictions": {f"abtest_monitor_last_prediction_timestamp_seconds{{{WATCHED}}}": "-172800x150"},
 }
 # A challenger of which no row succeeds has no series of rows that do.
 NONE_SUCCEEDS = {f'abtest_predictions_total{{{SERVER},{MODEL},served="true"}}': "_x150"}

@@ -70,13 +70,14 @@ def test_the_colours_are_the_house_s() -> None:
 
 
 def test_it_runs_on_any_grafana() -> None:
-    """Which Prometheus, and which experiment, are variables; every query goes to the one chosen."""
-    assert set(VARIABLES) == {"datasource", "experiment"}
+    """Which Prometheus, experiment and watched model are variables; every query goes to the one chosen."""
+    assert set(VARIABLES) == {"datasource", "experiment", "model"}
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     for panel in PANELS:
         for asked in panel.get("targets", []):
             assert asked["datasource"] == panel["datasource"] == chosen
             of_experiment = "abtest_experiment" in asked["expr"]
             assert ('experiment="$experiment"' in asked["expr"]) == of_experiment
+            assert ('model="$model"' in asked["expr"]) == ("abtest_monitor" in asked["expr"])
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(scraped.DASHBOARD))) - {"__rate_interval"}
     assert used == set(VARIABLES)

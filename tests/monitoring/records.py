@@ -20,7 +20,7 @@ BASELINE = Baseline(kind="first", name="the first 7 days", start=None, end=None,
 PREVIOUS = replace(BASELINE, kind="previous", name="the last 7 days of version 1")
 _SETTINGS = MonitoringSettings(
     metrics=("accuracy",), average="macro", confidence=0.95, threshold=0.05, drift_floor=0.1, horizon=0.0,
-    sequential=False, seed=0,
+    sequential=False,
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def change(trend: Trend, **changed: Any) -> Change:
     return replace(found, **changed)
 
 
-def drift(feature: str = "wind", distance: float = 0.3, *, drifted: bool = True, **changed: Any) -> Drift:
+def drift(feature: str = "wind", distance: float | None = 0.3, *, drifted: bool = True, **changed: Any) -> Drift:
     """A feature, so far from the baseline."""
     found = Drift(
         feature=feature, kind="number", n_baseline=900, n_recent=300, missing_baseline=0.0, missing_recent=0.0,

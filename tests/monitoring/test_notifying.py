@@ -30,7 +30,7 @@ def hook() -> Iterator[Webhook]:
 
 
 def test_a_message_says_all_in_a_line_and_as_data() -> None:
-    """``text`` names model, status, why, what is recommended, what was done and the link; signs are what is not well."""
+    """``text`` names model, status, why, what to do, what was done and the link; signs are what is not well."""
     text = MESSAGE["text"]
     for part in ("fruit", "DEGRADED", "fell from 90.0 % to 80.0 %", "retrain", "Nothing.", "reports.example.org"):
         assert part in text
@@ -68,7 +68,7 @@ def test_a_webhook_that_hangs_is_given_up(hook: Webhook, monkeypatch: pytest.Mon
     """It is given so many seconds, and no more."""
     monkeypatch.setattr(notifying, "WEBHOOK_SECONDS", 0.2)
     hook.go_on.clear()
-    with pytest.raises(NotifyingError, match="did not answer within 0.2 s"):
+    with pytest.raises(NotifyingError, match=r"did not answer within 0\.2 s"):
         notifying.post(hook.url, MESSAGE)
 
 
@@ -124,7 +124,7 @@ def test_a_command_that_fails_is_told(command: str, told: str) -> None:
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given so many seconds, and no more."""
     monkeypatch.setattr(notifying, "COMMAND_SECONDS", 0.2)
-    with pytest.raises(NotifyingError, match="did not end within 0.2 s"):
+    with pytest.raises(NotifyingError, match=r"did not end within 0\.2 s"):
         notifying.run(("sleep", "60"), MESSAGE)
 
 

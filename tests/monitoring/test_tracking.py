@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,7 @@ def test_errors_are_what_pandas_groups(log: Store) -> None:
     buckets = log.buckets("shop", START, END)
     assert len(buckets) == len(mean)
     for bucket in buckets:
+        assert bucket.start is not None
         assert bucket.tallied.errors is not None
         assert bucket.tallied.errors.value("mae", "champion") == pytest.approx(mean[bucket.start], rel=1e-12)
         for (_, shop), errors in bucket.tallied.error_segments.items():
@@ -238,6 +240,39 @@ def test_labels_that_came_too_early_come_again(log: Store) -> None:
     track(log, frame.iloc[300:].drop(columns="kind"), **PLAIN, id_column="id")
     late = track(log, None, labels=truth, id_column="id")
     assert (late.labelled, late.unchanged, late.unknown) == (300, 300, 0)
+    assert counted(log).total() == 600
+
+
+def test_labels_in_text_are_of_the_predictions_type(open_log: Callable[[], Store], tmp_path: Path) -> None:
+    """Labels and ids in CSV mean what they mean in Parquet: whole numbers where the predictions are."""
+    codes = {"book": 0, "game": 1, "toy": 2}
+    frame = rows().assign(id=range(600), **{name: rows()[name].map(codes) for name in ("kind", "predicted")})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.drop(columns="kind").to_csv(tmp_path / "bare.csv", index=False)
+    frame[["id", "kind"]].to_csv(tmp_path / "labels.csv", index=False)
+    logs = [open_log() for _ in range(4)]
+    features = ["weight"]
+    track(logs[0], frame, **FULL, features=features)
+    track(logs[1], tmp_path / "rows.csv", **FULL, features=features)
+    for log, data in ((logs[2], frame.drop(columns="kind")), (logs[3], tmp_path / "bare.csv")):
+        track(log, data, **PLAIN, id_column="id", features=features)
+        done = track(log, None, labels=str(tmp_path / "labels.csv"), id_column="id")
+        assert done.labelled == 600
+        again = track(log, None, labels=frame[["id", "kind"]].astype({"kind": float}), id_column="id")
+        assert (again.unchanged, again.corrected) == (600, 0)
+    for log in logs[1:]:
+        assert held(log) == held(logs[0])
+
+
+def test_two_who_label_the_same_rows_label_them_once(log: Store) -> None:
+    """Of those who give labels of the same rows at the same time, each row gets one, and is counted once."""
+    frame = rows()
+    track(log, frame.drop(columns="kind"), **PLAIN, id_column="id")
+    parts = [frame[["id", "kind"]].iloc[start : start + 400] for start in (0, 100, 200)]
+    with ThreadPoolExecutor(3) as workers:
+        done = [*workers.map(lambda part: track(log, None, labels=part, id_column="id"), parts)]
+    assert sum(each.labelled for each in done) == 600
+    assert sum(each.unchanged for each in done) == 600
     assert counted(log).total() == 600
 
 

@@ -81,7 +81,7 @@ def test_what_is_told_is_what_pandas_counts(log: Store) -> None:
     assert found.summaries[0].value == right.mean()
     by_day = right.groupby(frame["at"].dt.floor("D")).agg(["sum", "count"])
     assert [(p.start, p.n, p.metrics[0].value) for p in found.points] == [
-        (day.to_pydatetime(), row["count"], row["sum"] / row["count"]) for day, row in by_day.iterrows()
+        (day, row["count"], row["sum"] / row["count"]) for day, row in by_day.iterrows()
     ]
     for point, (_, row) in zip(found.points, by_day.iterrows(), strict=True):
         wilson = wilson_interval(int(row["sum"]), int(row["count"]))

@@ -61,11 +61,11 @@ def changes(
     Returns:
         Changes, over all rows and then by segment; and what was not compared, or not as asked, and why.
     """
-    tasks = {bucket.tallied.task for window in (baseline, recent) for bucket in window.buckets} - {None}
+    tasks = {bucket.tallied.task for window in (baseline, recent) for bucket in window.buckets}
     for window, side in ((baseline, "baseline"), (recent, "recent window")):
         if not any(bucket.tallied.labelled for bucket in window.buckets):
             return (), (Skipped(what="changes", why=f"The {side} has no labelled row."),)
-    if tasks == {"regression"}:
+    if "regression" in tasks:
         found = of_errors(baseline, recent, metrics, threshold=threshold)
     else:
         found = of_tables(

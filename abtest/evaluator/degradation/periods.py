@@ -43,7 +43,8 @@ def points(
 ) -> tuple[Point, ...]:
     """Give each period of a window its metrics and their intervals, of its rows as independent ones.
 
-    Averages run over the classes that occur in the period's truth. Shares have Wilson's interval; of precision, recall
+    Averages run over the classes that occur in the period's truth; of a positive label that no row has there is no
+    precision, recall or F1. Shares have Wilson's interval; of precision, recall
     and F1 it is that of as many rows as would give their variance. Errors have Student's; R² has none.
 
     Args:
@@ -142,9 +143,9 @@ def _measured(
 ) -> list[tuple[MetricPoint, ...]]:
     """The metrics of each of some groups of hours."""
     kept = [[bucket for bucket in group if bucket.tallied.labelled] for group in groups]
-    if any(bucket.tallied.errors is not None and bucket.tallied.errors.n for group in kept for bucket in group):
+    if any(bucket.tallied.task == "regression" for group in kept for bucket in group):
         return [_of_errors(group, metrics, confidence) for group in kept]
-    tables = Tables.of([bucket for group in kept for bucket in group])
+    tables = Tables.of([bucket for group in kept for bucket in group], pos_label=pos_label)
     asked = Asked.of(metrics, tables.labels, average=average, pos_label=pos_label, confidence=confidence)
     group_of = np.repeat(np.arange(len(kept)), [len(group) for group in kept])
     return _of_tables(tables, asked, group_of, len(kept))
@@ -162,12 +163,15 @@ def _of_tables(tables: Tables, asked: Asked, group: npt.NDArray[np.intp], groups
         of = Totals(cells=hours.cells, weights=hours.weights(place, some.size))
         columns = [_column(metric, of, asked) for metric in asked.metrics]
         for at, *row in zip(some.tolist(), *columns, strict=True):
-            found[at] = tuple(row)
+            found[at] = tuple(point for point in row if point is not None)
     return found
 
 
-def _column(metric: Metric, of: Totals, asked: Asked) -> list[MetricPoint]:
-    """One metric of many tables."""
+def _column(metric: Metric, of: Totals, asked: Asked) -> list[MetricPoint | None]:
+    """One metric of many tables; None where it is of a positive label that no row has."""
+    told = np.ones(len(of.weights), dtype=np.bool_)
+    if asked.positive is not None and metric.whole is None:
+        told = of.support[:, asked.positive] > 0
     found, variances, rows = shares(metric, of, asked, of.support > 0)
     sizes = [math.inf] * variances.size if rows is None else rows.tolist()
     return [
@@ -176,7 +180,11 @@ def _column(metric: Metric, of: Totals, asked: Asked) -> list[MetricPoint]:
             Estimate(value=value, variance=variance, is_share=rows is not None, rows=size),
             asked.confidence,
         )
-        for value, variance, size in zip(found.values.tolist(), variances.tolist(), sizes, strict=True)
+        if known
+        else None
+        for known, value, variance, size in zip(
+            told.tolist(), found.values.tolist(), variances.tolist(), sizes, strict=True
+        )
     ]
 
 

@@ -86,7 +86,7 @@ def of_tables(
     confidence: float,
 ) -> Questions:
     """Those of a classification."""
-    tables, found = Tables.of(baseline.buckets, recent.buckets), Questions()
+    tables, found = Tables.of(baseline.buckets, recent.buckets, pos_label=pos_label), Questions()
     asked = Asked.of(metrics, tables.labels, average=average, pos_label=pos_label, confidence=confidence)
     for key in found.shared_keys(tables.keys(0), tables.keys(1)):
         windows = tables.hours(0, key), tables.hours(1, key)
@@ -125,7 +125,8 @@ def of_errors(baseline: Window, recent: Window, metrics: Sequence[str], *, thres
     for key in found.shared_keys(*keys):
         if key is None:
             plain = [error_hours(window.buckets, [], key) for window in (baseline, recent)]
-            _about_clusters(found, (plain[0], plain[1]), Clusters.of((plain[0], plain[1])))
+            if all(hours.rows.size for hours in plain):
+                _about_clusters(found, (plain[0], plain[1]), Clusters.of((plain[0], plain[1])))
         for name in metrics:
             if name not in (*SCORES, COST):
                 _ask_errors(found, name, key, (baseline, recent), threshold)

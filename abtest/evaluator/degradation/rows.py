@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from abtest.labels import Label, label_order
+from abtest.labels import Label, cast_label, kind_of, label_order
 from abtest.metrics.totals import SideCells, Totals
 from abtest.outcomes import Counts, PairedOutcomes
 
@@ -102,12 +103,20 @@ class Tables:
     windows: tuple[tuple[tuple[float, PairedOutcomes], ...], ...]
 
     @classmethod
-    def of(cls, *windows: Iterable[Bucket]) -> Tables:
-        """Read the tables; where a prediction failed in any window, labels are text in all."""
+    def of(cls, *windows: Iterable[Bucket], pos_label: Label | None = None) -> Tables:
+        """Read the tables; where a prediction failed in any window, labels are text in all.
+
+        Args:
+            windows: Their hours.
+            pos_label: The positive label, which is a label though it may not occur.
+        """
         kept = [[bucket for bucket in window if bucket.tallied.labelled] for window in windows]
         as_text = any(bucket.tallied.unpredicted for window in kept for bucket in window)
         found = tuple(tuple((_second(one), _table(one, as_text=as_text)) for one in window) for window in kept)
         labels = {label for window in found for _, table in window for label in table.labels}
+        if pos_label is not None and labels:
+            with contextlib.suppress(ValueError):  # no label of that type: whoever looks for it says so
+                labels.add(cast_label(pos_label, kind_of([*labels])))
         return cls(labels=tuple(sorted(labels, key=label_order)), windows=found)
 
     def keys(self, window: int) -> dict[tuple[str, str], None]:

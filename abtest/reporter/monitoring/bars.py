@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.reporter.axis import Axis
-from abtest.reporter.canvas import SQUARE, Canvas, Figure
-from abtest.reporter.layout import Scale, Trace, label_width, short
+from abtest.reporter.canvas import Canvas, Figure
+from abtest.reporter.layout import CHARACTER, Scale, Trace, label_width, short
 from abtest.reporter.monitoring import inputs, numbers
 from abtest.reporter.monitoring.timeline import BOTTOM, LEFT, RIGHT, WIDTH, Timeline
 from abtest.reporter.summary import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abtest.evaluator.monitored import Drift
     from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.canvas import Role
 
-_MOST, _LETTERS, _DIRECTION = 24, 28, 30  # rows, and letters
+_MOST, _LETTERS, _DIRECTION = 24, 28, 40  # rows, and letters
 _PITCH, _TOP = 22.0, 34.0
 _HEIGHT = 150.0
+_END = 580.0  # pixels, of the longest bar: behind it there is room to say what changed
+_PALE = 0.3  # opacity
+_NARROW = 4.0  # pixels
 _LEAST = 0.2  # of a distance, where an axis ends at the earliest
 
 
@@ -31,15 +36,15 @@ def draw_inputs(record: MonitoringRecord) -> Canvas:
     canvas = Canvas(WIDTH, bottom + (52 if left_out else 28))
     floor = record.settings.drift_floor
     distances = [row.distance for row in rows if row.distance is not None]
-    scale = Scale([0.0, 1.05 * max(_LEAST, floor, *distances)], names + 14, 700, ticks=5)
+    scale = Scale([0.0, 1.05 * max(_LEAST, floor, *distances)], names + 14, _END, ticks=5)
     for tick in scale.ticks:
         canvas.line((scale(tick), _TOP), (scale(tick), bottom))
         canvas.text(scale(tick), bottom + 13, f"{tick:g}", size=11, role="muted", align="center")
-    for i, row in enumerate(rows):
-        _bar(canvas, scale, _TOP + _PITCH * (i + 0.5), row)
     at = scale(floor)
     canvas.lines(Trace([(at, _TOP - 6), (at, bottom)]).dashes(6, 4), role="ink", width=1.2)
     canvas.text(at, _TOP - 16, f"drift from {floor:g}", size=11)
+    for i, row in enumerate(rows):
+        _bar(canvas, scale, _TOP + _PITCH * (i + 0.5), row)
     if left_out:
         canvas.text(
             0, bottom + 38, f"… and {wording.plural(left_out, 'feature')}, nearer than these", size=11, role="muted"
@@ -55,13 +60,11 @@ def _bar(canvas: Canvas, scale: Scale, y: float, row: Drift) -> None:
         return
     end = scale(row.distance)
     canvas.boxes([(scale(0), y - 6, max(1.0, end - scale(0)), 12)], fill=role)
-    word = (
-        f"✗ {wording.MISSING if row.distance is None else f'{row.distance:.2f}'}"
-        if row.drifted
-        else f"{row.distance:.2f}"
-    )
-    direction = f"  {short(shown(row.direction), _DIRECTION)}" if row.direction else ""
-    canvas.text(end + 8, y, f"{word}{direction}", size=12, role=role if row.drifted else "muted", bold=row.drifted)
+    text = f"{row.distance:.2f}"
+    if row.drifted:
+        text = f"✗ {text}" + (f"  {short(shown(row.direction), _DIRECTION)}" if row.direction else "")
+    canvas.boxes([(end + 4, y - 8, CHARACTER * len(text) * 12 / 11 + 8, 16)], fill="surface")  # no line runs through it
+    canvas.text(end + 8, y, text, size=12, role=role if row.drifted else "muted", bold=row.drifted)
 
 
 def _nearest_left_out(record: MonitoringRecord) -> tuple[list[Drift], int]:
@@ -88,27 +91,34 @@ def draw_labels(record: MonitoringRecord) -> Canvas:
     top = 34.0
     bottom = top + _HEIGHT
     canvas = Canvas(WIDTH, bottom + BOTTOM)
-    canvas.mark((LEFT + 4, 12), SQUARE, "champion", size=5.5)
-    canvas.text(LEFT + 16, 12, "labelled", size=12, role="champion", bold=True)
-    canvas.mark((LEFT + 96, 12), SQUARE, "champion", full=False, size=5.5)
-    canvas.text(LEFT + 108, 12, f"predicted, by the {_period(seen.period)}", size=12, role="champion")
+    canvas.boxes([(LEFT, 6, 12, 12)], fill="champion")
+    canvas.text(LEFT + 18, 12, "labelled", size=12, role="champion", bold=True)
+    canvas.boxes([(LEFT + 92, 6, 12, 12)], fill="champion", opacity=_PALE)
+    canvas.text(LEFT + 110, 12, f"not labelled yet, by the {_period(seen.period)}", size=12, role="champion")
     axis = Axis([0.0, 1.05 * max(1, *(point.n for point in seen.points))], bottom, top)
     for tick, text in zip(axis.ticks, axis.texts, strict=True):
         canvas.line((LEFT, axis(tick)), (RIGHT, axis(tick)))
         canvas.text(LEFT - 8, axis(tick), text, size=11, role="muted", align="right")
-    whole, part = [], []
-    for point in seen.points:
-        left, right = time.x(point.start), time.x(point.end)
-        inset = min(1.5, 0.1 * (right - left))
-        for boxes, count in ((whole, point.n), (part, point.labelled)):
-            if count:
-                boxes.append((left + inset, axis(count), right - left - 2 * inset, bottom - axis(count)))
-    if whole:
-        canvas.boxes(whole, fill="champion", opacity=0.3)
-    if part:
-        canvas.boxes(part, fill="champion")
+    for counts, opacity in (([it.n for it in seen.points], _PALE), ([it.labelled for it in seen.points], 1.0)):
+        if any(counts):
+            tops = [axis(count) for count in counts]
+            _bars(canvas, [(time.x(it.start), time.x(it.end)) for it in seen.points], tops, bottom, opacity)
     time.ticks(canvas, bottom)
     return canvas
+
+
+def _bars(
+    canvas: Canvas, sides: Sequence[tuple[float, float]], tops: Sequence[float], bottom: float, opacity: float
+) -> None:
+    """Draw bars beside each other; where they are too narrow to be told apart, as one shape without seams."""
+    left, right = sides[0]
+    if right - left < _NARROW:
+        steps = [(x, top) for ends, top in zip(sides, tops, strict=True) for x in ends]
+        canvas.area([(left, bottom), *steps, (sides[-1][1], bottom)], "champion", opacity=opacity)
+        return
+    inset = min(1.5, 0.1 * (right - left))
+    boxes = [(a + inset, top, b - a - 2 * inset, bottom - top) for (a, b), top in zip(sides, tops, strict=True)]
+    canvas.boxes([box for box in boxes if box[3] > 0], fill="champion", opacity=opacity)
 
 
 def _period(seconds: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.metrics.catalogue import title
+from abtest.metrics.catalogue import title, unit
 from abtest.reporter.paragraph import Fact, Paragraph
 
 if TYPE_CHECKING:
@@ -49,11 +49,12 @@ def _method(record: MonitoringRecord) -> Iterator[Paragraph]:
         yield Paragraph(
             term="At every look",
             text=(
-                "The stream of errors was looked at as a bet against “no more errors than before”, begun anew at every "
-                "moment. Its evidence can be looked at any time without its level being spent, which a test of one "
-                "look cannot; so it alone says here whether the model has fallen."
+                "For each day on which it may have begun, there is a bet that rows are wrong more often from then on "
+                "than in the baseline. What these bets are worth together can be looked at any time without its level "
+                "being spent, which a test of one look cannot; so it alone says here whether the model has fallen."
             ),
-            references="Shin, Ramdas, Rinaldo (2024), New England Journal of Statistics in Data Science 2:229.",
+            references="Ville (1939), Étude critique de la notion de collectif; Robbins (1970), Annals of "
+            "Mathematical Statistics 41:1397.",
         )
     if seen.drift:
         yield Paragraph(
@@ -79,9 +80,19 @@ def _clusters(record: MonitoringRecord) -> str:
 def _threshold(record: MonitoringRecord) -> str:
     """The fall that matters, as it is counted."""
     threshold = record.settings.threshold
-    if record.monitored.task == "regression":
-        return f"{wording.percent(threshold)} of the baseline's value"
-    return wording.size(threshold, "share")
+    of_value = f"{wording.percent(threshold)} of the baseline's value"
+    names = {it.metric for it in record.monitored.changes}
+    told = [
+        text
+        for text, asked in (
+            (wording.size(threshold, "share"), any(unit(name) == "share" for name in names)),
+            (f"{threshold:g} of R²", "r2" in names),
+            (f"{wording.percent(threshold)} of the baseline's RMSE of the bias", "bias" in names),
+            (of_value, any(unit(name) != "share" and name not in ("r2", "bias") for name in names)),
+        )
+        if asked
+    ]
+    return ", or ".join(told)
 
 
 def _provenance(record: MonitoringRecord) -> Iterator[Fact]:
@@ -98,7 +109,7 @@ def _provenance(record: MonitoringRecord) -> Iterator[Fact]:
         term="Settings",
         text=(
             f"confidence {wording.confidence(settings.confidence)}; threshold {settings.threshold:g}; drift from "
-            f"{settings.drift_floor:g}; horizon {wording.span(settings.horizon)}; seed {settings.seed}"
+            f"{settings.drift_floor:g}; horizon {wording.span(settings.horizon)}"
         ),
     )
     if source.git_commit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from abtest.metrics.catalogue import title, unit
@@ -37,15 +38,14 @@ def _has_segments(seen: Monitored) -> bool:
 
 
 def _parts(seen: Monitored) -> Iterator[list[str]]:
-    """Metrics that go together: shares on one scale, all others with their own; of many, a few at a time."""
+    """Metrics that go together: shares on one scale, all others with their own; beside each other a few at a time."""
     names = list(dict.fromkeys(it.metric for it in seen.changes))
     shares = [name for name in names if unit(name) == "share"]
     others = [name for name in names if unit(name) != "share"]
-    many = _has_segments(seen)
-    size = _COLUMNS if many else len(names)
-    yield from (shares[i : i + size] for i in range(0, len(shares), size))
-    size = _COLUMNS if many else 1
-    yield from (others[i : i + size] for i in range(0, len(others), size))
+    for found, alone in ((shares, len(names)), (others, 1)):
+        most = _COLUMNS if _has_segments(seen) else alone
+        size = math.ceil(len(found) / math.ceil(len(found) / most)) if found else 1  # rows of about as many
+        yield from (found[i : i + size] for i in range(0, len(found), size))
 
 
 def _kept(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
@@ -79,10 +79,6 @@ def _alone(seen: Monitored, names: Sequence[str]) -> Canvas:
     effects = [views.effect(it) for it in rows]
     limits = sorted(set(bound.values()))
     scale = Scale([*reach(effects), *(1.06 * it for it in limits)], left, 640, ticks=6)
-    if limits:
-        at = scale(limits[0])
-        canvas.lines(Trace([(at, _TOP - 4), (at, bottom)]).dashes(4, 3), role="worse")
-        canvas.text(at, _TOP - 13, "tolerated", size=11, role="worse", align="center")
     placed = [(_TOP + _PITCH * (i + 0.5), it) for i, it in enumerate(effects)]
     for (y, _), row in zip(placed, rows, strict=True):
         canvas.text(0, y, short(shown(title(row.metric)), _LETTERS), size=13, bold=True)
@@ -90,6 +86,9 @@ def _alone(seen: Monitored, names: Sequence[str]) -> Canvas:
         role = "worse" if row.trend == "fallen" else "muted"
         canvas.text(702, y, f"{written.mark} {written.word}", size=12, role=role)  # type: ignore[arg-type] # a role
     draw_effects(canvas, scale, placed, _TOP, bottom)
+    for at in map(scale, limits):
+        canvas.lines(Trace([(at, _TOP - 4), (at, bottom)]).dashes(4, 3), role="worse")
+        canvas.text(at, _TOP - 13, "tolerated", size=11, role="worse", align="center")
     return canvas
 
 

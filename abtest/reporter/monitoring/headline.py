@@ -71,7 +71,8 @@ def advice(record: MonitoringRecord) -> str:
     """Say what to do, and why."""
     health = record.health
     missing = f" {health.missing}" if health.missing else ""
-    return f"{ACTION_TITLES[health.action]}. {health.why}{missing}"
+    yet = " yet" if health.status is Status.INSUFFICIENT_DATA else ""
+    return f"{ACTION_TITLES[health.action]}{yet}. {health.why}{missing}"
 
 
 def following(record: MonitoringRecord) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from abtest.evaluator.monitored import Drift, Reign, SchemaChange, Sequential
     from abtest.record.monitored import MonitoringRecord
 
+_TESTS = {"Kolmogorov-Smirnov": "KS", "chi-squared": "χ²"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenDrift:
@@ -83,7 +85,7 @@ def write_drift(it: Drift) -> WrittenDrift:
         distance=_number(it.distance),
         psi=_number(it.psi),
         js=_number(it.js),
-        test=it.test,
+        test=_TESTS.get(it.test, it.test),
         pvalue=wording.pvalue(it.pvalue_adjusted).removeprefix("p = ").removeprefix("p "),
         missing=missing,
         direction=cleaned(it.direction),

@@ -87,5 +87,4 @@ def _params(record: MonitoringRecord) -> dict[str, object]:
         "threshold": settings.threshold,
         "confidence": settings.confidence,
         "sequential": settings.sequential,
-        "seed": settings.seed,
     }

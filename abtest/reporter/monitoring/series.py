@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from abtest import wording
 from abtest.evaluator.monitored import Monitored
+from abtest.metrics.catalogue import title, unit
 from abtest.reporter.axis import Axis, unit_of
 from abtest.reporter.canvas import DOT, TRIANGLE_DOWN, Canvas, Figure
 from abtest.reporter.layout import CHARACTER, Trace, apart, short
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _HEIGHTS = {1: 230.0, 2: 180.0, 3: 150.0, 4: 130.0}  # pixels, of a panel
 _LOW = 104.0  # of one of many
-_TITLE, _GAP = 30.0, 12.0  # pixels above a panel, and between two
+_TITLE, _GAP = 32.0, 12.0  # pixels above a panel, and between two
 _MOST_DOTS = 90  # more points than these are a band
 _LETTERS = 18  # of a word that users chose
 _LABEL = RIGHT + 12
@@ -47,7 +48,7 @@ def draw(record: MonitoringRecord, metrics: Sequence[str] = ()) -> Canvas:
     for top, view in zip(tops, found, strict=True):
         axis = Axis(_reach(view), top + height, top)
         _Panel(canvas=canvas, x=time.x, axis=axis, seen=seen, view=view, top=top, bottom=top + height).draw()
-    time.moves(canvas, bottom)
+    time.moves(canvas, [(top, top + height) for top in tops])
     time.ticks(canvas, bottom)
     return canvas
 
@@ -67,7 +68,7 @@ class _Panel:
     def draw(self) -> None:
         """Draw it, what matters most on top."""
         canvas, change = self.canvas, self.view.change
-        canvas.text(0, self.top - 13, short(f"{self.view.name}{unit_of(self.axis.power)}", 60), size=13, bold=True)
+        canvas.text(0, self.top - 16, short(f"{self.view.name}{unit_of(self.axis.power)}", 60), size=13, bold=True)
         for tick, text in zip(self.axis.ticks, self.axis.texts, strict=True):
             y = self.axis(tick)
             canvas.line((LEFT, y), (RIGHT, y))
@@ -94,10 +95,10 @@ class _Panel:
         if fallen:
             left, right = self.x(self.seen.recent_start), self.x(self.seen.recent_end)
             self.canvas.boxes([(left, self.top, right - left, self.bottom - self.top)], fill="worse", opacity=0.12)
-        unit = " points" if self.view.kind == "share" else ""
-        text = f"{written.mark} {written.word}, {written.effect}{unit} ({written.interval})"
+        points = " points" if self.view.kind == "share" else ""
+        text = f"{written.mark} {written.word}, {written.effect}{points} ({written.interval})"
         role: Role = "worse" if fallen else "muted"
-        self.canvas.text(RIGHT, self.top - 13, text, size=12, role=role, align="right", bold=fallen)
+        self.canvas.text(RIGHT, self.top - 16, text, size=12, role=role, align="right", bold=fallen)
 
     def _tolerated(self) -> None:
         """The baseline's value as a dashed line, with the band that is tolerated."""
@@ -131,12 +132,12 @@ class _Panel:
                 role: Role = "worse" if it.beyond else "champion"
                 self.canvas.line((at, self.y(it.lower)), (at, self.y(it.upper)), role=role, width=1.5)
         if len(run) > 1:
-            self.canvas.lines((Trace(drawn).whole(),), role="champion", width=1.2 if dense else 1)
-        for at, it in zip(drawn, run, strict=True):
+            self.canvas.lines((Trace(drawn).whole(),), role="champion", width=0.8 if dense else 1)
+        for place, it in zip(drawn, run, strict=True):
             if it.beyond:
-                self.canvas.mark(at, TRIANGLE_DOWN, "worse", size=3 if dense else 4.5)
+                self.canvas.mark(place, TRIANGLE_DOWN, "worse", size=3 if dense else 4.5)
             elif not dense or len(run) == 1:
-                self.canvas.mark(at, DOT, "champion", size=2.5)
+                self.canvas.mark(place, DOT, "champion", size=2.5)
 
     def _labels(self) -> None:
         """Write at the right what the lines are, and the last value."""
@@ -172,9 +173,9 @@ def alt(record: MonitoringRecord, metrics: Sequence[str] = ()) -> str:
     for it in seen.summaries:
         if it.metric in names:
             change = next((c for c in seen.changes if c.metric == it.metric and c.segment is None), None)
-            written = [wording.value(value, views.unit(it.metric)) for value in (it.least, it.most)]
+            written = [wording.value(value, unit(it.metric)) for value in (it.least, it.most)]
             trend = f", {change.trend} against the baseline" if change else ""
-            told.append(f"{views.title(it.metric)} from {written[0]} to {written[1]}{trend}")
+            told.append(f"{title(it.metric)} from {written[0]} to {written[1]}{trend}")
     served = ", ".join(f"{version(it.version)}{f' ({shown(it.how)})' if it.how else ''}" for it in seen.reigns)
     by = f" Served by {served}." if served else ""
     return shown(f"Over time, {numbers.between(seen.start, seen.end)}: {'; '.join(told)}.{by}")
@@ -186,8 +187,8 @@ FIGURE: Figure[MonitoringRecord] = Figure(
     title="How well does it predict over time?",
     caption=(
         "Each point is a period, with its interval; of many, a line in a band. The dashed line is the baseline's "
-        "value, the grey band what is tolerated, ▼ a period all of whose interval is worse than that (by itself: one of many "
-        "may be so by chance). Whether a metric has fallen is judged over the recent window, and written above it. "
+        "value, the grey band what is tolerated, ▼ a period all of whose interval is worse than that (one of "
+        "many may be so by chance). Whether a metric has fallen is judged over the recent window, and written above. "
         "Shaded grounds are the reigns of versions, which begin with a promotion or a rollback."
     ),
     alt=alt,

@@ -10,6 +10,8 @@ from abtest.reporter.summary import shown
 from abtest.reporter.timeaxis import TimeAxis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abtest.evaluator.monitored import Monitored, Reign
     from abtest.reporter.canvas import Canvas, Role
 
@@ -38,7 +40,7 @@ class Timeline:
         lanes: list[tuple[float, list[Reign]]] = []
         for reign in reversed(self.seen.reigns):
             left = self._begin(reign)
-            right = left + CHARACTER * len(self._text(reign)) + 8
+            right = left + CHARACTER * len(self._text(reign)) + 12
             for i, (free, lane) in enumerate(lanes):
                 if right <= free:
                     lanes[i] = (left, [*lane, reign])
@@ -70,17 +72,18 @@ class Timeline:
                 canvas.text(max(left, free), top - 12, text, size=11, role="muted")
                 free = max(left, free) + CHARACTER * len(text) + 8
 
-    def moves(self, canvas: Canvas, bottom: float) -> None:
-        """Name the reigns at the top, and draw a line where a move began one."""
+    def moves(self, canvas: Canvas, panels: Sequence[tuple[float, float]]) -> None:
+        """Name the reigns at the top, and draw a line through the panels where a move began one."""
         for i, lane in enumerate(self._lanes):
             y = _LANE * i + 8
             for reign in lane:
                 harm = reign.how == _ROLLED_BACK
                 role: Role = "worse" if harm else "ink" if reign.how else "muted"
                 left = self._begin(reign)
-                if reign.how:
-                    canvas.lines(Trace([(left, y + 8), (left, bottom)]).dashes(2, 3), role=role, width=1.2)
-                canvas.text(left, y, self._text(reign), size=11, role=role, bold=harm)
+                canvas.text(left + 4, y, self._text(reign), size=11, role=role, bold=harm)
+                if reign.how and left > LEFT + 1:
+                    for top, bottom in ((y - 6, self.header() - 18), *panels):
+                        canvas.lines(Trace([(left, top), (left, bottom)]).dashes(2, 3), role=role, width=1.2)
 
     def ticks(self, canvas: Canvas, bottom: float) -> None:
         """Draw the axis, and name its zone."""

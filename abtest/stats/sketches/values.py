@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import Any
 
 from abtest.stats.sketches.spelled import expect_names, read_count
@@ -93,8 +94,6 @@ def _hash(value: str) -> bytes:
 
 
 def _told_apart(counts: Mapping[str, int], *, rest: int, missing: int) -> Values:
-    kept = sorted(counts)
-    if len(kept) > VALUES:
-        kept = sorted(sorted(kept, key=_hash)[:VALUES])
-    chosen = {value: counts[value] for value in kept}
+    kept = counts if len(counts) <= VALUES else nsmallest(VALUES, counts, key=lambda value: (_hash(value), value))
+    chosen = {value: counts[value] for value in sorted(kept)}
     return Values(counts=chosen, rest=rest + sum(counts.values()) - sum(chosen.values()), missing=missing)

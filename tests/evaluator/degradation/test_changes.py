@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from abtest.evaluator.degradation import changes
+from abtest.evaluator.degradation import changes, metric_points
 from abtest.metrics.classification import CATALOGUE
+from abtest.metrics.regression import RegressionOutcomes
 from abtest.stats.multiplicity import holm
 from abtest.windows import Tallied, Window
 from tests.evaluator.degradation import HOUR, days, of_errors, tallied, timeless, window
 from tests.known import known
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from abtest.evaluator.monitored import Change
 
 SHARES = ("accuracy", "precision", "recall", "f1")
@@ -203,6 +206,34 @@ def test_failed_predictions_are_wrong() -> None:
     failing = replace(tallied({(0, 0): 45, (1, 1): 45}), n=100, failed=10, unpredicted={0: 4, 1: 6})
     row = one(baseline, timeless(window([failing])))
     assert (row.baseline, row.recent, row.n_recent) == (1.0, 0.9, 100)
+
+
+def test_functions_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric of one's own is compared as a number: by its value's share, and by its direction."""
+    (tmp_path / "shop_watched.py").write_text(
+        "def wrong(confusion, labels):\n"
+        "    return 1 - confusion[..., [0, 1], [0, 1]].sum(axis=-1) / confusion.sum(axis=(-2, -1))\n"
+        "wrong.greater_is_better = False\n"
+        "def size(y_true, y_pred):\n"
+        "    return abs(y_pred - y_true)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    rng = np.random.default_rng(0)
+    baseline, recent = window(days(rng, 7, right=0.8)), window(days(rng, 7, right=0.7), first=7)
+    (own, accuracy), _ = changes(baseline, recent, ["shop_watched:wrong", "accuracy"], threshold=0.05)
+    assert own.fall == pytest.approx(accuracy.fall)
+    assert own.tolerated == pytest.approx(0.05 * own.baseline)
+    assert (own.trend, own.test) == ("fallen", "student by day")
+    assert own.pvalue == pytest.approx(known(accuracy.pvalue), rel=0.5)
+    [point] = metric_points(baseline.whole(), ["shop_watched:wrong"])
+    assert point.value == pytest.approx(own.baseline)
+    y, e = rng.normal(size=300), rng.normal(size=300)
+    loss = {"shop_watched:size": (np.abs((y + e) - y),) * 2}  # as the package finds an error
+    tally = Tallied(n=300, errors=RegressionOutcomes.of(y, y + e, y + e, loss))
+    of = timeless(window([tally]))
+    first, second = changes(of, of, ["shop_watched:size", "mae"], threshold=0.05)[0]
+    assert replace(first, metric="mae") == second
+    assert [one.value for one in metric_points(tally, ["shop_watched:size"])] == [first.baseline]
 
 
 def test_nothing_to_compare() -> None:

@@ -36,6 +36,7 @@ def test_values_are_the_catalogues(seed: int, average: Average) -> None:
     for point, table in zip(found, tables, strict=True):
         assert (point.n, point.labelled) == (table.n, table.n)
         positive = len(table.labels) - 1 if average == "binary" else None
+        assert len(point.metrics) == (1 if average == "binary" and not table.truth_support[-1] else 4)
         for own in point.metrics:
             value = overall(CATALOGUE[own.metric], totals(table, "challenger"), average=average, positive=positive)
             assert own.value == pytest.approx(float(value))
@@ -56,6 +57,22 @@ def test_a_period_without_labels_has_no_metrics() -> None:
     assert [point.failed for point in found] == [0, 2, 0, 0, 0]
     assert [len(point.metrics) for point in found] == [4, 0, 4, 0, 0]
     assert [point.versions for point in found] == [(1,), (1,), (1,), (), ()]
+
+
+def test_a_positive_label_may_not_occur() -> None:
+    """Where no row is positive there is no precision, recall or F1: not in that period, nor in such a window."""
+    of = window([tallied({(0, 0): 9}), tallied({(0, 0): 5, (1, 1): 3, (1, 0): 1})])
+    found = points(of, SHARES, 86400, average="binary", pos_label="1")
+    assert [len(point.metrics) for point in found] == [1, 4]
+    assert found[1].metrics[2].value == 0.75
+    assert len(metric_points(tallied({(0, 0): 9}), SHARES, average="binary", pos_label="1")) == 1
+
+
+def test_failed_predictions_alone() -> None:
+    """Labelled rows whose predictions all failed are all wrong; of a regression they have no error, and no metric."""
+    [accuracy] = metric_points(Tallied(n=3, failed=3, unpredicted={0: 1, 1: 2}), ["accuracy"])
+    assert (accuracy.value, accuracy.ci_lower) == (0, 0)
+    assert metric_points(Tallied(n=3, failed=3, unpredicted={0.5: 1, 1.25: 2}), ["rmse", "r2"]) == ()
 
 
 def test_periods_add_hours_up() -> None:

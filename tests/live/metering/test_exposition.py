@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from abtest.live.store import Store
 from abtest.policy import Policy
 from abtest.registry import RegistryClient
 from tests import zoo
-from tests.live import logs, moody, promql, scraped
+from tests.live import logs, moody, scraped
 from tests.live.moody import Mood
 from tests.live.servers import Server, serving
 from tests.waiting import until
@@ -28,14 +27,8 @@ if TYPE_CHECKING:
 KEY = "a-key-of-the-tests"
 ROWS, FAILING = 240, 40
 UNITS = [f"user-{number}" for number in range(ROWS)]
-GUIDE = (scraped.ROOT / "docs/live-metrics.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `(abtest_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 RULES = [rule for group in yaml.safe_load(scraped.RULES.read_text("utf-8"))["groups"] for rule in group["rules"]]
-PANELS = [panel for panel in scraped.DASHBOARD["panels"] if panel["type"] != "row"]
-IN_PANELS = [target["expr"] for panel in PANELS for target in panel["targets"]]
-IN_ANNOTATIONS = [each["expr"] for each in scraped.DASHBOARD["annotations"]["list"]]
-EXPRESSIONS = [*IN_PANELS, *IN_ANNOTATIONS, *(rule["expr"] for rule in RULES)]
-OF_SCRAPES = {"job", "instance", "le"}  # labels that Prometheus, and histograms, add
+IN_PANELS = scraped.queries(monitoring=False)
 
 
 @dataclass(frozen=True)
@@ -172,21 +165,15 @@ def test_the_guide_tells_of_every_metric(measured: Measured) -> None:
         name: (family.kind, frozenset().union(*family.samples.values()) - {"le"})
         for name, family in measured.families.items()
     }
-    told = {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall(GUIDE)}
-    assert told == exposed
+    assert scraped.guided(monitoring=False) == exposed
 
 
 def test_queries_ask_for_what_there_is(measured: Measured) -> None:
     """Every metric and label in the dashboard and the alerts is one that a server exposes."""
     samples = {name: labels for family in measured.families.values() for name, labels in family.samples.items()}
     samples["up"] = frozenset()
-    for expression in EXPRESSIONS:
-        asked = promql.asked(expression)
-        assert asked.metrics
-        labels = OF_SCRAPES.union(*(samples[name] for name, _ in asked.metrics))
-        assert asked.grouped <= labels, expression
-        for name, chosen in asked.metrics:
-            assert chosen <= samples[name] | OF_SCRAPES, expression
+    for expression in scraped.expressions(monitoring=False):
+        scraped.refuse_unknown(expression, samples)
 
 
 def test_prometheus_answers_every_query(measured: Measured) -> None:
