@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abtest.errors import InvalidInputError, LabelMismatchError
-from abtest.labels import NO_PREDICTION, Label
+from abtest.labels import NO_PREDICTION, Label, Task
 from abtest.metrics.regression import RegressionOutcomes
 from abtest.outcomes import PairedOutcomes
 from abtest.stats.moments import Moments
@@ -55,7 +55,7 @@ def tallied(rows: Sequence[Row]) -> Tallied:
     return Tallied(
         n=len(rows),
         failed=sum(row.prediction is None for row in rows),
-        predictions=sketched(predicted),
+        predictions=sketched(predicted, "classification"),
         outcomes=PairedOutcomes.from_counts(whole, dict(sorted(parts.items()))) if whole else None,
         unpredicted=unpredicted,
         lag=Moments.of([float(len(str(row))) for row in rows]) if rows else None,
@@ -188,8 +188,8 @@ def test_moments_added_at_once_are_those_added_two_by_two(parts: list[list[float
     [
         (
             tallied([Row(1, None, None)]),
-            tallied([Row("a", None, None)]),
-            "that are numbers and predictions that are text",
+            Tallied(n=1, predictions=sketched({1.0: 1}, "regression")),
+            "that are numbers and predictions that are classes",
         ),
         (Tallied(unpredicted={1: 1}), Tallied(unpredicted={"1": 1}), "of int and str labels do not add up .1 vs '1'."),
         (Tallied(unpredicted={1: 1}), Tallied(unpredicted={True: 1}), "of int and bool labels"),
@@ -354,16 +354,19 @@ def test_a_feature_that_changed_its_type_is_as_of_the_later_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "expected"),
+    ("counts", "task", "expected"),
     [
-        ({1: 2, 3: 1}, Numbers.of([1, 1, 3])),
-        ({0.5: 2}, Numbers.of([0.5, 0.5])),
-        ({True: 2, False: 1}, Values.of({"True": 2, "False": 1})),
-        ({"a": 2}, Values.of({"a": 2})),
+        ({1.0: 2, 3.0: 1}, "regression", Numbers.of([1, 1, 3])),
+        ({1: 2, 3: 1}, "classification", Values.of({"1": 2, "3": 1})),
+        ({1.0: 2, -0.0: 1, 2.5: 1}, "classification", Values.of({"1": 2, "0": 1, "2.5": 1})),
+        ({True: 2, False: 1}, "classification", Values.of({"True": 2, "False": 1})),
+        ({"a": 2}, "classification", Values.of({"a": 2})),
     ],
 )
-def test_predictions_are_sketched_as_what_they_are(counts: dict[Label, int], expected: Numbers | Values) -> None:
-    """Numbers as numbers, text and booleans as values."""
-    found = sketched(counts)
+def test_predictions_are_sketched_as_what_they_are(
+    counts: dict[Label, int], task: Task, expected: Numbers | Values
+) -> None:
+    """Classes are values, whatever their type; 1 and 1.0 are one class; numbers are those of a regression."""
+    found = sketched(counts, task)
     assert found is not None
     assert found.to_dict() == expected.to_dict()

@@ -29,12 +29,11 @@ class Known:
     """What is known of a model's tracked rows.
 
     Attributes:
-        task: What they are of; None where no row has a label yet.
+        task: What they are of: as labels say, else as predictions were taken; None where there are neither.
         label_type: Of their labels, of a classification.
         labels: Classes that occurred lately.
         segments: By what rows were told apart lately; None where no row has a label yet.
         features: What each feature held lately.
-        predictions: What was predicted lately; None where nothing was.
     """
 
     task: Task | None = None
@@ -42,7 +41,6 @@ class Known:
     labels: tuple[Label, ...] = ()
     segments: frozenset[str] | None = None
     features: Mapping[str, Kind] = field(default_factory=dict)
-    predictions: Kind | None = None
 
     def task_of(self, asked: Task | None) -> Task | None:
         """The task that is asked for, or known.
@@ -74,15 +72,12 @@ class Known:
         """Refuse predictions that would not add up with those before.
 
         Raises:
-            LabelMismatchError: Some are numbers, and some are text.
+            LabelMismatchError: These are numbers, and those are classes, or the other way round.
         """
         for bucket in buckets:
             found = bucket.tallied.predictions
-            if found is not None and self.predictions and _kind(found) != self.predictions:
-                raise LabelMismatchError(
-                    f"Predictions of the model's tracked rows are {self.predictions}, and these are {_kind(found)}.",
-                    hint="--label-type casts them, or track under another name.",
-                )
+            if found is not None:
+                self.task_of(_task(found))
 
     def notices(self, segments: Sequence[str], sketches: Sequence[Sketched]) -> tuple[str, ...]:
         """Say in what new rows differ from those before."""
@@ -112,7 +107,7 @@ def known_of(store: Store, model_name: str) -> Known:
         buckets = store.buckets(model_name, end - timedelta(days=days), end)
         whole = Tallied.sum(bucket.tallied for bucket in buckets)
         if whole.predictions is not None:
-            found = replace(found, predictions=_kind(whole.predictions))
+            found = replace(found, task=_task(whole.predictions))
         if whole.task is None:
             continue
         table = whole.outcomes
@@ -131,6 +126,11 @@ def known_of(store: Store, model_name: str) -> Known:
 def kinds_of(sketches: Sequence[Sketched]) -> dict[str, Kind]:
     """What each feature held; what held nothing is left out."""
     return {name: _kind(sketch) for day in sketches for name, sketch in day.features.items() if sketch.n}
+
+
+def _task(predictions: Sketch) -> Task:
+    """What predictions were taken as: of a regression they are numbers."""
+    return "regression" if isinstance(predictions, Numbers) else "classification"
 
 
 def _kind(sketch: Sketch) -> Kind:

@@ -21,6 +21,7 @@ from abtest import wording
 from abtest.labels import cast_label, kind_of
 from abtest.metrics.regression import MOST_ERROR, RegressionOutcomes
 from abtest.monitoring.kept import sketch_day
+from abtest.monitoring.known import known_of
 from abtest.outcomes import PairedOutcomes
 from abtest.stats.moments import Moments
 from abtest.windows import DAY, Bucket, Tallied, sketched
@@ -42,7 +43,7 @@ def take_in(store: Store, model_name: str, *, now: datetime | None = None) -> in
     """Bring the tallies of a model's served predictions up to date, and say how many hours were counted again.
 
     What was served counts, whichever arm of an experiment it was; a shadow's predictions do not. It is a regression
-    where a prediction or a label has ever had a fraction.
+    where a prediction or a label has ever had a fraction, or where rows that were tracked before are of one.
 
     Args:
         store: The log.
@@ -58,7 +59,8 @@ def take_in(store: Store, model_name: str, *, now: datetime | None = None) -> in
     changed, has_fractions = store.served_hours(
         model_name, rows_since=since - _ROWS_LATE, labels_since=since - _LABELS_LATE
     )
-    task: Task = "regression" if has_fractions or before == "regression" else "classification"
+    of_numbers = before == "regression" or (before is None and known_of(store, model_name).task == "regression")
+    task: Task = "regression" if has_fractions or of_numbers else "classification"
     if known is not None and task != before:  # classes turn out to be numbers
         changed = store.served_hours(model_name, rows_since=0.0, labels_since=0.0)[0] | changed
     if not changed and known is None:
@@ -103,7 +105,7 @@ def _tallied(groups: Sequence[Group], task: Task) -> Tallied:
     return Tallied(
         n=sum(group.n for group in groups),
         failed=sum(group.n for group in groups if group.prediction is None),
-        predictions=sketched({labels[text]: n for text, n in predicted.items() if text in labels}),
+        predictions=sketched(_counted((labels[text], n) for text, n in predicted.items() if text in labels), task),
         outcomes=_outcomes(rows) if rows and task == "classification" else None,
         errors=_errors(rows) if rows and task == "regression" else None,
         unpredicted=_counted((labels[text], n) for text, n in unpredicted.items()),

@@ -9,10 +9,10 @@ from abtest import tracking
 from abtest.errors import NotFoundError
 from abtest.lifecycle import reading
 from abtest.record import ComparisonRecord
-from abtest.windows import Bucket, Tallied, Window
+from abtest.windows import Bucket, Tallied, Window, sketched
 
 if TYPE_CHECKING:
-    from abtest.labels import Side
+    from abtest.labels import Label, Side
     from abtest.registry import RegistryClient
 
 
@@ -46,7 +46,11 @@ def of_promotion(registry: RegistryClient, model_name: str, version: int) -> tup
 def _of_side(record: ComparisonRecord, side: Side, version: int, run_id: str) -> Bucket:
     """One side's rows of a comparison, as if it had been both."""
     if record.outcomes is not None:
-        tallied = Tallied(n=record.outcomes.n, outcomes=record.outcomes.alone(side))
+        table = record.outcomes.alone(side)
+        said: dict[Label, int] = {}
+        for (_, label, _), count in table.to_counts().items():
+            said[label] = said.get(label, 0) + count
+        tallied = Tallied(n=table.n, predictions=sketched(said, "classification"), outcomes=table)
     elif record.errors is not None:
         tallied = Tallied(n=record.errors.sums.n, errors=record.errors.sums.alone(side))
     else:

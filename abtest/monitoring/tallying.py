@@ -157,7 +157,7 @@ class Tallying:
     def _of_classes(self, counted: Counted) -> dict[int, dict[str, Any]]:
         parts: dict[int, dict[str, Any]] = {}
         for code, counts in counted.predictions().items():
-            parts.setdefault(code, {})["predictions"] = sketched(counts)
+            parts.setdefault(code, {})["predictions"] = sketched(counts, "classification")
         for code, outcomes in counted.outcomes().items():
             parts.setdefault(code, {})["outcomes"] = outcomes
         return parts

@@ -111,12 +111,12 @@ def predictions(sketches: Sequence[Sketch]) -> Sketch | None:
     """Add up sketches of one kind.
 
     Raises:
-        LabelMismatchError: Some are of numbers, and some of text.
+        LabelMismatchError: Some are of numbers, and some of classes.
     """
     if len({type(sketch) for sketch in sketches}) > 1:
         raise LabelMismatchError(
-            "Predictions that are numbers and predictions that are text do not add up.",
-            hint="track all rows with the same --label-type.",
+            "Predictions that are numbers and predictions that are classes do not add up.",
+            hint="track all rows with the same --task.",
         )
     return functools.reduce(operator.add, sketches) if sketches else None
 

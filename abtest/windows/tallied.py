@@ -28,7 +28,8 @@ class Tallied:
     Attributes:
         n: Predictions, failed ones too.
         failed: Of them, those that failed.
-        predictions: What was predicted, labelled or not; None where nothing was.
+        predictions: What was predicted, labelled or not: of a classification by value, of a regression as numbers; None
+            where nothing was.
         outcomes: Labelled rows of a classification: the table in which both sides are the model. Its segments are those
             that were told apart when the rows were tracked; added up, a segment has the rows that were told apart by
             it.
@@ -64,6 +65,8 @@ class Tallied:
             return "classification"
         if not self.unpredicted:
             return None
+        if self.predictions is not None and self.predictions.n:
+            return "regression" if isinstance(self.predictions, Numbers) else "classification"
         return "regression" if kind_of([*self.unpredicted]) == "float" else "classification"
 
     def table(self) -> PairedOutcomes:
@@ -151,18 +154,26 @@ class Tallied:
         )
 
 
-def sketched(counts: Mapping[Label, int]) -> Sketch | None:
-    """Sketch predictions, given how often each occurs: numbers as numbers, text and booleans as values.
+def sketched(counts: Mapping[Label, int], task: Task) -> Sketch | None:
+    """Sketch predictions, given how often each occurs: classes by value, whatever their type, else as numbers.
+
+    Classes 1 and 1.0 are one.
 
     Example:
-        >>> sketched({}) is None
-        True
+        >>> found = sketched({3: 2, 7: 1}, "classification")
+        >>> dict(found.counts)
+        {'3': 2, '7': 1}
     """
     if not counts:
         return None
-    if kind_of([*counts]) in ("int", "float"):
+    if task == "regression":
         return Numbers.of(np.repeat(np.array([*counts], dtype=np.float64), [*counts.values()]))
-    return Values.of({str(label): count for label, count in counts.items()})
+    named: dict[str, int] = {}
+    for label, count in counts.items():
+        whole = isinstance(label, float) and label.is_integer()
+        name = str(int(label)) if whole else str(label)
+        named[name] = named.get(name, 0) + count
+    return Values.of(named)
 
 
 def _as_text(outcomes: PairedOutcomes) -> dict[tuple[Label, Label, Label], int]:

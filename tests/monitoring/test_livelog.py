@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from abtest.live.log import Feedback, Logged
 from abtest.live.store import Store
 from abtest.metrics.regression import RegressionOutcomes
 from abtest.monitoring.livelog import take_in
+from abtest.monitoring.tracking import track
 from abtest.stats.sketches import Numbers, Values
 from abtest.windows import DAY, HOUR, Window
 from tests import strategies  # noqa: F401 - its profile
@@ -252,6 +254,8 @@ def test_a_regression_is_told_by_its_fractions(log: Store) -> None:  # noqa: F81
     take_in(log, "fruit", now=moment(300))
     (before,) = log.buckets("fruit", START, LATER)
     assert (before.tallied.task, before.tallied.unpredicted) == ("classification", {1.0: 1})
+    assert before.tallied.predictions is not None
+    assert before.tallied.predictions.to_dict() == Values.of({"2": 1, "3": 1}).to_dict()
     log.write([row(4, HOUR, 2.5), row(5, HOUR, 1.5)])
     feed(log, 3.25, 4, at=HOUR)
     assert take_in(log, "fruit", now=moment(HOUR + 60)) == 2
@@ -349,3 +353,14 @@ def test_a_real_server_is_taken_in_while_it_serves(iris: Registry, tmp_path: Pat
         assert window.whole().labelled == 5
         (day, *_) = opened.sketches("iris", now - timedelta(days=2), now)
         assert set(day.features) == {"width", "height"}
+
+
+def test_whole_numbers_beside_a_tracked_regression_are_numbers(log: Store) -> None:  # noqa: F811 - the fixture
+    """Where files of a regression were tracked, served predictions without a fraction are numbers too, and add up."""
+    tracked = pd.DataFrame({"at": [START] * 3, "said": [1.5, 2.5, 3.0]})
+    track(log, "fruit", tracked, version=1, prediction="said", time_column="at")
+    log.write([row(1, 0, 2.0), row(2, 60, 3.0)])
+    take_in(log, "fruit", now=LATER)
+    whole = Window(start=START, end=LATER, buckets=log.buckets("fruit", START, LATER)).whole()
+    assert whole.predictions is not None
+    assert whole.predictions.to_dict() == Numbers.of([1.5, 2.0, 2.5, 3.0, 3.0]).to_dict()

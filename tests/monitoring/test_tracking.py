@@ -15,8 +15,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from abtest.errors import AbtestError, InvalidInputError, LabelMismatchError, NotFoundError
 from abtest.live.store import Store
 from abtest.loaders.models import from_object
-from abtest.monitoring import tracking
+from abtest.monitoring import baselines, tracking
 from abtest.stats.sketches import Numbers, Values
+from abtest.windows import Window
 from tests.monitoring.tracked import END, START, alike, held, prices, rows
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PLAIN: dict[str, Any] = {"prediction": "predicted", "time_column": "time", "segments": ["shop"]}
 FULL: dict[str, Any] = {**PLAIN, "target": "kind"}
+CODES = {"book": 3, "game": 7, "toy": 12}
 
 
 @pytest.fixture
@@ -519,11 +521,24 @@ def test_later_rows_are_as_the_first(log: Store) -> None:
 
 
 def test_predictions_are_of_one_kind(log: Store) -> None:
-    """Predictions that are numbers are refused where text was predicted, though no row has a label."""
+    """A regression's predictions are refused where classes were predicted, though no row has a label."""
     track(log, rows(), **PLAIN)
-    with pytest.raises(LabelMismatchError, match="are text, and these are numbers"):
-        track(log, prices(seed=1), **PLAIN)
+    with pytest.raises(LabelMismatchError, match="task must be classification"):
+        track(log, prices(seed=1), **PLAIN, task="regression")
     assert len(log.batches("shop")) == 1
+
+
+def test_predictions_without_a_label_tell_the_task(log: Store) -> None:
+    """Whole numbers after numbers with fractions are a regression's too, and late labels are numbers."""
+    frame = prices().drop(columns="kind")
+    track(log, frame, **PLAIN)
+    whole = prices(seed=1)
+    whole["predicted"] = whole["predicted"].round().astype(int)
+    done = track(log, whole.drop(columns="kind"), **PLAIN, id_column="id")
+    assert done.tracked == 600
+    assert all(isinstance(it.tallied.predictions, Numbers) for it in log.buckets("shop", START, END))
+    assert track(log, None, labels=whole[["id", "kind"]], id_column="id").labelled == 600
+    assert {it.tallied.task for it in log.buckets("shop", START, END)} == {"regression"}
 
 
 def test_one_class_and_missing_features_are_data(log: Store) -> None:
@@ -545,3 +560,22 @@ def test_postgresql_holds_the_same(make: Any, open_log: Callable[[], Store], pos
             track(each, frame.drop(columns="kind"), **PLAIN, id_column="id", batch_rows=100)
             track(each, None, labels=frame[["id", "kind"]], id_column="id")
         assert held(log) == held(other)
+
+
+def test_classes_that_are_numbers_are_sketched_by_value(open_log: Callable[[], Store], tmp_path: Path) -> None:
+    """Classes 3 and 7 are two values and not numbers: labelled at once, late or never, and in a baseline."""
+    frame = rows().assign(kind=lambda it: it["kind"].map(CODES), predicted=lambda it: it["predicted"].map(CODES))
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    logs = [open_log() for _ in range(4)]
+    track(logs[0], frame, **FULL)
+    track(logs[1], frame.drop(columns="kind"), **PLAIN, id_column="id")
+    track(logs[2], frame.drop(columns="kind"), **PLAIN, id_column="id")
+    track(logs[2], None, labels=frame[["id", "kind"]], id_column="id")
+    track(logs[3], str(tmp_path / "rows.csv"), **FULL)
+    windows = [Window(start=START, end=END, buckets=log.buckets("shop", START, END)) for log in logs]
+    windows.append(baselines.from_data(frame.drop(columns="time"), prediction="predicted", target="kind"))
+    expected = Values.of(frame["predicted"].astype(str).value_counts().to_dict()).to_dict()
+    for window in windows:
+        found = window.whole().predictions
+        assert found is not None
+        assert found.to_dict() == expected
