@@ -419,6 +419,8 @@ def hourly() -> MonitoringRecord:
     evidence = Sequential(
         segment=None,
         value=None,
+        baseline=0.92,
+        tolerated=0.05,
         null=0.095,
         log_evidence=14.2,
         pvalue=0.0004,
@@ -427,7 +429,7 @@ def hourly() -> MonitoringRecord:
         recent=0.84,
         n=38_000,
     )
-    return record_of(monitored(course, sequential=(evidence,), drift=features(5)), course)
+    return record_of(monitored(course, looked_often=True, sequential=(evidence,), drift=features(5)), course)
 
 
 def six() -> MonitoringRecord:

@@ -109,7 +109,7 @@ def judge(monitored: Monitored) -> Health:
 def _signs(monitored: Monitored) -> Iterator[Sign]:
     for change in monitored.changes:
         # One who looks every hour sees a fall by chance some day: then the sequence decides, and this only tells.
-        fallen = None if monitored.sequential else False
+        fallen = None if monitored.looked_often else False
         held = {"fallen": fallen, "held": True, "unclear": None}[change.trend]
         rule = "metric" if change.segment is None else "segment"
         yield Sign(rule=rule, name=_name(change), held=held, text=told(change))
@@ -172,10 +172,8 @@ def told(change: Change) -> str:
 
 def _sequential(monitored: Monitored, it: Sequential) -> Sign:
     of = "" if it.segment is None else f" of {it.segment} = {it.value}"
-    change = next((c for c in monitored.changes if (c.segment, c.value) == (it.segment, it.value)), None)
-    tolerated = change.tolerated if change is not None else 0.0
     significant = it.pvalue_adjusted < 1 - monitored.confidence
-    fell = it.recent is not None and change is not None and change.baseline - it.recent >= tolerated
+    fell = it.recent is not None and it.baseline - it.recent >= it.tolerated
     since = f" since {it.since:%Y-%m-%d %H:%M} UTC" if it.since else ""
     held = False if significant and fell else None
     text = (

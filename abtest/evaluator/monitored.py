@@ -145,6 +145,8 @@ class Sequential:
     Attributes:
         segment: As of ``Change``.
         value: Likewise.
+        baseline: The share of right predictions in the baseline.
+        tolerated: The fall that matters.
         null: The share of wrong predictions that the baseline can have at most, at half the level; of several
             segments at a part of that half.
         log_evidence: The greatest log E so far that it is greater now.
@@ -157,6 +159,8 @@ class Sequential:
 
     segment: str | None
     value: str | None
+    baseline: float
+    tolerated: float
     null: float
     log_evidence: float
     pvalue: float
@@ -283,8 +287,10 @@ class Monitored:
         baseline: What was compared with; None where there is none.
         changes: Each metric over all rows, then by segment.
         previous: The last days of the version before, where the one that serves now began within the report; else None.
-        previous_changes: Each metric over all rows against those days: whether the version before was better.
-        sequential: The evidence where one looks every hour; empty where it was not asked for.
+        previous_changes: Each metric over all rows in the first days of the one that serves now, against those days of
+            the version before: whether that was better.
+        looked_often: Whether one looks every hour, so that only evidence that allows for that is of a fall.
+        sequential: That evidence; empty where it was not asked for, or where there is none.
         drift: Predictions, then features, the farthest apart first.
         schema: Ways in which rows are shaped otherwise.
         reigns: Who served when.
@@ -311,6 +317,7 @@ class Monitored:
     changes: tuple[Change, ...]
     previous: Baseline | None = None
     previous_changes: tuple[Change, ...] = ()
+    looked_often: bool = False
     sequential: tuple[Sequential, ...] = ()
     drift: tuple[Drift, ...] = ()
     schema: tuple[SchemaChange, ...] = ()

@@ -58,12 +58,12 @@ class Past:
             sketches=self.store.sketches(self.model_name, start, end),
         )
 
-    def baseline(self, recent_start: datetime, versions: Sequence[int | None]) -> Base | str:
+    def baseline(self, recent_start: datetime, version: int | None) -> Base | str:
         """The baseline that was asked for, or why there is none.
 
         Args:
             recent_start: The begin of the window to hold against it.
-            versions: Which versions predicted in that.
+            version: The one that predicts now.
 
         Raises:
             InvalidInputError: A file is none, or a promotion is asked for where there is no version.
@@ -80,9 +80,9 @@ class Past:
             kind, name = "before", f"the {self._days(_BEFORE)} before"
             window = self.window(recent_start - _BEFORE * length, recent_start)
         elif self.how.baseline == "promotion":
-            if self.registry is None or not versions or versions[-1] is None:
+            if self.registry is None or version is None:
                 raise InvalidInputError("baseline promotion needs a registered version that predicted lately.")
-            window, run_id = of_promotion(self.registry, self.model_name, versions[-1])
+            window, run_id = of_promotion(self.registry, self.model_name, version)
             kind, name = "promotion", f"the comparison of its promotion (run {run_id})"
         else:
             path = Path(self.how.baseline)

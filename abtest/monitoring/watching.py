@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from abtest import wording
 from abtest.decision import health
 from abtest.errors import InvalidInputError, NotFoundError, near
 from abtest.evaluator import degradation
@@ -20,9 +22,7 @@ from abtest.record.monitored import MonitoringRecord, MonitoringSettings
 from abtest.windows import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from abtest.evaluator.monitored import Change, Drift, SchemaChange, Sequential
+    from abtest.evaluator.monitored import Change, Drift, Reign, SchemaChange, Sequential
     from abtest.live.store import Store
     from abtest.monitoring.against import Base
     from abtest.registry import RegistryClient
@@ -89,21 +89,29 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
         raise _empty(past, start, end)
     recent, whole = part_of(report, recent_start, recent_end), report.whole()
     lately, metrics = recent.whole(), how.metrics_of(whole.task)
+    if how.sequential and whole.task == "regression":
+        raise InvalidInputError(
+            "sequential must be of a classification: errors without bound have no test that holds at every look here.",
+            hint=f"without it, check once in {wording.span(how.recent * DAY)}: as often as the recent window is new.",
+        )
     period = HOUR if how.days <= _HOURLY else DAY
     options: dict[str, Any] = {"average": how.average, "pos_label": how.pos_label, "confidence": how.confidence}
     testing: dict[str, Any] = {**options, "threshold": how.threshold}
     points = degradation.points(report, metrics, period, **options)
     reigns, notices = reigns_of(report, past.model_name, past.registry)
-    found = past.baseline(recent_start, recent.versions())
+    version = reigns[-1].version
+    found = past.baseline(recent_start, version)
     base = None if isinstance(found, str) else found
     skipped = [Skipped(what="baseline", why=found)] if isinstance(found, str) else []
     changes: tuple[Change, ...] = ()
     if base is not None and metrics:
-        changes, untested = degradation.changes(base.window, recent, metrics, **testing)
+        # A promotion's comparison is of one version, and says nothing of what others did.
+        judged = of_version(recent, version) if base.told.kind == "promotion" else recent
+        changes, untested = degradation.changes(base.window, judged, metrics, **testing)
         skipped += untested
     previous = past.previous(reigns)
     drifted, schema = _drift(base, recent, how)
-    evidence, unasked = _sequential(past, base, recent_end) if how.sequential else ((), ())
+    evidence, unasked = _sequential(past, base, version, recent_end) if how.sequential else ((), ())
     return (
         Monitored(
             task=whole.task,
@@ -120,7 +128,8 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
             previous=previous.told if previous else None,
             previous_changes=()
             if previous is None
-            else _since(previous, of_version(recent, reigns[-1].version), metrics, testing),
+            else _at_the_change(past, previous, reigns[-1], recent_end, testing),
+            looked_often=how.sequential,
             sequential=evidence,
             drift=drifted,
             schema=schema,
@@ -167,17 +176,30 @@ def _drift(base: Base | None, recent: Window, how: Watch) -> tuple[tuple[Drift, 
     )
 
 
-def _since(previous: Base, recent: Window, metrics: Sequence[str], testing: dict[str, Any]) -> tuple[Change, ...]:
-    """Hold what the version that serves now did lately against the last days of the one before."""
-    if not metrics or not recent.whole().labelled:
-        return ()
-    found, _ = degradation.changes(previous.window, recent, metrics, **testing)
+def _at_the_change(
+    past: Past, previous: Base, reign: Reign, end: datetime, testing: dict[str, Any]
+) -> tuple[Change, ...]:
+    """Hold the first days of the version that serves now against the last ones of the version before.
+
+    Later days would differ for what has become of the world since, and bring back a version that is no better in it.
+    """
+    until = min(end, hour(reign.start + timedelta(days=past.how.recent), up=True))
+    first = of_version(past.window(hour(reign.start), until), reign.version)
+    metrics = past.how.metrics_of(first.whole().task)
+    found, _ = degradation.changes(previous.window, first, metrics, **testing)
     return tuple(change for change in found if change.segment is None)
 
 
-def _sequential(past: Past, base: Base | None, end: datetime) -> tuple[tuple[Sequential, ...], tuple[Skipped, ...]]:
-    """Look at the errors since the baseline, as one may who looks every hour."""
+def _sequential(
+    past: Past, base: Base | None, version: int | None, end: datetime
+) -> tuple[tuple[Sequential, ...], tuple[Skipped, ...]]:
+    """Look at the errors of the version that serves now since the baseline, as one may who looks every hour.
+
+    What other versions did is no evidence about it: a fall that was mended by another model would be one for ever.
+    """
     if base is None:
         return (), (Skipped(what="the sequential check", why="there is no baseline."),)
     start = base.told.end or past.store.first_tracked(past.model_name) or end
-    return degradation.sequential(base.window, past.window(start, end), confidence=past.how.confidence)
+    since = of_version(past.window(start, end), version)
+    since = replace(since, start=min((it.start for it in since.buckets if it.start), default=start))
+    return degradation.sequential(base.window, since, threshold=past.how.threshold, confidence=past.how.confidence)

@@ -63,6 +63,38 @@ def clustered(influence: Floats, rows: Floats, variance: float) -> Design:
     )
 
 
+def day_to_day(hits: Floats, rows: Floats) -> Design:
+    """Compare how a share differs from one day to the next with how it would of independent rows.
+
+    Where the share changes for good, one difference has that in it, and the others have not: unlike the spread about
+    the mean of all days.
+
+    Null:
+        None: an estimate.
+
+    Assumes:
+        Days are independent.
+
+    Args:
+        hits: Rows of each day that the share is of, in order; shape (days,). Of fewer than two nothing is told.
+        rows: All rows of each day, likewise.
+
+    References:
+        von Neumann (1941), Annals of Mathematical Statistics 12:367, for successive differences, of which three tell as
+        much as two about a known mean.
+
+    Example:
+        >>> round(day_to_day(np.array([10.0, 20.0, 10.0, 20.0]), np.full(4, 100.0)).effect, 2)
+        3.92
+    """
+    share = hits.sum() / rows.sum()
+    apart, size = np.diff(hits / rows), 2 / (1 / rows[1:] + 1 / rows[:-1])
+    spread = share * (1 - share)
+    # Larger days weigh more, as they do in the size that rows of one day are alike for.
+    effect = float((np.square(apart * size) / 2).sum() / spread / size.sum()) if spread > 0 and size.size else 1.0
+    return Design(effect=max(1.0, effect), degrees=max(1.0, cluster_degrees(rows) * 2 / 3), size=mean_size(rows))
+
+
 def cluster_variance(influence: Floats, rows: Floats) -> float:
     """The variance of an estimate, of independent clusters; exact in expectation where rows are independent too."""
     return float((np.square(influence) / (1 - rows / rows.sum())).sum())

@@ -38,8 +38,8 @@ def drift(**changed: Any) -> Drift:
 def sequential(**changed: Any) -> Sequential:
     """Evidence of a fall, at every look."""
     found = Sequential(
-        segment=None, value=None, null=0.12, log_evidence=9.0, pvalue=0.001, pvalue_adjusted=0.001, since=END,
-        recent=0.8, n=300,
+        segment=None, value=None, baseline=0.9, tolerated=0.05, null=0.12, log_evidence=9.0, pvalue=0.001,
+        pvalue_adjusted=0.001, since=END, recent=0.8, n=300,
     )  # fmt: skip
     return replace(found, **changed)
 
@@ -100,21 +100,42 @@ def watched(**changed: Any) -> Monitored:
         ),
         # Who looks every hour sees a fall by chance some day.
         (
-            {"changes": (change("fallen"),), "sequential": (sequential(pvalue_adjusted=0.5),)},
+            {"changes": (change("fallen"),), "looked_often": True, "sequential": (sequential(pvalue_adjusted=0.5),)},
             Status.INSUFFICIENT_DATA,
             Action.NOTHING,
         ),
-        ({"changes": (change("fallen"),), "sequential": (sequential(),)}, Status.DEGRADED, Action.RETRAIN),
         (
-            {"changes": (change("held"),), "sequential": (sequential(recent=0.89),)},  # sure, and less than matters
+            {"changes": (change("fallen"),), "looked_often": True, "sequential": (sequential(),)},
+            Status.DEGRADED,
+            Action.RETRAIN,
+        ),
+        (
+            {
+                "changes": (change("held"),),
+                "looked_often": True,
+                "sequential": (sequential(recent=0.89),),
+            },  # sure, and less than matters
             Status.STABLE,
             Action.NOTHING,
         ),
         (
-            {"changes": (change("held"),), "sequential": (sequential(pvalue_adjusted=0.5),)},
+            {"changes": (change("held"),), "looked_often": True, "sequential": (sequential(pvalue_adjusted=0.5),)},
             Status.STABLE,
             Action.NOTHING,
         ),
+        # Accuracy is held against the baseline's accuracy, whichever metrics are watched, and where none is.
+        (
+            {
+                "changes": (change("held", metric="f1", baseline=0.7),),
+                "looked_often": True,
+                "sequential": (sequential(),),
+            },
+            Status.DEGRADED,
+            Action.RETRAIN,
+        ),
+        ({"looked_often": True, "sequential": (sequential(),)}, Status.DEGRADED, Action.RETRAIN),
+        # Who looks every hour has no other evidence where there is none of the sequence.
+        ({"changes": (change("fallen"),), "looked_often": True}, Status.INSUFFICIENT_DATA, Action.NOTHING),
     ],
 )
 def test_status_and_action(given: dict[str, Any], status: Status, action: Action) -> None:

@@ -47,8 +47,8 @@ def drift(feature: str = "wind", distance: float | None = 0.3, *, drifted: bool 
 def sequential(**changed: Any) -> Sequential:
     """Evidence of a fall, at every look."""
     found = Sequential(
-        segment=None, value=None, null=0.12, log_evidence=9.0, pvalue=0.001, pvalue_adjusted=0.001, since=END - DAY,
-        recent=0.8, n=300,
+        segment=None, value=None, baseline=0.9, tolerated=0.05, null=0.12, log_evidence=9.0, pvalue=0.001,
+        pvalue_adjusted=0.001, since=END - DAY, recent=0.8, n=300,
     )  # fmt: skip
     return replace(found, **changed)
 

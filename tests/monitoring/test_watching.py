@@ -124,6 +124,44 @@ def test_a_new_version_that_falls_no_further_is_not_rolled_back(log: Store) -> N
     assert look(log).health.action is Action.RETRAIN
 
 
+def test_a_fall_weeks_after_a_new_version_is_not_its_fault(log: Store) -> None:
+    """A version that did as well as the one before, until all changed, is not to give way to that."""
+    track(log, days(28, 21, 0.95))
+    track(log, days(21, 7, 0.95), version=2)
+    track(log, days(7, 0, 0.75), version=2)
+    found = look(log)
+    assert (found.health.status, found.health.action) == (Status.DEGRADED, Action.RETRAIN)
+    assert found.monitored.previous is not None
+    assert found.monitored.previous_changes[0].recent == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_fall_that_another_version_mended_is_none(log: Store) -> None:
+    """At every look: what a version did that serves no more is no evidence about the one that does."""
+    track(log, days(28, 18, 0.95))
+    track(log, days(18, 10, 0.6))
+    assert look(log, until=END - timedelta(days=10), sequential=True).health.status is Status.DEGRADED
+    track(log, days(10, 0, 0.95), version=2)
+    found = look(log, sequential=True)
+    assert found.monitored.sequential[0].n == 10 * PER_DAY
+    assert found.health.status is not Status.DEGRADED
+
+
+def test_who_looks_every_hour_has_no_other_evidence(log: Store, tmp_path: Path) -> None:
+    """Where the stream tells nothing yet, a test that does not allow for looking often is none; numbers have none."""
+    window = baselines.from_data(days(28, 7, 0.95).drop(columns="at"), prediction="said", target="kind", version=1)
+    baselines.write(window, tmp_path / "base.json", name="good rows")
+    track(log, days(3, 0, 0.6))
+    how = {"baseline": str(tmp_path / "base.json"), "metrics": ("accuracy",)}
+    assert look(log, **how).health.status is Status.DEGRADED
+    found = look(log, **how, sequential=True)
+    assert found.health.status is Status.INSUFFICIENT_DATA
+    assert "tell their spread" in " ".join(it.why for it in found.monitored.skipped)
+    numbers = days(28, 0, 0.95).assign(kind=lambda it: it["wind"], said=lambda it: it["wind"] + 0.5)
+    tracking.track(log, "nut", numbers, prediction="said", target="kind", time_column="at", task="regression")
+    with pytest.raises(InvalidInputError, match=r"(?s)sequential must be of a classification.*check once in 7 days"):
+        watch(log, "nut", Watch(until=END, sequential=True))
+
+
 def test_drift_is_suspect_before_there_are_labels(log: Store) -> None:
     """Rows without labels can drift; nothing is said of metrics."""
     track(log, days(28, 7, 0.95), target=None)
@@ -182,7 +220,11 @@ def test_the_comparison_of_its_promotion_is_a_baseline(log: Store, stocked: Regi
     assert str(comparison.run_id) in found.monitored.baseline.name
     assert found.monitored.changes[0].baseline == comparison.metrics.loc["accuracy", "challenger"]
     assert found.health.status is Status.DEGRADED
-    track(log, days(7, 0, 0.7, seed=1), version=3)
+    track(log, days(14, 7, 0.2), version=1)  # what another version did is not held against its promotion
+    found = look(log, stocked, baseline="promotion", metrics=("accuracy",), recent=14.0)
+    assert found.monitored.changes[0].recent == pytest.approx(0.7, abs=0.01)
+    for seed in (1, 2):  # more rows than the other version has
+        track(log, days(7, 0, 0.7, seed=seed), version=3)
     with pytest.raises(NotFoundError, match="No promotion of version 3"):
         look(log, stocked, baseline="promotion", recent=0.5)
 

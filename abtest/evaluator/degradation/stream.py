@@ -16,7 +16,7 @@ from abtest.evaluator.rows import Skipped
 from abtest.stats.falls import student
 from abtest.stats.multiplicity import holm
 from abtest.stats.onset import onset, upper_limit
-from abtest.stats.spread import Design, clustered, mean_size
+from abtest.stats.spread import Design, clustered, day_to_day, mean_size
 from abtest.windows import DAY
 
 if TYPE_CHECKING:
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from abtest.windows import Window
 
 _UNBOUNDED = "Errors without bound have no test that holds at every look here."
+_NO_SPREAD = f"Neither the baseline nor the days since has {LEAST_CLUSTERS} days with labels, which tell their spread."
+_LENT = f"It has not {LEAST_CLUSTERS} days with labels: what the days since differ from each other stands for it."
 
 
 def sequential(
-    baseline: Window, since: Window, *, confidence: float = 0.95
+    baseline: Window, since: Window, *, threshold: float = 0.0, confidence: float = 0.95
 ) -> tuple[tuple[Sequential, ...], tuple[Skipped, ...]]:
     """Look at the stream of errors at any time: of all rows, and of each segment that both windows have.
 
@@ -38,11 +40,13 @@ def sequential(
 
     Assumes:
         What ``stats.onset.onset`` does. The baseline and ``since.start`` stay the same from look to look. The spread
-        of days is the baseline's, where it has five; else rows are taken to be independent.
+        of days is the baseline's, where it has five; else it is what the days since differ from those before them, and
+        nothing is said before there are five of these. Rows of a baseline without time are independent of each other.
 
     Args:
         baseline: What was.
         since: All that came after, up to this look.
+        threshold: The fall that matters.
         confidence: One minus the level of all of them together.
     """
     tasks = {bucket.tallied.task for window in (baseline, since) for bucket in window.buckets}
@@ -55,30 +59,37 @@ def sequential(
             return (), (Skipped(what="sequential", why=f"The {side} has no labelled row."),)
     if not np.isfinite(whole[1].hour).all():
         return (), (Skipped(what="sequential", why="The rows since the baseline have no time."),)
+    lent = not _has_days(whole[0])
+    if lent and not _has_days(whole[1]):
+        return (), (Skipped(what="sequential", why=_NO_SPREAD),)
     recent = tables.keys(1)
     keys: list[Key] = [None, *(key for key in tables.keys(0) if key in recent)]
     level = (1 - confidence) / (2 * len(keys))
     first = since.start.timestamp() if since.start else float(whole[1].hour.min())
-    rows = [_row(key, tables.hours(0, key), tables.hours(1, key), level, first) for key in keys]
+    rows = [_row(key, (tables.hours(0, key), tables.hours(1, key)), level, first, threshold) for key in keys]
     adjusted = holm([row.pvalue for row in rows]).tolist()
     return (
         tuple(replace(row, pvalue_adjusted=own) for row, own in zip(rows, adjusted, strict=True)),
-        _about_days(whole[0]),
+        (Skipped(what="spread of the baseline by day in the sequential check", why=_LENT),) if lent else (),
     )
 
 
-def _row(key: Key, baseline: LabelledHours, since: LabelledHours, level: float, first: float) -> Sequential:
+def _row(
+    key: Key, windows: tuple[LabelledHours, LabelledHours], level: float, first: float, threshold: float
+) -> Sequential:
     """The evidence of one key; the half of the level that its baseline takes is a share of that of all."""
-    design = _design(baseline)
+    baseline, since = windows
+    design, of_baseline = _designs(baseline, since)
     wrong, n = float(_wrong(baseline).sum()), float(baseline.rows.sum())
-    # As many rows as would vary as much, fewer still where few days tell by how much (Korn & Graubard).
-    worth = (student(math.inf, level) / student(design.degrees, level)) ** 2 / design.effect
+    worth = _worth(of_baseline, level)
     null = upper_limit(wrong * worth, n * worth, level)
     moments, at = np.unique(since.hour, return_inverse=True)
     errors, rows = summed(at, _wrong(since)), summed(at, since.rows)
     days = moments // DAY - first // DAY
     of_day = np.unique(days, return_inverse=True)[1]
     effect = design.lent(mean_size(summed(of_day, rows))).effect
+    if not _has_days(baseline):
+        effect /= _worth(replace(design, effect=1.0), level)  # the few days since tell it, and not exactly
     found = onset(errors, rows, days, null, design=effect) if null < 1 else None
     start = None if found is None or found.start is None else (found.start + first // DAY) * DAY
     after = moments >= (math.inf if start is None else start)
@@ -87,6 +98,8 @@ def _row(key: Key, baseline: LabelledHours, since: LabelledHours, level: float, 
     return Sequential(
         segment=name,
         value=value,
+        baseline=1 - wrong / n,
+        tolerated=threshold,
         null=null,
         log_evidence=found.log_evidence if found else 0.0,
         pvalue=pvalue,
@@ -101,20 +114,31 @@ def _wrong(hours: LabelledHours) -> Floats:
     return hours.by_hour((hours.cells.truth != hours.cells.said).astype(np.float64))
 
 
-def _design(baseline: LabelledHours) -> Design:
-    """How much more than independent rows the baseline's days vary."""
-    numbers = baseline.clusters(DAY)
-    n = float(baseline.rows.sum())
-    share = float(_wrong(baseline).sum()) / n
-    if numbers is None or numbers.max() + 1 < LEAST_CLUSTERS:
-        return Design()
-    influence = summed(numbers, _wrong(baseline) - share * baseline.rows) / n
-    return clustered(influence, summed(numbers, baseline.rows), share * (1 - share) / n)
+def _worth(design: Design, level: float) -> float:
+    """As how many independent rows one counts that vary as much, fewer where few days tell by how much.
+
+    References:
+        Korn & Graubard (1998), Survey Methodology 24:193.
+    """
+    return (student(math.inf, level) / student(design.degrees, level)) ** 2 / design.effect
 
 
-def _about_days(baseline: LabelledHours) -> tuple[Skipped, ...]:
-    numbers = baseline.clusters(DAY)
-    if numbers is not None and numbers.max() + 1 >= LEAST_CLUSTERS:
-        return ()
-    why = f"The baseline has not {LEAST_CLUSTERS} days with labels: rows are taken to be independent."
-    return (Skipped(what="spread of days in the sequential check", why=why),)
+def _designs(baseline: LabelledHours, since: LabelledHours) -> tuple[Design, Design]:
+    """How much more than independent rows days vary: of those since, before their size, and of the baseline's."""
+    if _has_days(baseline):
+        numbers = baseline.clusters(DAY)
+        n = float(baseline.rows.sum())
+        share = float(_wrong(baseline).sum()) / n
+        influence = summed(numbers, _wrong(baseline) - share * baseline.rows) / n
+        own = clustered(influence, summed(numbers, baseline.rows), share * (1 - share) / n)
+        return own, own
+    days = since.clusters(DAY)
+    own = day_to_day(summed(days, _wrong(since)), summed(days, since.rows))
+    there = baseline.clusters(DAY)
+    return own, Design() if there is None else own.lent(mean_size(summed(there, baseline.rows)))
+
+
+def _has_days(hours: LabelledHours) -> bool:
+    """Whether there are days enough to tell their spread."""
+    numbers = hours.clusters(DAY)
+    return numbers is not None and bool(numbers.size) and int(numbers.max()) + 1 >= LEAST_CLUSTERS

@@ -44,10 +44,10 @@ def test_looking_earlier_finds_no_more() -> None:
 def test_null_is_the_baselines_limit() -> None:
     """Of independent rows the null is Clopper and Pearson's limit at half the level, which the p-value holds."""
     baseline = timeless(window([tallied(CELLS)]))
-    [row], skipped = sequential(baseline, window([tallied({(0, 0): 40, (0, 1): 60})]))
+    [row], skipped = sequential(baseline, window([tallied({(0, 0): 40, (0, 1): 60})] * 5))
     assert stats.binom.cdf(10, 100, row.null) == pytest.approx(0.025)
     assert row.pvalue == pytest.approx(0.025 + math.exp(-row.log_evidence))
-    assert [note.what for note in skipped] == ["spread of days in the sequential check"]
+    assert [note.what for note in skipped] == ["spread of the baseline by day in the sequential check"]
 
 
 def test_segments_share_the_level() -> None:
@@ -55,7 +55,7 @@ def test_segments_share_the_level() -> None:
     parts = {("region", "EU"): {(0, 0): 45, (0, 1): 5}, ("region", "US"): {(0, 0): 45, (0, 1): 5}}
     worse = {("region", "EU"): {(0, 0): 20, (0, 1): 30}, ("region", "Asia"): {(0, 0): 50}}
     baseline = timeless(window([tallied(CELLS, parts)]))
-    since = window([tallied({(0, 0): 70, (0, 1): 30}, worse)])
+    since = window([tallied({(0, 0): 70, (0, 1): 30}, worse)] * 5)
     rows, _ = sequential(baseline, since)
     assert [(row.segment, row.value) for row in rows] == [(None, None), ("region", "EU")]
     assert stats.binom.cdf(10, 100, rows[0].null) == pytest.approx(0.05 / 4)
@@ -73,6 +73,28 @@ def test_lucky_days_are_no_evidence() -> None:
     by_luck, by_row = (sequential(of, since)[0][0] for of in (varied, even))
     assert by_luck.log_evidence < by_row.log_evidence
     assert by_luck.null > by_row.null
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.02])
+def test_a_baseline_without_days_is_no_reason_to_cry_wolf(alike: float) -> None:
+    """Days that are alike in luck are no fall from a file of test rows, as what days differ by tells their spread."""
+    rng, alarms, repeats = np.random.default_rng(5), 0, 40
+    for _ in range(repeats):
+        baseline = timeless(window([tallied({(0, 0): 1800, (0, 1): 200})]))
+        since = window(days(rng, 30, right=0.9, rows=480, alike=alike))
+        alarms += sequential(baseline, since)[0][0].pvalue < 0.05
+    assert alarms / repeats <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / repeats)
+
+
+def test_a_fall_from_a_baseline_without_days_is_found() -> None:
+    """Ten points less are found and dated, as one change for good is no difference of days from each other."""
+    rng = np.random.default_rng(6)
+    baseline = timeless(window([tallied({(0, 0): 1800, (0, 1): 200})]))
+    since = window([*days(rng, 10, right=0.9, rows=480), *days(rng, 5, right=0.8, rows=480)])
+    [row], _ = sequential(baseline, since, threshold=0.05)
+    assert row.pvalue < 0.05
+    assert abs(known(row.since) - (START + 10 * DAY)) <= DAY
+    assert (row.baseline, row.tolerated) == (0.9, 0.05)
 
 
 @pytest.mark.slow
@@ -99,7 +121,7 @@ def test_a_day_may_be_missing() -> None:
 
 def test_a_baseline_that_is_always_wrong() -> None:
     """Nothing is worse than a baseline without a right row, and nothing is found."""
-    baseline, since = timeless(window([tallied({(0, 1): 9})])), window([tallied({(0, 1): 9})])
+    baseline, since = timeless(window([tallied({(0, 1): 9})])), window([tallied({(0, 1): 9})] * 5)
     [row], _ = sequential(baseline, since)
     assert (row.null, row.log_evidence, row.pvalue, row.since, row.recent) == (1, 0, 1, None, None)
 
@@ -107,11 +129,17 @@ def test_a_baseline_that_is_always_wrong() -> None:
 def test_nothing_to_look_at() -> None:
     """A regression, rows without time, and windows without labels are no stream, and it is said why."""
     full, empty = window([tallied(CELLS)]), Window(start=START, end=START + DAY, buckets=())
+    four = window([tallied(CELLS)] * 4)
     numbers = window([of_errors(np.arange(9.0), np.ones(9))])
     for baseline, since, why in (
         (numbers, numbers, "Errors without bound have no test that holds at every look here."),
         (empty, full, "The baseline has no labelled row."),
         (full, empty, "The window since has no labelled row."),
+        (
+            timeless(full),
+            four,
+            "Neither the baseline nor the days since has 5 days with labels, which tell their spread.",
+        ),
         (full, timeless(full), "The rows since the baseline have no time."),
     ):
         rows, [note] = sequential(baseline, since)
