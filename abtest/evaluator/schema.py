@@ -106,10 +106,11 @@ def _held_otherwise(baseline: Sketch, recent: Sketch, level: float) -> Iterator[
 def _missing(baseline: Sketch, recent: Sketch, level: float) -> Iterator[tuple[str, str]]:
     before, now = baseline.missing / baseline.rows, recent.missing / recent.rows
     did = f"{wording.percent(before) if before else 'none'} of the baseline's did."
-    if abs(now - before) >= MISSING_FLOOR:
-        if two_shares(baseline.missing, baseline.rows, recent.missing, recent.rows) >= level:
-            return  # of a few recent rows all may lack what many lacked before
-        if not _filled(recent):
+    none_left = _filled(baseline) and not _filled(recent)
+    if not none_left and abs(now - before) < MISSING_FLOOR:
+        return
+    if two_shares(baseline.missing, baseline.rows, recent.missing, recent.rows) < level:
+        if none_left:
             yield "all missing", f"All {wording.plural(recent.rows, 'recent row')} lack it; {did}"
         else:
             lack = f"{wording.percent(now)} of recent rows lack it" if now else "No recent row lacks it"

@@ -167,10 +167,13 @@ def test_a_type_that_changed_is_named_alone() -> None:
 
 
 def test_missing_rows_are_named() -> None:
-    """More or fewer rows without a value are named where that is sure and matters, and all of them always."""
+    """More or fewer rows without a value are named where that is sure and matters, and all of them where it is sure."""
     full, text = Numbers.of(NORMAL), "All 5 recent rows lack it; none of the baseline's did."
     assert changes(full, Numbers.of([math.nan] * 5)) == [("all missing", text)]
     assert changes(COLOURS, Numbers.of([], missing=5)) == [("all missing", text)]
+    assert changes(Numbers.of(NORMAL[:60], missing=40), Numbers.of([], missing=3)) == []  # as three in a row may be
+    seldom, text = Numbers.of(NORMAL[:30], missing=970), "All 1,000 recent rows lack it; 97.0 % of the baseline's did."
+    assert changes(seldom, Numbers.of([], missing=1000)) == [("all missing", text)]
     text = "20.0 % of recent rows lack it; none of the baseline's did."
     assert changes(full, Numbers.of(NORMAL[:400], missing=100)) == [("missing", text)]
     assert changes(Numbers.of(NORMAL[:40]), Numbers.of(NORMAL[:4], missing=1)) == []  # one of five may be chance
