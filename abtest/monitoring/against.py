@@ -50,12 +50,12 @@ class Past:
     registry: RegistryClient | None
 
     def window(self, start: datetime, end: datetime) -> Window:
-        """What was tracked between two moments."""
+        """What was tracked between two moments; features are of whole days, of the one that it begins in too."""
         return Window(
             start=start,
             end=end,
             buckets=self.store.buckets(self.model_name, start, end),
-            sketches=self.store.sketches(self.model_name, start, end),
+            sketches=self.store.sketches(self.model_name, midnight(start), end),
         )
 
     def baseline(self, recent_start: datetime, version: int | None) -> Base | str:
@@ -113,8 +113,8 @@ def of_version(window: Window, version: int | None) -> Window:
 
 
 def part_of(window: Window, start: datetime, end: datetime) -> Window:
-    """The hours of a window between two moments; a day's features belong to it where that day begins in it."""
-    first_day = start.replace(hour=0)
+    """The hours of a window between two moments; features are of whole days, of the one that it begins in too."""
+    first_day = midnight(start)
     return Window(
         start=start,
         end=end,
@@ -134,6 +134,11 @@ def hour(moment: datetime, *, up: bool = False) -> datetime:
     moment = moment.astimezone(UTC)
     floor = moment.replace(minute=0, second=0, microsecond=0)
     return floor + timedelta(hours=1) if up and floor < moment else floor
+
+
+def midnight(moment: datetime) -> datetime:
+    """The begin of the day that a moment is in."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _told(window: Window, kind: BaselineKind, name: str) -> Base:

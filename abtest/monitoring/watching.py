@@ -82,7 +82,7 @@ def watch(
 def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
     how = past.how
     recent_end = hour(end - timedelta(seconds=how.horizon), up=True)
-    recent_start = recent_end - timedelta(days=how.recent)
+    recent_start = hour(recent_end - timedelta(days=how.recent))
     start = min(hour(end - timedelta(days=how.days)), recent_start)
     report = past.window(start, end)
     if not report.buckets:
@@ -167,8 +167,12 @@ def _empty(past: Past, start: datetime, end: datetime) -> NotFoundError | Invali
 def _drift(base: Base | None, recent: Window, how: Watch) -> tuple[tuple[Drift, ...], tuple[SchemaChange, ...]]:
     if base is None:
         return (), ()
+    before = base.window
+    if base.told.kind in ("first", "before"):  # a day that both windows have a part of tells nothing of a change
+        days = {it.day for it in recent.sketches}
+        before = replace(before, sketches=tuple(it for it in before.sketches if it.day not in days))
     return drift(
-        base.window.features(),
+        before.features(),
         recent.features(),
         predictions=(base.window.whole().predictions, recent.whole().predictions),
         alpha=1 - how.confidence,

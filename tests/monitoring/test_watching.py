@@ -172,6 +172,19 @@ def test_drift_is_suspect_before_there_are_labels(log: Store) -> None:
     assert found.health.missing is not None
 
 
+@pytest.mark.parametrize("how", [{"recent": 7.3}, {"recent": 7.0, "days": 7.0}, {"recent": 0.4}, {"recent": 0.3}])
+def test_drift_is_seen_in_windows_that_begin_within_a_day(log: Store, how: dict[str, Any]) -> None:
+    """Whenever windows begin, the days that they have a part of tell of features, and none tells of both."""
+    track(log, days(28, 8, 0.95))
+    track(log, days(8, 0, 0.95, wind=2.0))
+    found = look(log, until=END - timedelta(hours=7), **how).monitored
+    [wind] = [row for row in found.drift if row.feature == "wind"]
+    assert wind.drifted
+    assert found.recent_start.minute == 0
+    same = look(log, until=END - timedelta(hours=7), recent=1 / 8, baseline="before").monitored
+    assert {row.kind for row in same.drift} <= {"prediction"}  # both windows are of one day
+
+
 def test_a_segment_that_falls_is_named(log: Store) -> None:
     """Over all rows little has changed; in one segment much."""
     track(log, days(28, 7, 0.95))
