@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from abtest import wording
 from abtest.errors import NotApplicableError
 from abtest.evaluator.degradation.asked import Asked, errors_greater_is_better
-from abtest.evaluator.degradation.estimates import NAMES, Clusters, measured, measured_errors
+from abtest.evaluator.degradation.estimates import LEAST_CLUSTERS, NAMES, Clusters, measured, measured_errors
 from abtest.evaluator.degradation.rows import Key, Tables, error_hours
 from abtest.evaluator.rows import Skipped
 from abtest.metrics.catalogue import SCORES, unit
 from abtest.metrics.costs import COST
 from abtest.metrics.custom import is_custom
 from abtest.stats.falls import Shift, fisher_fall, is_rare
+from abtest.windows import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +204,14 @@ def _about_classes(
 
 
 def _about_clusters(found: Questions, windows: tuple[Hours, Hours], clusters: Clusters) -> None:
-    """Say whose days tell what the other's rows share."""
+    """Say where it is not days that are independent, and whose days tell what the other's rows share."""
+    if clusters.seconds != DAY and windows[1].clusters(DAY) is not None:
+        what = "rows" if clusters.seconds is None else "hours"
+        found.skip(
+            "spread by day",
+            f"Neither window has {LEAST_CLUSTERS} days with labels: {what} are taken to be independent, and a day's luck "
+            "may pass for a fall.",
+        )
     if clusters.seconds is None or not clusters.lent:
         return
     name = NAMES[clusters.seconds]

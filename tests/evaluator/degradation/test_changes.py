@@ -245,7 +245,8 @@ def test_nothing_to_compare() -> None:
         assert [note.why for note in skipped] == [f"The {side} has no labelled row."]
     found, skipped = changes(full, full, ["roc_auc", "cost", "accuracy"], threshold=0.05)
     assert [row.metric for row in found] == ["accuracy"]
-    assert [note.what for note in skipped] == ["roc_auc", "cost"]
+    assert [note.what for note in skipped] == ["roc_auc", "cost", "spread by day"]
+    assert "rows are taken to be independent" in skipped[2].why
 
 
 @given(st.integers(0, 2**32 - 1))
