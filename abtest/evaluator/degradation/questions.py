@@ -209,7 +209,7 @@ def _about_clusters(found: Questions, windows: tuple[Hours, Hours], clusters: Cl
         what = "rows" if clusters.seconds is None else "hours"
         found.skip(
             "spread by day",
-            f"Neither window has {LEAST_CLUSTERS} days with labels: {what} are taken to be independent, and a day's luck "
+            f"Neither window has {LEAST_CLUSTERS} days with labels: {what} are taken to be independent, and days' luck "
             "may pass for a fall.",
         )
     if clusters.seconds is None or not clusters.lent:
