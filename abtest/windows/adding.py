@@ -10,7 +10,7 @@ import numpy as np
 
 from abtest.counting import merged
 from abtest.errors import LabelMismatchError
-from abtest.labels import label_order
+from abtest.labels import cast_label, kind_of, label_order
 from abtest.metrics.regression import RegressionOutcomes
 from abtest.outcomes import PairedOutcomes, Segment
 from abtest.stats.moments import Moments, PairedMoments
@@ -18,7 +18,7 @@ from abtest.stats.moments import Moments, PairedMoments
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from abtest.labels import Label
+    from abtest.labels import Label, LabelType
     from abtest.outcomes import Counts
     from abtest.stats.sketches import Sketch
 
@@ -46,6 +46,15 @@ def check(
                 f"({labels[0]!r} vs {label!r}).",
                 hint="track all rows with the same --label-type.",
             )
+
+
+def read_as(tables: Sequence[PairedOutcomes], unpredicted: Sequence[Mapping[Label, int]]) -> list[Mapping[Label, int]]:
+    """Read labels that are text as the type of the tables', where they spell that.
+
+    In an hour in which every prediction failed nothing says what its labels mean, which may have come as text.
+    """
+    kind = kind_of(tables[0].labels) if tables else "str"
+    return [counts([{_read(label, kind): count} for label, count in one.items()]) for one in unpredicted]
 
 
 def outcomes(tables: Sequence[PairedOutcomes]) -> PairedOutcomes:
@@ -119,6 +128,15 @@ def predictions(sketches: Sequence[Sketch]) -> Sketch | None:
             hint="track all rows with the same --task.",
         )
     return functools.reduce(operator.add, sketches) if sketches else None
+
+
+def _read(label: Label, kind: LabelType) -> Label:
+    if kind == "str" or not isinstance(label, str):
+        return label
+    try:
+        return cast_label(label, kind)
+    except ValueError:
+        return label
 
 
 def _merged(parts: Sequence[tuple[Counts, int]], lookup: Counts) -> Counts:

@@ -102,7 +102,7 @@ class Tallied:
         outcomes = [one.outcomes for one in given if one.outcomes is not None and one.outcomes.n]
         errors = [one.errors for one in given if one.errors is not None and one.errors.n]
         lags = [one.lag for one in given if one.lag is not None]
-        unpredicted = [one.unpredicted for one in given if one.unpredicted]
+        unpredicted = adding.read_as(outcomes, [one.unpredicted for one in given if one.unpredicted])
         adding.check(outcomes, errors, unpredicted)
         return cls(
             n=sum(one.n for one in given),

@@ -288,6 +288,16 @@ def test_labels_are_read_as_the_predictions_are(log: Store, caplog: pytest.LogCa
     assert caplog.messages == ['Left out: 1 label that cannot be read as int (first: "pear").']
 
 
+def test_labels_in_text_of_an_hour_that_failed_add_up(log: Store) -> None:  # noqa: F811 - the fixture
+    """Where every prediction of an hour failed, labels that are text mean what they mean in the other hours."""
+    log.write([row(1, 0, prediction=2), row(2, 60, prediction=3), row(3, HOUR, prediction=None)])
+    for sequence, label in enumerate(("2", "3", "2"), start=1):
+        feed(log, label, sequence)
+    take_in(log, "fruit", now=LATER)
+    whole = Window(start=START, end=LATER, buckets=log.buckets("fruit", START, LATER)).whole()
+    assert (whole.labelled, whole.unpredicted) == (3, {2: 1})
+
+
 def test_numbers_that_cannot_be_squared_are_left_out(log: Store, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811 - the fixture
     """One absurd label does not keep the others from being counted."""
     log.write([row(1, prediction=0.5), row(2, prediction=0.5)])
