@@ -67,7 +67,7 @@ def choose(
         raise InvalidInputError("Name one model.", hint="--model-name, --run-id or --model-uri.")
     if model_uri is not None:
         model_name, reference = Reference.from_uri(model_uri)
-    if model_name is None and run_id is None and not _needs_registry(model_uri, tracking_uri):
+    if model_name is None and run_id is None and not needs_registry(model_uri, tracking_uri):
         return _outside(str(model_uri), None, None)
     registry = RegistryClient(tracking_uri, registry_uri)
     if run_id is not None:
@@ -95,7 +95,8 @@ def given(predictor: Predictor) -> Chosen:
     return Chosen(model=model, name=None, named=named, registry=None)
 
 
-def _needs_registry(uri: str | None, tracking_uri: str | None) -> bool:
+def needs_registry(uri: str | None, tracking_uri: str | None) -> bool:
+    """Whether a model by its URI is looked for in a registry; else it is a folder."""
     return tracking_uri is not None or str(uri).startswith(("models:/", "runs:/"))
 
 

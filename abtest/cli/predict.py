@@ -122,11 +122,9 @@ def predict(
             "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
         )
     piped = output is None or output == _STDOUT
-    _refuse(form, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     named = _reference({"stage": stage, "version": version, "alias": alias})
     which = _named(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
-    if log_to_mlflow and not any(which[name] for name in ("model_name", "run_id", "tracking_uri")):
-        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
+    _refuse(form, which, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     bulk = _way(input_, None if piped else output, engine, spark_master, force=force)
     chosen = _loaded(which)
     given: dict[str, Any] = {"batch_rows": batch_size} if batch_size is not None else {}
@@ -238,11 +236,18 @@ def _reference(given: dict[str, str | None]) -> Reference | None:
     return None
 
 
-def _refuse(form: str, *, piped: bool, quiet: bool, log_to_mlflow: bool, experiment: str | None) -> None:
+def _refuse(
+    form: str, which: dict[str, Any], *, piped: bool, quiet: bool, log_to_mlflow: bool, experiment: str | None
+) -> None:
     if piped and form == "json" and not quiet:
         raise typer.BadParameter("needs --output FILE: rows go to standard output.", param_hint="--format")
     if experiment is not None and not log_to_mlflow:
         raise typer.BadParameter("means nothing without --log-to-mlflow.", param_hint="--experiment")
+    from abtest.bulk.choosing import needs_registry  # noqa: PLC0415 - --help does not pay for it
+
+    uri = which["model_uri"]
+    if log_to_mlflow and uri is not None and not needs_registry(uri, which["tracking_uri"]):
+        raise typer.BadParameter("needs a tracking server.", param_hint="--tracking-uri")
 
 
 def _show(done: Predicted, form: str, *, to_stderr: bool) -> None:

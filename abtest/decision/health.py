@@ -211,7 +211,7 @@ def _remedy(monitored: Monitored, fallen: list[Sign]) -> tuple[Action, str]:
         return Action.ROLL_BACK, f"Against {monitored.previous.name}: {told(worse[0])}"
     if all(sign.rule == "segment" or " of " in sign.name for sign in fallen):
         return Action.LOOK, f"{fallen[0].text} Over all rows nothing is known to have fallen."
-    drifted = [row for row in monitored.drift if row.drifted]
+    drifted = [row for row in monitored.drift if row.drifted and row.kind != "prediction"]
     cause = f" What it is fed changed too ({_listed(drifted)})." if drifted else ""
     return Action.RETRAIN, fallen[0].text + cause
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests import zoo
 from tests.cli import shell
+from tests.engines import clusters
 from tests.live.disks import small_disk  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -206,3 +207,17 @@ def test_a_pipe_that_closes(rows: pd.DataFrame) -> None:
     process.stderr.close()
     assert process.wait(60) == 1
     assert "Traceback" not in told
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(bool(clusters.LACKS), reason=clusters.LACKS)
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")  # PySpark 4.3 says so
+def test_on_spark(cli: Any, rows: pd.DataFrame) -> None:
+    """The cluster writes a folder, and what is printed is the same."""
+    rows.to_parquet("fruit.parquet")
+    words = (*MODEL, "--input", "fruit.parquet", "--keep", "id", "--engine", "spark", "--spark-master", "local[1]")
+    told = cli("predict", *words, "--output", "out", "--batch-size", "7", "--format", "json")
+    found = pd.read_parquet("out").sort_values("id")
+    assert found["prediction"].tolist() == zoo.linear(rows).tolist()
+    assert json.loads(told.out)["n"] == 60
+    assert "is there already" in cli("predict", *words, "--output", "out", "--force", code=1).error

@@ -146,9 +146,14 @@ def check(
 
 
 def plot(
-    output: Annotated[Path, typer.Option(metavar="FILE", help="A .png or .svg.")],
     model_name: ModelName = None,
     metrics: w.Metrics = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .png or .svg. Default: NAME-over-time.png.", rich_help_panel="What comes out"
+        ),
+    ] = None,
     days: w.Days = "30",
     recent: w.Recent = "7d",
     until: w.Until = None,
@@ -167,17 +172,20 @@ def plot(
     """Draw metrics over time, with intervals, the versions' reigns, promotions, rollbacks, and where it degraded."""
     given = locals()
     from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
+    from abtest.record.spelled import slug  # noqa: PLC0415 - see above
     from abtest.reporter.files import write_whole  # noqa: PLC0415 - see above
     from abtest.reporter.folder import prepare  # noqa: PLC0415 - see above
     from abtest.reporter.monitoring import drawing  # noqa: PLC0415 - see above
 
+    name = m.model_name(model_name)
+    output = output or Path(f"{slug(name)}-over-time.png")
     form = _FORMS.get(output.suffix.lower())
     if form is None:
         raise InvalidInputError(f"output must end in .png or .svg, got '{output.name}'.")
     prepare(output.parent)
     how = w.how(given)
     registry = w.registry(tracking_uri, registry_uri)
-    record = w.watched(how, m.model_name(model_name), store=store, registry=registry, quiet=quiet)
+    record = w.watched(how, name, store=store, registry=registry, quiet=quiet)
     write_whole(output, drawing.plot(record, form=form))
     common.tell(f"Plot      {output}", quiet=quiet)
 
