@@ -273,6 +273,7 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
         NotFoundError: The run is gone, or holds none of that name.
         BackendError: Its artifacts cannot be read.
     """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
     with tempfile.TemporaryDirectory() as scratch, told_as_ours(f"The artifacts of run {run_id} could not be read"):
         try:
             known = {it.path for it in client.list_artifacts(run_id)}

@@ -36,17 +36,17 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--slow``, which CI gives."""
+    """Add ``--slow``, which CI gives, and ``--year``, which it does not."""
     parser.addoption("--slow", action="store_true", help="run the tests that take minutes too")
+    parser.addoption("--year", action="store_true", help="run the whole year of flights too, which --slow does not")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is slow unless asked for."""
-    if config.getoption("--slow"):
-        return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    """Skip what takes long unless asked for."""
+    for marker, what in {"slow": "slow", "year": "the whole year"}.items():
+        for item in items:
+            if marker in item.keywords and not config.getoption(f"--{marker}"):
+                item.add_marker(pytest.mark.skip(reason=f"{what}: run with --{marker}"))
 
 
 def pytest_collection_finish() -> None:

@@ -139,6 +139,18 @@ def test_swapping_sides(outcomes: PairedOutcomes) -> None:
     assert np.array_equal(turned.confusion("champion"), outcomes.confusion("challenger"))
 
 
+@given(paired_outcomes())
+def test_a_side_alone(outcomes: PairedOutcomes) -> None:
+    """A side alone has its own confusion matrix on both sides, and is never discordant; so have its segments."""
+    alone = outcomes.alone("challenger")
+    assert alone.n == outcomes.n
+    assert alone.contingency().discordant == 0
+    for side in SIDES:
+        assert np.array_equal(alone.confusion(side), outcomes.confusion("challenger"))
+    assert [s.key for s in alone.segments] == [s.key for s in outcomes.segments]
+    assert alone == outcomes.swapped().alone("champion")
+
+
 @given(contingencies(min_n=0))
 def test_contingency_properties(table: Contingency) -> None:
     """Rows are the discordant and the concordant ones; the effect is the difference of two accuracies."""

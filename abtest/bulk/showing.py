@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BAR = 24  # characters of a share of 1
 _WIDEST = 12  # columns of the sample
+_BESIDE = 8  # columns beside each other
 
 
 def headline(predicted: Predicted) -> str:
@@ -112,6 +113,13 @@ def _number_rows(spread: Spread) -> list[tuple[str, str]]:
 def _sample(predicted: Predicted) -> Table:
     columns = predicted.columns if len(predicted.columns) <= _WIDEST else predicted.columns[-_WIDEST:]
     table = Table(box=None, pad_edge=False, header_style="dim")
+    if len(columns) > _BESIDE >= len(predicted.sample):  # few rows of many columns read better the other way about
+        table.add_column("row")
+        for number in range(1, len(predicted.sample) + 1):
+            table.add_column(str(number))
+        for name in columns:
+            table.add_row(Text(name), *(Text(_cell(row[name])) for row in predicted.sample))
+        return table
     for name in columns:
         table.add_column(Text(name))
     for row in predicted.sample:
@@ -130,7 +138,7 @@ def _table(first: str, *others: str) -> Table:
 def _cell(value: Cell) -> str:
     if value is None:
         return wording.MISSING
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

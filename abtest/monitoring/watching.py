@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
     from abtest.windows import Window
 
-_HOURLY = 3.0  # days that are shown hour by hour
+_HOURLY, _DAILY = 3.0, 92.0  # so many days are shown hour by hour, or day by day; more by the week
 
 
 def watch(
@@ -94,7 +94,7 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
             "sequential must be of a classification: errors without bound have no test that holds at every look here.",
             hint=f"without it, check once in {wording.span(how.recent * DAY)}: as often as the recent window is new.",
         )
-    period = HOUR if how.days <= _HOURLY else DAY
+    period = HOUR if how.days <= _HOURLY else DAY if how.days <= _DAILY else 7 * DAY
     options: dict[str, Any] = {"average": how.average, "pos_label": how.pos_label, "confidence": how.confidence}
     testing: dict[str, Any] = {**options, "threshold": how.threshold}
     points = degradation.points(report, metrics, period, **options)

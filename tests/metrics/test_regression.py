@@ -104,6 +104,7 @@ def test_swapping_negates(metric: RegressionMetric, n: int, seed: int) -> None:
     y, champion, challenger = rows(n, seed)
     outcomes = RegressionOutcomes.of(y, champion, challenger)
     assert outcomes.swapped() == RegressionOutcomes.of(y, challenger, champion)
+    assert outcomes.alone("challenger") == RegressionOutcomes.of(y, challenger, challenger)
     ours, theirs = compare(outcomes, metric), compare(outcomes.swapped(), metric)
     assert (theirs.effect, theirs.improvement, theirs.pvalue) == (-ours.effect, -ours.improvement, ours.pvalue)
     assert ours.statistic is not None

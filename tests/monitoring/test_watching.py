@@ -151,7 +151,7 @@ def test_who_looks_every_hour_has_no_other_evidence(log: Store, tmp_path: Path) 
     window = baselines.from_data(days(28, 7, 0.95).drop(columns="at"), prediction="said", target="kind", version=1)
     baselines.write(window, tmp_path / "base.json", name="good rows")
     track(log, days(3, 0, 0.6))
-    how = {"baseline": str(tmp_path / "base.json"), "metrics": ("accuracy",)}
+    how: dict[str, Any] = {"baseline": str(tmp_path / "base.json"), "metrics": ("accuracy",)}
     assert look(log, **how).health.status is Status.DEGRADED
     found = look(log, **how, sequential=True)
     assert found.health.status is Status.INSUFFICIENT_DATA

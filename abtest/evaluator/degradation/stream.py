@@ -20,6 +20,8 @@ from abtest.stats.spread import Design, clustered, day_to_day, mean_size
 from abtest.windows import DAY
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from abtest.evaluator.degradation.rows import Floats, Key, LabelledHours
     from abtest.windows import Window
 
@@ -59,8 +61,8 @@ def sequential(
             return (), (Skipped(what="sequential", why=f"The {side} has no labelled row."),)
     if not np.isfinite(whole[1].hour).all():
         return (), (Skipped(what="sequential", why="The rows since the baseline have no time."),)
-    lent = not _has_days(whole[0])
-    if lent and not _has_days(whole[1]):
+    lent = _days(whole[0]) is None
+    if lent and _days(whole[1]) is None:
         return (), (Skipped(what="sequential", why=_NO_SPREAD),)
     recent = tables.keys(1)
     keys: list[Key] = [None, *(key for key in tables.keys(0) if key in recent)]
@@ -88,7 +90,7 @@ def _row(
     days = moments // DAY - first // DAY
     of_day = np.unique(days, return_inverse=True)[1]
     effect = design.lent(mean_size(summed(of_day, rows))).effect
-    if not _has_days(baseline):
+    if _days(baseline) is None:
         effect /= _worth(replace(design, effect=1.0), level)  # the few days since tell it, and not exactly
     found = onset(errors, rows, days, null, design=effect) if null < 1 else None
     start = None if found is None or found.start is None else (found.start + first // DAY) * DAY
@@ -125,20 +127,20 @@ def _worth(design: Design, level: float) -> float:
 
 def _designs(baseline: LabelledHours, since: LabelledHours) -> tuple[Design, Design]:
     """How much more than independent rows days vary: of those since, before their size, and of the baseline's."""
-    if _has_days(baseline):
-        numbers = baseline.clusters(DAY)
+    numbers = _days(baseline)
+    if numbers is not None:
         n = float(baseline.rows.sum())
         share = float(_wrong(baseline).sum()) / n
         influence = summed(numbers, _wrong(baseline) - share * baseline.rows) / n
         own = clustered(influence, summed(numbers, baseline.rows), share * (1 - share) / n)
         return own, own
-    days = since.clusters(DAY)
+    _, days = np.unique(since.hour // DAY, return_inverse=True)
     own = day_to_day(summed(days, _wrong(since)), summed(days, since.rows))
     there = baseline.clusters(DAY)
     return own, Design() if there is None else own.lent(mean_size(summed(there, baseline.rows)))
 
 
-def _has_days(hours: LabelledHours) -> bool:
-    """Whether there are days enough to tell their spread."""
+def _days(hours: LabelledHours) -> npt.NDArray[np.intp] | None:
+    """The day of each hour; None where there are too few days to tell their spread."""
     numbers = hours.clusters(DAY)
-    return numbers is not None and bool(numbers.size) and int(numbers.max()) + 1 >= LEAST_CLUSTERS
+    return numbers if numbers is not None and numbers.size and numbers.max() + 1 >= LEAST_CLUSTERS else None
