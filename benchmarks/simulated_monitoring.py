@@ -26,7 +26,7 @@ LOOKS = ("before", "by 1 day", "by 3 days", "by 7 days")
 RIGHT = 0.9
 _CELLS: tuple[tuple[Label, Label, Label], ...] = ((0, 0, 0), (0, 1, 1), (1, 0, 0), (1, 1, 1))
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-_LEVEL, _THRESHOLD, _ROWS, _LOOKS_A_DAY = 0.05, 0.05, 480, 8
+_LEVEL, _THRESHOLD, _ROWS, _LOOKS_A_DAY, _FILE = 0.05, 0.05, 480, 8, 2000
 
 
 def window(rng: np.random.Generator, right: Floats, *, alike: float, first: int = 0, cuts: int = 1) -> Window:
@@ -68,10 +68,13 @@ def falls(
 
 
 def looks(rng: np.random.Generator, repeats: int, *, before: int, days: int, alike: float, fall: float) -> Counter[str]:
-    """Count streams in which a look every three hours finds a fall: before there is any, and by so many days of it."""
+    """Count streams in which a look every three hours finds a fall: before there is any, and by so many days of it.
+
+    The baseline is of so many days before, or where these are none a file of independent test rows without time.
+    """
     found: Counter[str] = Counter()
     for _ in range(repeats):
-        baseline = window(rng, np.full(before, RIGHT), alike=alike)
+        baseline = window(rng, np.full(before, RIGHT), alike=alike) if before else _file(rng)
         right = np.concatenate([np.full(days, RIGHT), np.full(7, RIGHT - fall)])
         since = window(rng, right, alike=alike, first=before, cuts=_LOOKS_A_DAY)
         for name, until in zip(LOOKS, (days, days + 1, days + 3, days + 7), strict=True):
@@ -143,7 +146,7 @@ def tables() -> tuple[Table, ...]:
             heads=("fall", "baseline", "days before it", "correlation of a day's rows", *LOOKS),
             rows=tuple(
                 Row(
-                    names=(points(-fall), _days(before), f"{days}", f"{alike:g}"),
+                    names=(points(-fall), _days(before) if before else f"{_FILE:,} test rows", f"{days}", f"{alike:g}"),
                     simulate=looks,
                     parameters={"before": before, "days": days, "alike": alike, "fall": fall},
                     repeats=400,
@@ -155,6 +158,8 @@ def tables() -> tuple[Table, ...]:
                     (0.05, 7, 21, 0.0),
                     (0.05, 28, 21, 0.005),
                     (0.1, 28, 21, 0.02),
+                    (0.1, 0, 21, 0.0),
+                    (0.1, 0, 21, 0.02),
                 )
             ),
         ),
@@ -163,6 +168,13 @@ def tables() -> tuple[Table, ...]:
 
 def _days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
+
+
+def _file(rng: np.random.Generator) -> Window:
+    right = int(rng.binomial(_FILE, RIGHT))
+    outcomes = PairedOutcomes.from_counts({(0, 0, 0): right, (0, 1, 1): _FILE - right})
+    bucket = Bucket(start=None, version=1, tallied=Tallied(n=_FILE, outcomes=outcomes))
+    return Window(start=None, end=None, buckets=(bucket,))
 
 
 def _z_test(baseline: Window, recent: Window) -> bool:

@@ -35,7 +35,7 @@ class Watch:
         average: Of precision, recall and F1 over classes.
         pos_label: The positive label, for "binary".
         confidence: Of intervals and tests.
-        sequential: Whether the check stays valid however often one looks.
+        sequential: Whether the check stays valid however often one looks: of a classification.
 
     Raises:
         InvalidInputError: A value is outside its range.
