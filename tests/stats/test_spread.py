@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abtest.stats.spread import Design, cluster_degrees, cluster_variance, clustered, mean_size
+from abtest.stats.spread import Design, cluster_degrees, cluster_variance, clustered, day_to_day, mean_size
 
 
 def test_equal_clusters_are_statsmodels() -> None:
@@ -68,3 +68,26 @@ def test_lent() -> None:
 def test_mean_size() -> None:
     """A row's cluster has as many rows as its own, averaged over rows."""
     assert mean_size(np.array([1.0, 3.0])) == pytest.approx((1 * 1 + 3 * 3) / 4)
+
+
+@pytest.mark.parametrize("alike", [0.005, 0.05])
+def test_days_differ_from_the_next_as_rows_are_alike(alike: float) -> None:
+    """Of days whose luck is beta the effect is 1 and their correlation for each other row, on average, and a change for good adds little to it."""
+    rng, n, days = np.random.default_rng(0), 400, 40
+    worth, rows = (1 - alike) / alike, np.full(days, float(n))
+    found: dict[float, list[float]] = {0.0: [], 0.2: []}
+    for fall, effects in found.items():
+        right = np.where(np.arange(days) < days // 2, 0.8, 0.8 - fall)
+        for _ in range(300):
+            hits = rng.binomial(n, rng.beta(right * worth, (1 - right) * worth)).astype(float)
+            effects.append(day_to_day(hits, rows).effect)
+    expected = 1 + alike * (n - 1)
+    assert np.mean(found[0.0]) == pytest.approx(expected, rel=0.06)
+    assert np.mean(found[0.2]) < expected + 0.2**2 * n / (0.7 * 0.3) / (days - 1)
+
+
+def test_of_fewer_than_two_days_nothing_is_told() -> None:
+    """One day, or no wrong row, is as independent rows are, and hardly known."""
+    assert day_to_day(np.array([3.0]), np.array([10.0])).effect == 1
+    assert day_to_day(np.zeros(4), np.full(4, 10.0)).effect == 1
+    assert day_to_day(np.array([3.0]), np.array([10.0])).degrees == 1
