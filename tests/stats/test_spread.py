@@ -72,7 +72,7 @@ def test_mean_size() -> None:
 
 @pytest.mark.parametrize("alike", [0.005, 0.05])
 def test_days_differ_from_the_next_as_rows_are_alike(alike: float) -> None:
-    """Of days whose luck is beta the effect is 1 and their correlation for each other row, on average, and a change for good adds little to it."""
+    """Of days of beta luck it is 1 and the correlation to each other row, on average; a change for good adds little."""
     rng, n, days = np.random.default_rng(0), 400, 40
     worth, rows = (1 - alike) / alike, np.full(days, float(n))
     found: dict[float, list[float]] = {0.0: [], 0.2: []}
