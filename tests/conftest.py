@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip what takes long unless asked for."""
     for marker, what in {"slow": "slow", "year": "the whole year"}.items():
         for item in items:
-            if marker in item.keywords and not config.getoption(f"--{marker}"):
+            if item.get_closest_marker(marker) and not config.getoption(f"--{marker}"):
                 item.add_marker(pytest.mark.skip(reason=f"{what}: run with --{marker}"))
 
 

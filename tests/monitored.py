@@ -19,6 +19,7 @@ from abtest.evaluator.monitored import (
     Point,
     Reign,
     SchemaChange,
+    SegmentSeries,
     Sequential,
 )
 from abtest.evaluator.rows import Skipped
@@ -256,6 +257,19 @@ def segments(course: Course, values: Sequence[str], worst: float, name: str = "r
     return tuple(rows)
 
 
+def followed(course: Course, rows: Sequence[Change]) -> tuple[SegmentSeries, ...]:
+    """The segments of these changes over time, by the first metric, each beside the rest of its rows."""
+    found: list[SegmentSeries] = []
+    for it in rows:
+        if it.metric == course.metrics[0]:
+            own = replace(course, level=it.recent, fall=0.0, seed=len(found), rows=60, metrics=(it.metric,))
+            rest = change(it.metric, it.baseline, it.recent, se=0.02, segment=(str(it.segment), str(it.value)), n=300)
+            found.append(
+                SegmentSeries(segment=str(it.segment), value=str(it.value), points=points(own), against_rest=rest)
+            )
+    return tuple(found)
+
+
 def monitored(course: Course, *, more: Sequence[Change] = (), confidence: float = 0.95, **others: object) -> Monitored:
     """Everything that watching such a course shows."""
     found = points(course)
@@ -292,6 +306,7 @@ def monitored(course: Course, *, more: Sequence[Change] = (), confidence: float 
         "summaries": summed,
         "baseline": baseline,
         "changes": (*whole, *more),
+        "segments": followed(course, more),
         "reigns": reigns(course),
         "n": sum(p.n for p in found),
         "failed": sum(p.failed for p in found),

@@ -139,6 +139,30 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSeries:
+    """One segment over time, and beside the rows that are not in it.
+
+    Attributes:
+        segment: What the rows are told apart by.
+        value: Which of its values these rows have.
+        points: Every period, of the first metric alone; ``n`` counts labelled rows.
+        against_rest: That metric in the recent window, of this segment ("recent") against all other values of it
+            ("baseline"): "fallen" where the segment surely does worse, by at least what is tolerated. None where either
+            has no labelled row then.
+    """
+
+    segment: str
+    value: str
+    points: tuple[Point, ...]
+    against_rest: Change | None
+
+    @property
+    def lags(self) -> bool:
+        """Whether it surely does worse than the rest, by what matters."""
+        return self.against_rest is not None and self.against_rest.trend == "fallen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sequential:
     """Evidence, valid however often one looks, that a share of right predictions has fallen at some moment.
 
@@ -286,6 +310,7 @@ class Monitored:
         summaries: Of each metric over the periods.
         baseline: What was compared with; None where there is none.
         changes: Each metric over all rows, then by segment.
+        segments: Segments over time, those of most labelled rows.
         previous: The last days of the version before, where the one that serves now began within the report; else None.
         previous_changes: Each metric over all rows in the first days of the one that serves now, against those days of
             the version before: whether that was better.
@@ -315,6 +340,7 @@ class Monitored:
     summaries: tuple[MetricSummary, ...]
     baseline: Baseline | None
     changes: tuple[Change, ...]
+    segments: tuple[SegmentSeries, ...] = ()
     previous: Baseline | None = None
     previous_changes: tuple[Change, ...] = ()
     looked_often: bool = False

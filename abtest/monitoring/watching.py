@@ -22,7 +22,7 @@ from abtest.record.monitored import MonitoringRecord, MonitoringSettings
 from abtest.windows import DAY, HOUR
 
 if TYPE_CHECKING:
-    from abtest.evaluator.monitored import Change, Drift, Reign, SchemaChange, Sequential
+    from abtest.evaluator.monitored import Change, Drift, Reign, SchemaChange, SegmentSeries, Sequential
     from abtest.live.store import Store
     from abtest.monitoring.against import Base
     from abtest.registry import RegistryClient
@@ -109,6 +109,10 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
         judged = of_version(recent, version) if base.told.kind == "promotion" else recent
         changes, untested = degradation.changes(base.window, judged, metrics, **testing)
         skipped += untested
+    segments: tuple[SegmentSeries, ...] = ()
+    if metrics:
+        segments, unfollowed = degradation.segment_series(report, recent, metrics[0], period, **testing)
+        skipped += unfollowed
     previous = past.previous(reigns)
     drifted, schema = _drift(base, recent, how)
     evidence, unasked = _sequential(past, base, version, recent_end) if how.sequential else ((), ())
@@ -125,6 +129,7 @@ def _monitored(past: Past, end: datetime) -> tuple[Monitored, tuple[str, ...]]:
             summaries=degradation.summaries(points, whole, metrics, **options),
             baseline=base.told if base else None,
             changes=changes,
+            segments=segments,
             previous=previous.told if previous else None,
             previous_changes=()
             if previous is None

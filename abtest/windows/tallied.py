@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from abtest.counting import merged
 from abtest.errors import InvalidInputError
 from abtest.labels import NO_PREDICTION, Label, Task, kind_of, label_order
 from abtest.metrics.regression import RegressionOutcomes
@@ -18,7 +21,7 @@ from abtest.stats.sketches import Numbers, Sketch, Values
 from abtest.windows import adding, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +84,17 @@ class Tallied:
         for label, count in self.unpredicted.items():
             counts[str(label), NO_PREDICTION, NO_PREDICTION] = count
         return PairedOutcomes.from_counts(counts, {part.key: _as_text(whole.of(part)) for part in whole.segments})
+
+    def only(self, segments: Collection[tuple[str, str]]) -> Tallied:
+        """The labelled rows of these segments, as if there were no others."""
+        cells = [own.cells for own in self.outcomes.segments if own.key in segments] if self.outcomes else []
+        sums = [own for key, own in self.error_segments.items() if key in segments and own.n]
+        outcomes = None
+        if self.outcomes is not None and cells:
+            outcomes = PairedOutcomes(labels=self.outcomes.labels, cells=merged(np.concatenate(cells)))
+        errors = functools.reduce(operator.add, sums) if sums else None
+        n = (outcomes.n if outcomes else 0) + (errors.n if errors else 0)
+        return Tallied(n=n, outcomes=outcomes, errors=errors)
 
     def __add__(self, other: Tallied) -> Tallied:
         return Tallied.sum((self, other))

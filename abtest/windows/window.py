@@ -7,9 +7,13 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from abtest.stats.sketches import Sketch
 from abtest.windows.tallied import Tallied
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 HOUR, DAY = 3600, 86400  # seconds: tallies are by the hour, sketches of features by the day (UTC)
 LIVE = "live"  # the batch of what the log of a server holds: it is counted again, and not added
@@ -111,6 +115,14 @@ class Window:
             )
             for at in range(count)
         )
+
+    def only(self, segments: Collection[tuple[str, str]]) -> Window:
+        """The labelled rows of these segments, which must be values of one segmentation or rows would count twice.
+
+        What failed is not told apart, and is left out.
+        """
+        kept = [replace(bucket, tallied=bucket.tallied.only(segments)) for bucket in self.buckets]
+        return replace(self, buckets=tuple(bucket for bucket in kept if bucket.tallied.n), sketches=())
 
     def versions(self) -> tuple[int | None, ...]:
         """The versions that predicted, by when they first did."""

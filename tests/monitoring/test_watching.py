@@ -197,6 +197,28 @@ def test_a_segment_that_falls_is_named(log: Store) -> None:
     assert (found.health.status, found.health.action) == (Status.DEGRADED, Action.LOOK)
 
 
+def test_a_segment_that_always_did_worse_lags(log: Store) -> None:
+    """It fell from nothing, and is behind the rest of the rows all the same: over time, and now, as pandas counts."""
+    frame = days(28, 0, 0.95)
+    eu = frame.index[frame["shop"] == "EU"]
+    frame.loc[eu, "said"] = np.where(np.arange(len(eu)) % 3 == 0, "kiwi", frame.loc[eu, "said"])
+    track(log, frame)
+    found = look(log, metrics=("accuracy",), threshold=0.1)
+    assert found.health.status is not Status.DEGRADED
+    series = {it.value: it for it in found.monitored.segments}
+    assert [value for value, it in series.items() if it.lags] == ["EU"]
+    right = frame["said"] == frame["kind"]
+    for value, it in series.items():
+        own, recent = frame["shop"] == value, frame["at"] >= END - timedelta(days=7)
+        by_day = right[own].groupby(frame["at"].dt.floor("D")).mean()
+        assert [point.metrics[0].value for point in it.points if point.metrics] == by_day.tolist()
+        assert it.against_rest is not None
+        assert (it.against_rest.recent, it.against_rest.baseline) == (
+            right[own & recent].mean(),
+            right[~own & recent].mean(),
+        )
+
+
 def test_a_gap_in_the_middle_is_a_gap(log: Store) -> None:
     """Days without a prediction are periods without a value, and change no other number."""
     track(log, days(28, 14, 0.95))

@@ -146,13 +146,14 @@ def _settled(rows: Sequence[Change], asked: Sequence[Question], confidence: floa
     found = []
     for row, question in zip(rows, asked, strict=True):
         own = replace(row, pvalue_adjusted=None if row.pvalue is None else next(adjusted))
-        trend = _trend(own, confidence)
+        trend = trend_of(own, confidence)
         needed = _rows_needed(own, question, (1 - confidence) / len(rows), confidence) if trend == "unclear" else None
         found.append(replace(own, trend=trend, rows_needed=needed))
     return found
 
 
-def _trend(row: Change, confidence: float) -> Trend:
+def trend_of(row: Change, confidence: float) -> Trend:
+    """Say what a change amounts to, once its p-value allows for the others."""
     if row.pvalue_adjusted is not None and row.pvalue_adjusted < 1 - confidence and row.fall >= row.tolerated:
         return "fallen"
     if row.fall_upper is not None and row.fall_upper < row.tolerated:

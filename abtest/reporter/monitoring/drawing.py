@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from abtest.record.monitored import MonitoringRecord
 
 Form: TypeAlias = Literal["png", "svg"]
-CATALOGUE = (series.FIGURE, fallen.FIGURE, bars.INPUTS, bars.LABELS)
+CATALOGUE = (series.FIGURE, fallen.FIGURE, series.SEGMENTS, bars.INPUTS, bars.LABELS)
 _NAME = 40  # letters
 
 

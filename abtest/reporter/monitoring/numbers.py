@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from abtest.evaluator.monitored import Change, MetricSummary, Monitored
+    from abtest.evaluator.monitored import Change, MetricSummary, Monitored, SegmentSeries
 
 TREND_MARKS: dict[Trend, str] = {"fallen": "▼", "held": "✓", "unclear": "?"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -265,21 +265,25 @@ def fallen(seen: Monitored) -> list[str]:
 
 
 def weakest(seen: Monitored) -> list[str]:
-    """Name segments that do worse now than all rows, by at least what is tolerated; those of few rows are left out."""
-    whole = {it.metric: it for it in seen.changes if it.segment is None}
-    first = next(iter(whole.values()), None)
-    if first is None:
-        return []
-    kind, sign = unit(first.metric), 1 if greater_is_better(first.metric, seen.changes) else -1
-    behind = [
-        (sign * (first.recent - it.recent), it)
-        for it in seen.changes
-        if it.segment is not None and it.metric == first.metric and it.n_recent >= FEW_ROWS
-    ]
-    found = sorted((pair for pair in behind if pair[0] >= first.tolerated), key=lambda pair: -pair[0])
-    name, all_rows = wording.capitalised(in_text(first.metric)), wording.value(first.recent, kind)
-    return [
-        f"{name} of {label(it)} is {wording.value(it.recent, kind)} now, of all rows {all_rows} "
-        f"({wording.plural(it.n_recent, 'row')})."
-        for _, it in found[:_MOST_NAMED]
-    ]
+    """Name the segments that surely do worse than the rest of the rows, by what matters, the worst first."""
+    found = []
+    for it in by_lag(seen)[:_MOST_NAMED]:
+        row = it.against_rest
+        if row is None or not it.lags:
+            continue
+        kind = unit(row.metric)
+        found.append(
+            f"{wording.capitalised(in_text(row.metric))} of {label(row)} is {wording.value(row.recent, kind)} now, of "
+            f"all other rows {wording.value(row.baseline, kind)}: it lags by {wording.size(row.fall, kind)} "
+            f"({wording.pvalue(row.pvalue_adjusted)} adjusted)."
+        )
+    return found
+
+
+def by_lag(seen: Monitored) -> list[SegmentSeries]:
+    """Segments over time: those that lag first, then by how far they are behind; those that cannot be held last."""
+
+    def rank(it: SegmentSeries) -> tuple[bool, bool, float]:
+        return not it.lags, it.against_rest is None, 0.0 if it.against_rest is None else -it.against_rest.fall
+
+    return sorted(seen.segments, key=rank)

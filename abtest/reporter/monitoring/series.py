@@ -21,6 +21,7 @@ from abtest.reporter.timeaxis import TimeAxis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from abtest.evaluator.monitored import SegmentSeries
     from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.canvas import Role
     from abtest.reporter.monitoring.views import PointView
@@ -31,13 +32,26 @@ _TITLE, _GAP = 32.0, 12.0  # pixels above a panel, and between two
 _MOST_DOTS = 90  # more points than these are a band
 _LETTERS = 18  # of a word that users chose
 _LABEL = RIGHT + 12
+_BASELINE = "baseline"
+_MOST_PANELS = 12  # of segments
 _DENSE, _SPARSE = 0.05, 0.95  # of the ends of intervals, how many an axis leaves out
 
 
 def draw(record: MonitoringRecord, metrics: Sequence[str] = ()) -> Canvas:
     """Draw these metrics, or all, over time: a panel each."""
     seen = record.monitored
-    found = [views.series(seen, name) for name in metrics or views.metrics_of(seen)]
+    return _draw(seen, [views.series(seen, name) for name in metrics or views.metrics_of(seen)])
+
+
+def draw_segments(record: MonitoringRecord) -> Canvas:
+    """Draw the segments over time, those that do worst: a panel each, over one range of values."""
+    seen = record.monitored
+    found = [views.of_segment(seen, it) for it in _shown(seen)]
+    ends = [end for view in found for end in _reach(view)]
+    return _draw(seen, found, reach=[min(ends), max(ends)])
+
+
+def _draw(seen: Monitored, found: Sequence[SeriesView], reach: list[float] | None = None) -> Canvas:
     height = _HEIGHTS.get(len(found), _LOW)
     time = Timeline(seen)
     header = time.header()
@@ -46,7 +60,7 @@ def draw(record: MonitoringRecord, metrics: Sequence[str] = ()) -> Canvas:
     canvas = Canvas(WIDTH, bottom + BOTTOM)
     time.grounds(canvas, header - 4, bottom)
     for top, view in zip(tops, found, strict=True):
-        axis = Axis(_reach(view), top + height, top)
+        axis = Axis(reach or _reach(view), top + height, top)
         _Panel(canvas=canvas, x=time.x, axis=axis, seen=seen, view=view, top=top, bottom=top + height).draw()
     time.moves(canvas, [(top, top + height) for top in tops])
     time.ticks(canvas, bottom)
@@ -96,7 +110,10 @@ class _Panel:
             left, right = self.x(self.seen.recent_start), self.x(self.seen.recent_end)
             self.canvas.boxes([(left, self.top, right - left, self.bottom - self.top)], fill="worse", opacity=0.12)
         points = " points" if self.view.kind == "share" else ""
-        text = f"{written.mark} {written.word}, {written.effect}{points} ({written.interval})"
+        word = written.word
+        if self.view.against != _BASELINE:  # beside other rows, and not beside what was
+            word = {"fallen": "lags", "held": "keeps up"}.get(change.trend, change.trend)
+        text = f"{written.mark} {word}, {written.effect}{points} ({written.interval})"
         role: Role = "worse" if fallen else "muted"
         self.canvas.text(RIGHT, self.top - 16, text, size=12, role=role, align="right", bold=fallen)
 
@@ -146,7 +163,7 @@ class _Panel:
             (self.y(last.value), f"last {view.written(last.value)}", "worse" if last.beyond else "champion", True)
         ]
         if view.baseline is not None:
-            labels.append((self.y(view.baseline), f"baseline {view.written(view.baseline)}", "ink", False))
+            labels.append((self.y(view.baseline), f"{view.against} {view.written(view.baseline)}", "ink", False))
             labels += [(self.y(it), f"tolerated {view.written(it)}", "muted", False) for it in view.limits]
         places = apart([y for y, *_ in labels], 15, self.top + 4, self.bottom - 2)
         for y, (_, text, role, bold) in zip(places, labels, strict=True):
@@ -194,4 +211,33 @@ FIGURE: Figure[MonitoringRecord] = Figure(
     alt=alt,
     draw=draw,
     applies=lambda record: bool(views.metrics_of(record.monitored)),
+)
+
+
+def _shown(seen: Monitored) -> list[SegmentSeries]:
+    """The segments that are drawn: they have values, and do worst."""
+    return [it for it in numbers.by_lag(seen) if any(point.metrics for point in it.points)][:_MOST_PANELS]
+
+
+def alt_segments(record: MonitoringRecord) -> str:
+    """Say what it shows."""
+    seen = record.monitored
+    behind = [f"{it.segment} = {it.value}" for it in _shown(seen) if it.lags]
+    told = f"behind the rest: {', '.join(behind)}" if behind else "none is surely behind the rest"
+    return shown(f"{len(_shown(seen))} segments over time, {numbers.between(seen.start, seen.end)}: {told}.")
+
+
+SEGMENTS: Figure[MonitoringRecord] = Figure(
+    name="segments-over-time",
+    topic="segments",
+    title="Which segments do worse, and since when?",
+    caption=(
+        "The first metric in each segment, those that do worst first, over one range of values. The dashed line is "
+        "what all other rows reach in the recent window, the grey band what is tolerated. A segment lags where it "
+        "surely does worse than them by more than that, after allowing for the number of segments; ▼ marks single "
+        "periods."
+    ),
+    alt=alt_segments,
+    draw=draw_segments,
+    applies=lambda record: bool(_shown(record.monitored)),
 )

@@ -19,7 +19,7 @@ from abtest.wording import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from abtest.evaluator.monitored import MetricPoint, Monitored, Point
+    from abtest.evaluator.monitored import MetricPoint, Monitored, Point, SegmentSeries
     from abtest.reporter.summary import Tone
 
 _PERCENT = 100.0
@@ -55,6 +55,7 @@ class SeriesView:
         baseline: Its value in the baseline.
         limits: Where the tolerated band ends: above and below of a bias, else on the worse side.
         change: Recent against baseline, where that was asked.
+        against: What the baseline is called.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SeriesView:
     baseline: float | None
     limits: tuple[float, ...]
     change: Change | None
+    against: str = "baseline"
 
     def written(self, value: float) -> str:
         """Write a value of it."""
@@ -105,6 +107,15 @@ def series(seen: Monitored, metric: str) -> SeriesView:
         limits=tuple(factor(kind) * limit for limit in limits),
         change=change,
     )
+
+
+def of_segment(seen: Monitored, it: SegmentSeries) -> SeriesView:
+    """Lay out a segment over time, beside the rest of its rows."""
+    row = it.against_rest
+    metric = next((own.metric for point in it.points for own in point.metrics), "")
+    whole = () if row is None else (replace(row, segment=None, value=None),)
+    view = series(replace(seen, points=it.points, changes=whole), metric)
+    return replace(view, name=shown(f"{it.segment} = {it.value}"), against="the rest")
 
 
 def _of(point: Point, metric: str) -> MetricPoint | None:

@@ -63,6 +63,7 @@ def test_it_is_drawn_whole(situation: str) -> None:
     expected = {
         "over-time": bool(seen.summaries),
         "changes": bool(seen.changes),
+        "segments-over-time": bool(seen.segments),
         "inputs": bool(seen.drift),
         "labels": bool(seen.n),
     }

@@ -96,7 +96,19 @@ def test_the_worst_segment_is_named_first() -> None:
     seen = replace(degraded().monitored, changes=(change("accuracy", 0.9, 0.89), *rows))
     assert [found[0].value for found in numbers.by_segment(seen)] == ["worst", "bad", "held", "few"]
     assert [text.split(" = ")[1].split(" ")[0] for text in numbers.fallen(seen)] == ["worst", "bad"]
-    assert [text.split(" = ")[1].split(" ")[0] for text in numbers.weakest(seen)] == ["worst", "bad"]
+
+
+def test_a_segment_that_lags_is_named() -> None:
+    """Those surely behind the rest by what matters, the farthest first, with both numbers; no other."""
+    rows = [change("accuracy", 0.9, recent, segment=("region", name)) for name, recent in
+            (("near", 0.88), ("far", 0.7), ("middle", 0.8))]  # fmt: skip
+    seen = degraded().monitored
+    seen = replace(seen, segments=tuple(
+        replace(seen.segments[0], segment="region", value=str(row.value), against_rest=row) for row in rows
+    ))  # fmt: skip
+    told = numbers.weakest(seen)
+    assert [text.split(" = ")[1].split(" ")[0] for text in told] == ["far", "middle"]
+    assert "is 70.0 % now, of all other rows 90.0 %: it lags by 20.0 points" in told[0]
 
 
 def test_an_error_that_grows_is_not_called_fallen() -> None:
@@ -134,7 +146,7 @@ def test_a_folder_has_it_all(tmp_path: Path) -> None:
         "report.html",
         "monitoring.json",
         "summary.md",
-        *(f"figures/{name}.png" for name in ("over-time", "changes", "inputs", "labels")),
+        *(f"figures/{name}.png" for name in ("over-time", "changes", "segments-over-time", "inputs", "labels")),
     }
     plain = json.loads((written / "monitoring.json").read_text(encoding="utf-8"))
     assert MonitoringRecord.from_dict(plain) == record
