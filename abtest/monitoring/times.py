@@ -43,7 +43,8 @@ class Times:
             rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
-            InvalidInputError: One is missing, no moment, in the future, or before 1970; or some have a zone and some have none.
+            InvalidInputError: One is missing, no moment, in the future, or before 1970; or some have a zone and some
+                have none.
         """
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()

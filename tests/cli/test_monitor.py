@@ -117,7 +117,7 @@ def test_what_is_secret_is_on_no_record(cli: Cli, fruit: Callable[..., str], mon
 
 
 def test_a_server_that_takes_no_run_holds_up_no_notice(
-    cli: Cli, stocked: RegistryClient, fruit: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, stocked: RegistryClient, fruit: Callable[..., str], tmp_path: Path
 ) -> None:
     """Who is to be told of a degradation is told, even where the check cannot be logged."""
     cli("monitor", "track", "--input", fruit("good.csv", 28, 7, 20), *OF, *FILE)
