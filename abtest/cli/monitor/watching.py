@@ -122,9 +122,10 @@ def check(
     A check that runs every hour sees a fall by chance some day: with --sequential it does not.
     """
     given = locals()
+    for hint, way in (("--webhook", webhook), ("--command", command)):
+        if on_degradation is None and way is not None:
+            raise typer.BadParameter("means nothing without --on-degradation.", param_hint=hint)
     webhook = webhook or os.environ.get("ABTEST_WEBHOOK")
-    if on_degradation is None and (command is not None):
-        raise typer.BadParameter("means nothing without --on-degradation.", param_hint="--command")
     if on_degradation == "notify" and webhook is None and command is None:
         raise typer.BadParameter("needs --webhook or --command.", param_hint="--on-degradation notify")
     from abtest.monitoring import acting  # noqa: PLC0415 - --help does not pay for it
@@ -132,16 +133,15 @@ def check(
     told, every = acting.Told(webhook=webhook, command=command), s.seconds(at_most_every)
     registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
     how = w.how(given)
-    record = w.watched(how, name, store=store, registry=registry, quiet=quiet, secret=webhook)
+    record = w.watched(how, name, store=store, registry=registry, quiet=quiet, secrets=(webhook, command))
     show(record, form, quiet=quiet)
-    if log and registry is not None:
-        _log(record, registry, experiment, quiet=quiet)
-    if on_degradation is not None:
+    if on_degradation is not None:  # before a run is logged: a server that takes none must not hold it up
         with s.open_store(store) as kept:
-            every = s.seconds(at_most_every)
             acts = acting.act(kept, record, on_degradation, registry=registry, told=told, every=every)
         for act in acts:
             common.tell(f"{act.what.capitalize():<9} {act.outcome}: {act.text}")
+    if log and registry is not None:
+        _log(record, registry, experiment, quiet=quiet)
     raise typer.Exit(record.health.status.exit_code)
 
 
