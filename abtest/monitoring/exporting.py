@@ -90,6 +90,12 @@ def _families(record: MonitoringRecord, acts: Sequence[Act]) -> Iterator[Family]
         ("segment", "value"), [(_of(it.segment, it.value), it.log_evidence) for it in monitored.sequential
                                if it.segment is None or len(monitored.sequential) <= MOST_SEGMENTS],
     )  # fmt: skip
+    yield (
+        "segment_gap", "How much worse a segment does than the rest of its rows in the recent window.",
+        ("metric", "segment", "value"),
+        [({"metric": it.against_rest.metric, **_of(it.segment, it.value)}, it.against_rest.fall)
+         for it in monitored.segments[:MOST_SEGMENTS] if it.against_rest is not None],
+    )  # fmt: skip
     yield from _drift(monitored.drift)
     yield "signs", "Things that are not well.", (), [({}, sum(sign.held is False for sign in health.signs))]
     last = {(act.what, act.outcome): act.at.timestamp() for act in sorted(acts, key=lambda act: act.at)}

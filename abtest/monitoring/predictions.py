@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from abtest.errors import InvalidInputError
 from abtest.live.tracked import TrackedRow
+from abtest.loaders.datasets import DIGEST_DIGITS
 from abtest.monitoring.late import position_id
 from abtest.monitoring.reading import Reading, as_ids, plain, tallied, twice_there
 from abtest.monitoring.tallying import Tallying
@@ -73,9 +74,15 @@ def add_predictions(
         progress: Called with the number of rows done, and of all.
 
     Raises:
-        InvalidInputError: A value is not as it must be, or an id was tracked before.
+        InvalidInputError: A value is not as it must be, an id was tracked before, or the file was, read otherwise.
         LabelMismatchError: Labels and predictions share no type or class, or not that of the rows before.
     """
+    holds = batch.batch[: DIGEST_DIGITS // 2]
+    if any(one.batch.startswith(holds) and one.batch != batch.batch for one in store.batches(batch.model_name)):
+        raise InvalidInputError(
+            f"{columns.data.name} was tracked before, read otherwise: its rows would count twice.",
+            hint="give the same options as then; --labels adds labels to its rows.",
+        )
     if not store.begin_batch(batch):
         n = next(one.n for one in store.batches(batch.model_name) if one.batch == batch.batch)
         said = f"{columns.data.name} was tracked before, and changes nothing."

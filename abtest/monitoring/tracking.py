@@ -141,10 +141,12 @@ def track(
         )  # fmt: skip
         beside = truth[0] if truth and id_column is None else None
         columns = columns_of(rows, given, known, labels=beside, label_column=truth[1] if truth else None)
-        how = [version, at and moment, given.named(), segments, features, task, label_type]
+        what = [version, prediction, at and moment]
+        how = [given.named(), segments, features, task, label_type]
+        batch = _batch(model_name, rows, "predictions", now, what=what, how=how)
         added = add_predictions(
-            store, columns, _batch(model_name, rows, "predictions", how, now), known, version=version, at=moment,
-            batch_rows=batch_rows, progress=partial(tell, "Tracking"),
+            store, columns, batch, known, version=version, at=moment, batch_rows=batch_rows,
+            progress=partial(tell, "Tracking"),
         )  # fmt: skip
         tracked, is_new = _tracked(added), added.tracked > 0
     if truth is not None and not (is_new and id_column is None):
@@ -155,7 +157,7 @@ def track(
         )  # fmt: skip
         how = [truth[1], id_column, tracked.batch if id_column is None else None]
         found = add_labels(
-            store, late, _batch(model_name, truth[0], "labels", how, now), known,
+            store, late, _batch(model_name, truth[0], "labels", now, how=how), known,
             task=columns.task if columns else known.task_of(task), label_type=label_type,
             progress=partial(tell, "Labels"),
         )  # fmt: skip
@@ -184,14 +186,24 @@ def _truth_of(
 
 
 def _batch(
-    model_name: str, data: Dataset, kind: Literal["predictions", "labels"], how: Sequence[object], now: float
+    model_name: str,
+    data: Dataset,
+    kind: Literal["predictions", "labels"],
+    now: float,
+    *,
+    how: Sequence[object],
+    what: Sequence[object] = (),
 ) -> Batch:
-    """Name a file by what it holds and how it is read."""
-    told = json.dumps([kind, model_name, data.digest(), *how], default=str)
+    """Name a file by what it holds, first, and then by how it is read."""
+    named = (_hexed([kind, model_name, data.digest(), *what]), _hexed(how))
     return Batch(
-        model_name=model_name, batch=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_DIGITS], kind=kind,
-        source=data.name, n=data.row_count() or 0, received_at=utc(now),
+        model_name=model_name, batch="".join(named), kind=kind, source=data.name, n=data.row_count() or 0,
+        received_at=utc(now),
     )  # fmt: skip
+
+
+def _hexed(told: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[: DIGEST_DIGITS // 2]
 
 
 def _tracked(added: AddedRows) -> Tracked:

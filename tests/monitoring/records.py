@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from abtest.decision.health import judge
-from abtest.evaluator.monitored import Baseline, Change, Drift, MetricPoint, Monitored, Point, Reign, Sequential
+from abtest.evaluator.monitored import (
+    Baseline,
+    Change,
+    Drift,
+    MetricPoint,
+    Monitored,
+    Point,
+    Reign,
+    SegmentSeries,
+    Sequential,
+)
 from abtest.provenance import provenance
 from abtest.record.monitored import MonitoringRecord, MonitoringSettings
 
@@ -51,6 +61,13 @@ def sequential(**changed: Any) -> Sequential:
         pvalue_adjusted=0.001, since=END - DAY, recent=0.8, n=300,
     )  # fmt: skip
     return replace(found, **changed)
+
+
+def series(trend: Trend, value: str = "EU") -> SegmentSeries:
+    """A segment over time, and beside the rest."""
+    return SegmentSeries(
+        segment="region", value=value, points=points(), against_rest=change(trend, segment="region", value=value)
+    )
 
 
 def points() -> tuple[Point, ...]:

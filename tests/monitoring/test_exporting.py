@@ -30,6 +30,7 @@ ACTS = (ACT, replace(ACT, what="notify", outcome="done"), replace(ACT, at=record
 FULL = records.record(
     changes=(records.change("fallen"), records.change("unclear", metric="f1"),
              records.change("held", segment="region", value="EU \"east\"\n")),
+    segments=(records.series("fallen"),),
     looked_often=True,
     sequential=(records.sequential(),),
     drift=(records.drift("prediction", 0.02, drifted=False, kind="prediction"), records.drift(),

@@ -89,6 +89,17 @@ def test_tallies_are_what_pandas_groups(log: Store) -> None:
     assert by_segment == Counter(zip(hour, shop, frame["shop"], frame["kind"], frame["predicted"], strict=True))
 
 
+def test_a_file_that_is_read_otherwise_does_not_count_twice(log: Store) -> None:
+    """Other segments or columns make no other rows of the same predictions; another version's are others."""
+    frame = rows()
+    track(log, frame, **FULL)
+    for other in ({"segments": []}, {"target": None}, {"time_column": None}):
+        with pytest.raises(InvalidInputError, match=r"tracked before, read otherwise.*--labels"):
+            track(log, frame, **{**FULL, **other})
+    assert sum(bucket.tallied.n for bucket in log.buckets("shop", START, END)) == len(frame)
+    assert track(log, frame, **{**FULL, "version": 2}).tracked == len(frame)
+
+
 def test_errors_are_what_pandas_groups(log: Store) -> None:
     """Every hour's mean absolute error, and every segment's, is what pandas' own group-by gives."""
     frame = prices()

@@ -35,7 +35,7 @@ def _lines(summary: MonitoringSummary) -> Iterator[str]:
         yield from _changes(summary.previous, summary.confidence)
     if summary.segments:
         yield from ("", *_segments(summary.segments))
-        yield from ("", *(f"- {escaped(text)}" for text in (*summary.fallen, *summary.weakest)))
+    yield from ("", *(f"- {escaped(text)}" for text in (*summary.fallen, *summary.weakest)))
     if summary.drift:
         yield from ("", escaped(summary.drift_about), "", *_drift(summary))
     yield from ("", *(f"- {escaped(f'{row.name}: {row.text}')}" for row in summary.schema))

@@ -34,6 +34,7 @@ def render(summary: MonitoringSummary) -> RenderableType:
         *_metrics(summary),
         Text(),
         *_signs(summary),
+        *(Text(f"▼ {text}") for text in summary.weakest),
         Text(_rows(summary), style="dim"),
         Text(f"{summary.verdict_mark} {summary.advice}"),
         *([Text(summary.following)] if summary.following else []),

@@ -13,7 +13,7 @@ from rich.console import Console
 from abtest.decision.health import Action
 from abtest.errors import InvalidInputError
 from abtest.record import MonitoringRecord
-from abtest.reporter.monitoring import folder, markdown, numbers, run, terminal
+from abtest.reporter.monitoring import folder, html, markdown, numbers, run, terminal
 from abtest.reporter.monitoring.summary import summarise
 from tests.monitored import SITUATIONS, change, degraded, hostile
 
@@ -109,6 +109,13 @@ def test_a_segment_that_lags_is_named() -> None:
     told = numbers.weakest(seen)
     assert [text.split(" = ")[1].split(" ")[0] for text in told] == ["far", "middle"]
     assert "is 70.0 % now, of all other rows 90.0 %: it lags by 20.0 points" in told[0]
+    record = replace(degraded(), monitored=replace(seen, baseline=None, changes=()))  # nothing to hold it against
+    summary = summarise(record)
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    with console.capture() as shown:
+        console.print(terminal.render(summary))
+    for text in (markdown.render(summary), html.render(record), shown.get()):
+        assert "region = far" in text.replace("\u00a0", " ")
 
 
 def test_an_error_that_grows_is_not_called_fallen() -> None:
