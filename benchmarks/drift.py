@@ -51,7 +51,7 @@ def main(*, quick: bool = False) -> None:
         return
     names = ("evidently", "pandas", "scipy", "numpy")
     note = f"in an environment with {printed([str(python), '-c', VERSIONS, *names]).strip()}."
-    for rows, rounds in ((2_000, 1),) if quick else ((100_000, 5), (1_000_000, 3)):
+    for rows, rounds in ((2_000, 1),) if quick else ((100_000, 3), (1_000_000, 1)):
         baseline, recent = _frame(rows, seed=1, moved=0.0), _frame(rows, seed=2, moved=0.3)
         kept = json.dumps({name: sketch.to_dict() for name, sketch in _sketches(baseline).items()})
         ours: list[float] = []

@@ -14,7 +14,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from abtest.errors import InvalidInputError
 from abtest.evaluator import FEW_ROWS, NOT_ESTIMABLE, ClassRow, Evaluation, MetricRow, evaluate
@@ -23,6 +22,7 @@ from abtest.outcomes import PairedOutcomes
 from abtest.policy import Policy
 from abtest.stats.mcnemar import METHODS
 from tests.known import known
+from tests.multitest import multipletests
 from tests.strategies import paired_outcomes
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
     from abtest.settings import Settings
     from abtest.workflow import Progress
 
+_USER = re.compile(r"(?<=://)[^/\s]*@")  # and what a URL says of them
 
-def command_line(*, secret: str | None = None) -> str:
-    """The command as it was typed, for the record; a URL that may hold a password is left out."""
-    typed = sys.argv[1:] if secret is None else [word.replace(secret, "***") for word in sys.argv[1:]]
+
+def command_line(*secrets: str | None) -> str:
+    """The command as it was typed, for the record, without these secrets and the user and password of any URL."""
+    typed = [_USER.sub("***@", word) for word in _without(sys.argv[1:], secrets)]
     return shlex.join(["abtest", *typed])
+
+
+def _without(words: Sequence[str], secrets: Sequence[str | None]) -> Sequence[str]:
+    for secret in filter(None, secrets):
+        words = [word.replace(secret, "***") for word in words]
+    return words
 
 
 def registry_uris(tracking_uri: str | None, registry_uri: str | None) -> tuple[str | None, str | None]:

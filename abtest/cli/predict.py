@@ -114,7 +114,7 @@ def predict(
              "--log-to-mlflow": log_to_mlflow, "--force": force, "--batch-size": batch_size, "--engine": engine,
              "--experiment": experiment},
         )  # fmt: skip
-        named = _reference({"stage": stage, "version": version, "alias": alias})
+        named = common.reference({"stage": stage, "version": version, "alias": alias})
         by_hand.answer(choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri), how, form, values)
         return
     if input_ is None:
@@ -122,7 +122,7 @@ def predict(
             "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
         )
     piped = output is None or output == _STDOUT
-    named = _reference({"stage": stage, "version": version, "alias": alias})
+    named = common.reference({"stage": stage, "version": version, "alias": alias})
     which = _named(model_name, named, run_id, model_uri, tracking_uri, registry_uri)
     _refuse(form, which, piped=piped, quiet=quiet, log_to_mlflow=log_to_mlflow, experiment=experiment)
     bulk = _way(input_, None if piped else output, engine, spark_master, force=force)
@@ -227,17 +227,6 @@ def _on_spark(master: str | None, *given: Any, progress: object, **options: Any)
 
     del progress  # Spark tells none
     return on_spark.predict(*given, spark_master=master, **options)
-
-
-def _reference(given: dict[str, str | None]) -> Reference | None:
-    from abtest.registry import Reference  # noqa: PLC0415 - --help does not need it
-
-    named = {kind: value for kind, value in given.items() if value is not None}
-    if len(named) > 1:
-        raise typer.BadParameter("name one of them.", param_hint=", ".join(f"--{kind}" for kind in named))
-    for kind, value in named.items():
-        return Reference(kind=kind, value=value)  # type: ignore[arg-type] # each is one of its kinds
-    return None
 
 
 def _refuse(

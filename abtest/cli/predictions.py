@@ -70,7 +70,7 @@ def compare_predictions(
             comparison = workflow.compare_columns(file, command=common.command_line(), **shared, **passed)
         else:
             passed.pop("batch_size", None)  # no rows are read
-            command = common.command_line(secret=url)
+            command = common.command_line(url)
             comparison = workflow.compare_sql(str(url), table=table, query=query, command=command, **shared, **passed)
     common.show(comparison, form, quiet=quiet)
     pipeline.announce(comparison, gate=gate, accept=passes)

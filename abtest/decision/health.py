@@ -128,7 +128,8 @@ def _signs(monitored: Monitored) -> Iterator[Sign]:
             text=f"{what} {verb} (distance {row.distance:.2f}, {wording.pvalue(row.pvalue_adjusted)} adjusted).",
         )
     for schema in monitored.schema:
-        yield Sign(rule="schema", name=schema.feature, held=False if schema.what in _BROKEN else None, text=schema.text)
+        held = False if schema.what in _BROKEN else None
+        yield Sign(rule="schema", name=schema.feature, held=held, text=schema.told)
     labels = _labels(monitored)
     if labels is not None:
         yield labels
@@ -203,7 +204,7 @@ def _labels(monitored: Monitored) -> Sign | None:
 def _remedy(monitored: Monitored, fallen: list[Sign]) -> tuple[Action, str]:
     broken = [it for it in monitored.schema if it.what in _BROKEN]
     if broken:
-        return Action.LOOK, f"{broken[0].text} Mend what it is fed before the model."
+        return Action.LOOK, f"{broken[0].told} Mend what it is fed before the model."
     worse = [change for change in monitored.previous_changes if change.trend == "fallen"]
     if worse and monitored.previous is not None:
         return Action.ROLL_BACK, f"Against {monitored.previous.name}: {told(worse[0])}"

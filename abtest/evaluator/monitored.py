@@ -250,6 +250,11 @@ class SchemaChange:
     what: str
     text: str
 
+    @property
+    def told(self) -> str:
+        """The sentence with the feature's name."""
+        return f"'{self.feature}': {self.text}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reign:

@@ -43,7 +43,8 @@ class Times:
             rows: The rows' numbers in the data, for messages; shape (rows,).
 
         Raises:
-            InvalidInputError: One is missing, no moment, or in the future; or some have a zone and some have none.
+            InvalidInputError: One is missing, no moment, in the future, or before 1970; or some have a zone and some
+                have none.
         """
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
@@ -52,6 +53,7 @@ class Times:
         found = self._read(column, rows)
         self._refuse(~np.isfinite(found), rows, "be a time", "are none", column)
         self._refuse(found > self._most, rows, "not be in the future", "are", column)
+        self._refuse(found < 0, rows, "not be before 1970", "are", column)
         if self._bare is not None and self._zoned is not None:
             raise InvalidInputError(
                 f"Times in '{self._column}' must all have a time zone, or none, got {self._bare!r} and "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from abtest.cli import common
 from tests import zoo
 
 if TYPE_CHECKING:
@@ -104,3 +105,29 @@ def test_what_is_typed_wrongly_is_told(cli: Cli, typed: list[str], code: int, sa
     told = " ".join(cli("monitor", *typed, code=code).err.replace("│", " ").split())
     assert said in told
     assert typed[0] == "track" or not Path("abtest-live.db").exists()
+
+
+def test_what_is_secret_is_on_no_record(cli: Cli, fruit: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command on record has neither the webhook, nor a command's arguments, nor a password of any URL."""
+    cli("monitor", "track", "--input", fruit("good.csv", 8, 0, 20), *OF, *FILE)
+    notify = ("--on-degradation", "notify", "--webhook", "http://localhost:9/s3cret", "--command", "mail s3cret")
+    found = cli("monitor", "check", *OF, *notify, "--format", "json", code=5).out
+    assert "s3cret" not in found
+    assert json.loads(found)["provenance"]["command"].endswith("--webhook '***' --command '***' --format json")
+    monkeypatch.setattr("sys.argv", ["abtest", "--store=postgresql://me:s3cret@host/db", "--user", "me@host"])
+    assert common.command_line() == "abtest '--store=postgresql://***@host/db' --user me@host"
+
+
+def test_a_server_that_takes_no_run_holds_up_no_notice(
+    cli: Cli, stocked: RegistryClient, fruit: Callable[..., str], tmp_path: Path
+) -> None:
+    """Who is to be told of a degradation is told, even where the check cannot be logged."""
+    cli("monitor", "track", "--input", fruit("good.csv", 28, 7, 20), *OF, *FILE)
+    cli("monitor", "track", "--input", fruit("bad.csv", 7, 0, 4), *OF, *FILE)
+    stocked.client.delete_experiment(stocked.client.create_experiment("gone"))
+    told = cli(
+        "monitor", "check", *OF, "--on-degradation", "notify", "--command", f"tee {tmp_path / 'told.json'}", "--log",
+        "--experiment", "gone", "--quiet", code=1,
+    )  # fmt: skip
+    assert "Notify    done" in told.err
+    assert json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))["status"] == "DEGRADED"

@@ -193,3 +193,11 @@ def test_exit_codes() -> None:
         "DEGRADED": 4,
         "INSUFFICIENT_DATA": 5,
     }
+
+
+def test_what_is_said_of_a_schema_names_the_feature() -> None:
+    """A feature that changed its type is named by the sign, and by the reason for what is recommended."""
+    broken = SchemaChange(feature="wind", what="type", text="It held numbers, and holds text now.")
+    health = judge(watched(changes=(change("fallen"),), schema=(broken,)))
+    assert "'wind': It held numbers, and holds text now." in {sign.text for sign in health.signs}
+    assert "'wind'" in health.why

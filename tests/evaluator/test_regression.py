@@ -16,7 +16,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
-from statsmodels.stats.multitest import multipletests
 
 from abtest.engines.errors import MOST_BLOCKS, ErrorTally, Truth, first_look
 from abtest.errors import InvalidInputError
@@ -24,6 +23,7 @@ from abtest.evaluator import NOT_ESTIMABLE
 from abtest.evaluator.regression import evaluate_errors
 from abtest.loaders.datasets import open_data
 from abtest.policy import Policy
+from tests.multitest import multipletests
 
 if TYPE_CHECKING:
     from pathlib import Path

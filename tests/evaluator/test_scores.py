@@ -14,7 +14,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as oracle
-from statsmodels.stats.multitest import multipletests
 
 from abtest.errors import InvalidInputError
 from abtest.evaluator.rows import NOT_ESTIMABLE, MetricRow
@@ -26,6 +25,7 @@ from abtest.scores import PairedScores
 from abtest.stats.delong import delong
 from abtest.stats.histograms import JointHistogram
 from abtest.stats.moments import PairedMoments
+from tests.multitest import multipletests
 
 if TYPE_CHECKING:
     from abtest.labels import Label, Side

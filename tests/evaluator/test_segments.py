@@ -15,7 +15,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from abtest.evaluator import NOT_ESTIMABLE, MetricRow, SegmentRow, evaluate
 from abtest.evaluator.segments import contrasts, few_rows
@@ -25,6 +24,7 @@ from abtest.reporter.summary import segments_of, shown
 from abtest.reporter.views import segment_views
 from tests import examples
 from tests.known import known
+from tests.multitest import multipletests
 from tests.strategies import SEGMENTS, Segmented, segmented_columns, segmented_outcomes, tallied
 
 if TYPE_CHECKING:

@@ -73,6 +73,8 @@ def test_each_way_to_write_a_moment(values: Any, seconds: float, said: str) -> N
         ([float("nan"), NOW, float("nan")], "2 are missing (first: row 1"),
         ([NOW, NOW + AHEAD + 1], "must not be in the future, and 1 is (first: row 2"),
         ([NOW * 1000], "must not be in the future"),
+        ([NOW, -1e18], "must not be before 1970, and 1 is (first: row 2"),
+        (["0001-01-01"], "must not be before 1970"),
         ([float("inf")], "must be a time, and 1 is none"),
         (["2026-05-01T12:00:00Z", "yesterday"], "must be a time, and 1 is none (first: row 2, 'yesterday')"),
         (["2026-05-01T12:00:00Z", "2026-05-01T12:00:00"], "must all have a time zone, or none"),

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import special
-from statsmodels.stats.multitest import multipletests
 from ville.evalues import ebh
 
 from abtest.errors import InvalidInputError
 from abtest.stats.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm, holm_levels
+from tests.multitest import multipletests
 
 PVALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), max_size=25)
 # Multiplied by a number of tests these stay exact, and are often equal to alpha.

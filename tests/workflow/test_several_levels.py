@@ -13,7 +13,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import cochrans_q
-from statsmodels.stats.multitest import multipletests
 
 from abtest.decision import Verdict
 from abtest.guardrail import Guardrail
@@ -22,6 +21,7 @@ from abtest.registry import Reference, RegistryClient
 from abtest.workflow import compare
 from tests import zoo
 from tests.known import known
+from tests.multitest import multipletests
 from tests.workflow import QUICK, fitted
 from tests.workflow.test_several import ACCURACY, columns_of, in_units, regressors, several
 

@@ -13,7 +13,7 @@ from abtest.cli.experiment import shared as s
 from abtest.settings import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from abtest.live.store import Store
     from abtest.monitoring.how import Watch
@@ -134,13 +134,15 @@ def watched(
     store: str | None,
     registry: RegistryClient | None,
     quiet: bool = False,
-    secret: str | None = None,
+    secrets: Sequence[str | None] = (),
 ) -> MonitoringRecord:
-    """Read the log, and judge."""
+    """Read the log, and judge; what is in ``secrets`` is left out of the command on record."""
     from abtest.monitoring.watching import watch  # noqa: PLC0415 - --help does not pay for it
 
-    with _there(store) as log:
-        record = watch(log, model_name, how, registry=registry, command=common.command_line(secret=secret))
+    with _there(store):
+        pass  # who looks makes no log: a name that is mistyped is told
+    with s.open_store(store, create=True) as log:  # one of before monitoring gains its tables
+        record = watch(log, model_name, how, registry=registry, command=common.command_line(*secrets))
     for notice in record.monitored.notices:
         common.tell(f"Note: {notice}", quiet=quiet)
     return record

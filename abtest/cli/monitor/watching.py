@@ -126,8 +126,8 @@ def check(
     A check that runs every hour sees a fall by chance some day: with --sequential it does not.
     """
     given = locals()
-    for hint, told_of in (("--webhook", webhook), ("--command", command)):
-        if told_of is not None and on_degradation is None:
+    for hint, way in (("--webhook", webhook), ("--command", command)):
+        if on_degradation is None and way is not None:
             raise typer.BadParameter("means nothing without --on-degradation.", param_hint=hint)
     webhook = webhook or os.environ.get("ABTEST_WEBHOOK")
     if on_degradation == "notify" and webhook is None and command is None:
@@ -140,15 +140,15 @@ def check(
         raise typer.BadParameter("needs an MLflow server or database to log to.", param_hint="--log")
     how = w.how(given)
     told_below = quiet or form == "table"  # a table has the notices
-    record = w.watched(how, name, store=store, registry=registry, quiet=told_below, secret=webhook)
+    record = w.watched(how, name, store=store, registry=registry, quiet=told_below, secrets=(webhook, command))
     show(record, form, quiet=quiet)
-    if log and registry is not None:
-        _log(record, registry, experiment, quiet=quiet)
-    if on_degradation is not None:
+    if on_degradation is not None:  # before a run is logged: a server that takes none must not hold it up
         with s.open_store(store) as kept:
             acts = acting.act(kept, record, on_degradation, registry=registry, told=told, every=every)
         for act in acts:
             common.tell(f"{act.what.capitalize():<9} {act.outcome}: {act.text}")
+    if log and registry is not None:
+        _log(record, registry, experiment, quiet=quiet)
     raise typer.Exit(record.health.status.exit_code)
 
 

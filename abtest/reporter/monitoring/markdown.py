@@ -38,7 +38,7 @@ def _lines(summary: MonitoringSummary) -> Iterator[str]:
         yield from ("", *(f"- {escaped(text)}" for text in (*summary.fallen, *summary.weakest)))
     if summary.drift:
         yield from ("", escaped(summary.drift_about), "", *_drift(summary))
-    yield from ("", *(f"- {escaped(row.text)}" for row in summary.schema))
+    yield from ("", *(f"- {escaped(f'{row.name}: {row.text}')}" for row in summary.schema))
     yield from quoted((*summary.notices, *summary.skipped))
 
 
