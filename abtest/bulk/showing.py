@@ -58,7 +58,7 @@ def markdown(predicted: Predicted) -> str:
         table = _as_markdown(("prediction", "rows", "share"), rows)
     else:
         table = _as_markdown(("", "prediction"), _number_rows(numbers))
-    columns = predicted.columns[:_WIDEST]
+    columns = _sampled(predicted)
     sample = [tuple(_code(_cell(row[name])) for name in columns) for row in predicted.sample]
     parts = [headline(predicted), table]
     if sample:
@@ -111,7 +111,7 @@ def _number_rows(spread: Spread) -> list[tuple[str, str]]:
 
 
 def _sample(predicted: Predicted) -> Table:
-    columns = predicted.columns if len(predicted.columns) <= _WIDEST else predicted.columns[-_WIDEST:]
+    columns = _sampled(predicted)
     table = Table(box=None, pad_edge=False, header_style="dim")
     if len(columns) > _BESIDE >= len(predicted.sample):  # few rows of many columns read better the other way about
         table.add_column("row")
@@ -125,6 +125,11 @@ def _sample(predicted: Predicted) -> Table:
     for row in predicted.sample:
         table.add_row(*(Text(_cell(row[name])) for name in columns))
     return table
+
+
+def _sampled(predicted: Predicted) -> tuple[str, ...]:
+    """The columns of the sample: of many the last, among which is what was predicted."""
+    return predicted.columns[-_WIDEST:]
 
 
 def _table(first: str, *others: str) -> Table:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abtest.bulk.interactive import Answer, Teller
     from abtest.labels import Label
 
+_MOST_FIELDS = 6  # of a row, in a table: --format json has all
 Way: TypeAlias = Literal["--values", "--interactive", "--demo"]
 
 
@@ -95,10 +96,11 @@ def _show(teller: Teller, form: str) -> None:
         for one in answers:
             _tell(one, form)
         return
-    common.print_rich(_table(answers, teller.served.columns))
+    common.print_rich(as_table(answers, teller.served.columns))
 
 
-def _table(answers: Sequence[Answer], columns: Sequence[str] | None) -> Table:
+def as_table(answers: Sequence[Answer], columns: Sequence[str] | None) -> Table:
+    """Lay out rows beside what the model says; of a wide row the first fields."""
     from rich.table import Table  # noqa: PLC0415 - only a table needs it
     from rich.text import Text  # noqa: PLC0415 - see above
 
@@ -106,13 +108,14 @@ def _table(answers: Sequence[Answer], columns: Sequence[str] | None) -> Table:
 
     first = answers[0].row
     names = [*first] if hasattr(first, "keys") else columns or [str(at) for at in range(1, len(first) + 1)]
+    shown, more = names[:_MOST_FIELDS], ["…"] if len(names) > _MOST_FIELDS else []
     table = Table(box=None, header_style="bold")
-    for name in (*names, "prediction", *(["its probability"] if answers[0].probabilities else [])):
+    for name in (*shown, *more, "prediction", *(["its probability"] if answers[0].probabilities else [])):
         table.add_column(Text(name))
     for one in answers:
-        cells = [*one.row.values()] if hasattr(one.row, "values") else [*one.row]
+        cells = ([*one.row.values()] if hasattr(one.row, "values") else [*one.row])[:_MOST_FIELDS]
         shares = [wording.percent(dict(one.probabilities).get(one.prediction))] if one.probabilities else []
-        table.add_row(*(Text(text) for text in (*map(_spelled, cells), _spelled(one.prediction), *shares)))
+        table.add_row(*(Text(text) for text in (*map(_spelled, cells), *more, _spelled(one.prediction), *shares)))
     return table
 
 

@@ -141,10 +141,14 @@ def predict(
             progress=progress,
             **given,
         )
-    if not quiet:
-        _show(done, form, to_stderr=piped)
-    if log_to_mlflow:
-        _log(done, chosen, experiment, quiet=quiet)
+    try:
+        if log_to_mlflow:
+            done = _logged(done, chosen, experiment)
+    finally:  # a server that takes no run must not hide what was done
+        if not quiet:
+            _show(done, form, to_stderr=piped)
+    if done.run_id is not None:
+        common.tell(f"MLflow    run {done.run_id} in experiment '{done.experiment}'", quiet=quiet)
 
 
 def choose(
@@ -256,15 +260,14 @@ def _show(done: Predicted, form: str, *, to_stderr: bool) -> None:
         common.tell(f"\nOutput    {done.output}")
 
 
-def _log(done: Predicted, chosen: Chosen, experiment: str | None, *, quiet: bool) -> None:
+def _logged(done: Predicted, chosen: Chosen, experiment: str | None) -> Predicted:
     """Log a run; a server that takes none changes nothing about the file, and that is said."""
     from abtest.bulk import logging  # noqa: PLC0415 - --help does not need it
     from abtest.errors import AbtestError  # noqa: PLC0415 - see above
 
     assert chosen.registry is not None  # noqa: S101 - it was looked at before any row was read
     try:
-        logged = logging.log(done, chosen.registry, experiment=experiment, command=common.command_line())
+        return logging.log(done, chosen.registry, experiment=experiment, command=common.command_line())
     except AbtestError as error:
         where = f"{done.output} is written, but its run is not" if done.output else "Rows were written, but no run"
         raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
-    common.tell(f"MLflow    run {logged.run_id} in experiment '{logged.experiment}'", quiet=quiet)

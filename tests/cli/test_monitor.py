@@ -85,12 +85,14 @@ def experiments_of(registry: RegistryClient) -> list[str]:
         (["track"], 2, "name rows, or labels of rows"),
         (["track", "--labels", "labels.csv", *OF], 2, "needs --id"),
         (["track", "--input", "none.csv", *OF, *FILE], 1, "none.csv"),
-        (["check", *OF], 1, "store sqlite:///abtest-live.db does not exist"),
-        (["check", *OF, "--recent", "a week"], 2, "must be a span of time"),
+        (["check", *OF], 1, "abtest-live.db does not exist. Hint: 'abtest monitor track' tracks"),
+        (["check"], 2, "Invalid value for --model-name"),
+        (["check", *OF, "--recent", "a week"], 2, "Invalid value for --recent: must be a span of time"),
         (["check", *OF, "--until", "yesterday"], 2, "must be a moment"),
         (["check", *OF, "--metrics", ","], 2, "must name a metric"),
         (["check", *OF, "--command", "true"], 2, "means nothing without --on-degradation"),
         (["check", *OF, "--webhook", "http://localhost"], 2, "means nothing without --on-degradation"),
+        (["check", *OF, "--log"], 2, "needs an MLflow server"),
         (["check", *OF, "--on-degradation", "notify"], 2, "needs --webhook or --command"),
         (["check", *OF, "--on-degradation", "notify", "--webhook", "ftp://x"], 1, "webhook"),
         (["check", *OF, "--threshold", "5"], 1, "threshold must be in [0, 1), got 5"),
@@ -99,7 +101,7 @@ def experiments_of(registry: RegistryClient) -> list[str]:
     ],
 )
 def test_what_is_typed_wrongly_is_told(cli: Cli, typed: list[str], code: int, said: str) -> None:
-    """Usage ends with 2, all else with 1; one clear sentence."""
+    """Usage ends with 2, all else with 1; one clear sentence; and what only looks leaves no log behind."""
     told = " ".join(cli("monitor", *typed, code=code).err.replace("│", " ").split())
     assert said in told
     assert typed[0] == "track" or not Path("abtest-live.db").exists()

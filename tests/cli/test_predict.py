@@ -79,6 +79,7 @@ def test_a_run_is_logged(cli: Any, rows: pd.DataFrame, stocked: RegistryClient) 
     run_id = told.err.split("run ")[1].split(" ")[0]
     run = stocked.client.get_run(run_id)
     record = json.loads(told.out)
+    assert (record["run_id"], record["experiment"]) == (run_id, "abtest/fruit")
     assert run.info.status == "FINISHED"
     assert run.data.tags["abtest.kind"] == "prediction"
     assert "predicted 60 rows" in run.data.tags["mlflow.note.content"]

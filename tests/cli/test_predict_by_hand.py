@@ -10,9 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from abtest.cli import app
+from abtest.bulk.interactive import Answer
+from abtest.cli import app, by_hand
 from abtest.registry import RegistryClient
 from tests import zoo
 from tests.cli import shell
@@ -104,6 +106,15 @@ def test_the_demo_shows_the_logged_example(uri: str) -> None:
     assert [it["prediction"] for it in objects] == ["setosa", "setosa"]
     bare = CliRunner().invoke(app, ["predict", "--model-name", "bare", "--tracking-uri", uri, "--demo"])
     assert "No input example was logged" in str(bare.exception)
+
+
+def test_a_demo_of_many_fields_shows_the_first_ones() -> None:
+    """What was predicted is readable beside a row of any width."""
+    row = {f"field {i}": i for i in range(30)}
+    console = Console(width=80)
+    with console.capture() as told:
+        console.print(by_hand.as_table([Answer(row=row, prediction="rose", probabilities=(("rose", 0.75),))], None))
+    assert told.get().split("\n")[-2].split() == ["0", "1", "2", "3", "4", "5", "…", "rose", "75.0", "%"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def start(
             why=why or "started",
             salt=salt,
             mode=mode,
-            horizon=s.seconds(horizon),
+            horizon=s.seconds(horizon, "--horizon"),
             average=average or "macro",
             **{key: given[key] for key in _PLANNED if key in given},
         )

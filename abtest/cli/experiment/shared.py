@@ -39,7 +39,7 @@ def connect(tracking_uri: str | None, registry_uri: str | None) -> RegistryClien
     return RegistryClient(*common.registry_uris(tracking_uri, registry_uri))
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, option: str | None = None) -> float:
     """Read a span of time: a number with s, m, h, d or w, or several of them.
 
     Example:
@@ -50,7 +50,7 @@ def seconds(text: str) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", given):
         return float(given)
     if not re.fullmatch(rf"(?:{_SPAN.pattern}\s*)+", given):
-        raise typer.BadParameter(f"must be a span of time such as 3d, 12h or 90s, got {text!r}.")
+        raise typer.BadParameter(f"must be a span of time such as 3d, 12h or 90s, got {text!r}.", param_hint=option)
     return sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(given))
 
 

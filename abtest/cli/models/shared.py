@@ -40,13 +40,13 @@ RequireApproval: TypeAlias = Annotated[
 ]
 
 
-def model_name(given: str | None) -> str:
+def model_name(given: str | None, option: str = "NAME") -> str:
     """The model named on the command line, else in the settings."""
     from abtest.settings import Settings  # noqa: PLC0415 - --help does not pay for it
 
     found = given or Settings.load(Path.cwd(), os.environ).registry.get("model_name")
     if found is None:
-        raise typer.BadParameter("name a registered model, here or in abtest.toml.", param_hint="NAME")
+        raise typer.BadParameter("name a registered model, here or in abtest.toml.", param_hint=option)
     return found
 
 

@@ -15,6 +15,7 @@ from abtest.settings import listed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from abtest.live.store import Store
     from abtest.monitoring.how import Watch
     from abtest.record.monitored import MonitoringRecord
     from abtest.registry import RegistryClient
@@ -60,6 +61,9 @@ DriftFloor: TypeAlias = Annotated[
 Sequential: TypeAlias = Annotated[
     bool, typer.Option("--sequential", help="Stay valid however often one looks.", rich_help_panel=_JUDGED)
 ]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.", rich_help_panel="What comes out")
+]
 _PLAIN = ("baseline", "threshold", "drift_floor", "average", "pos_label", "confidence", "sequential")
 _DAYS = re.compile(r"\d+(\.\d+)?")
 
@@ -82,26 +86,26 @@ def moment(text: str | None, option: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def days(text: str) -> float:
+def days(text: str, option: str | None = None) -> float:
     """Read a span of time as days; a bare number is days.
 
     Example:
         >>> days("7d"), days("36h"), days("30")
         (7.0, 1.5, 30.0)
     """
-    return float(text) if _DAYS.fullmatch(text.strip()) else s.seconds(text) / 86400
+    return float(text) if _DAYS.fullmatch(text.strip()) else s.seconds(text, option) / 86400
 
 
 def how(given: Mapping[str, Any]) -> Watch:
     """Read how the model is watched off a command's options; a recent window is never longer than the report."""
     from abtest.monitoring.how import Watch  # noqa: PLC0415 - --help does not pay for it
 
-    shown, recent = days(given.get("days", "30")), days(given["recent"])
+    shown, recent = days(given.get("days", "30"), "--days"), days(given["recent"], "--recent")
     return Watch(
         days=shown,
         recent=min(shown, recent) if "days" in given else recent,
         until=moment(given.get("until"), "--until"),
-        horizon=s.seconds(given["horizon"]),
+        horizon=s.seconds(given["horizon"], "--horizon"),
         metrics=metrics(given["metrics"]),
         **{name: given[name] for name in _PLAIN if given.get(name) is not None},
     )
@@ -135,13 +139,24 @@ def watched(
     """Read the log, and judge; what is in ``secrets`` is left out of the command on record."""
     from abtest.monitoring.watching import watch  # noqa: PLC0415 - --help does not pay for it
 
-    with s.open_store(store):
+    with _there(store):
         pass  # who looks makes no log: a name that is mistyped is told
     with s.open_store(store, create=True) as log:  # one of before monitoring gains its tables
         record = watch(log, model_name, how, registry=registry, command=common.command_line(*secrets))
     for notice in record.monitored.notices:
         common.tell(f"Note: {notice}", quiet=quiet)
     return record
+
+
+def _there(store: str | None) -> Store:
+    """Open the log that is looked at: a look makes none."""
+    from abtest.errors import NotFoundError  # noqa: PLC0415 - --help does not need it
+
+    try:
+        return s.open_store(store)
+    except NotFoundError as error:
+        hint = error.hint or "'abtest monitor track' tracks predictions, and 'abtest serve' logs them."
+        raise NotFoundError(error.message, hint=hint) from None
 
 
 def metrics(given: list[str] | None) -> tuple[str, ...]:

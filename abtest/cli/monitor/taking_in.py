@@ -79,7 +79,7 @@ def track(
     task: o.TaskOption = None,
     label_type: o.LabelTypeOption = None,
     batch_size: o.BatchSize = None,
-    quiet: o.Quiet = False,
+    quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Take in predictions, their features and labels, each row once; the same file again changes nothing.
@@ -91,7 +91,8 @@ def track(
         raise typer.BadParameter("name rows, or labels of rows.", param_hint="--input, --labels")
     if input_ is None and id_column is None:
         raise typer.BadParameter("needs --id where it comes without --input.", param_hint="--labels")
-    name, named = m.model_name(model_name), common.reference({"stage": stage, "version": version, "alias": alias})
+    name = m.model_name(model_name, "--model-name")
+    named = common.reference({"stage": stage, "version": version, "alias": alias})
     from abtest.monitoring import tracking  # noqa: PLC0415 - --help does not pay for it
 
     with s.open_store(store, create=True) as log, common.Bar(quiet=quiet) as progress, common.working():
@@ -143,11 +144,12 @@ def baseline(
     task: o.TaskOption = None,
     label_type: o.LabelTypeOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    quiet: o.Quiet = False,
+    quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Make a baseline of a file, such as the test data of the day the model was promoted: for --baseline FILE."""
-    name, named = m.model_name(model_name), common.reference({"stage": stage, "version": version, "alias": alias})
+    name = m.model_name(model_name, "--model-name")
+    named = common.reference({"stage": stage, "version": version, "alias": alias})
     from abtest.monitoring import baselines  # noqa: PLC0415 - --help does not pay for it
 
     with common.Bar(quiet=quiet) as progress, common.working():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from abtest.record.monitored import MonitoringRecord
     from abtest.registry import RegistryClient
 
-_ACTION = "What follows"
+_ACTION, _OUTPUT = "What follows", "What comes out"
 _FORMS: dict[str, Literal["png", "svg"]] = {".png": "png", ".svg": "svg"}
 
 
@@ -60,11 +60,12 @@ def report(
     settings = Settings.load(Path.cwd(), os.environ)
     where = output or settings.compare.get("output", "reports")
     prepare(Path(where))
-    registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
+    registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name, "--model-name")
     if log and registry is None:
         raise typer.BadParameter("needs an MLflow server or database to log to.", param_hint="--log")
     how = w.how(given)
-    record = w.watched(how, name, store=store, registry=registry, quiet=quiet)
+    told_below = quiet or form == "table"  # a table has the notices
+    record = w.watched(how, name, store=store, registry=registry, quiet=told_below)
     figures = settings.compare.get("save_plot", True) if save_plot is None else save_plot
     written = folder.write(record, Path(where), figures=figures)
     try:
@@ -103,7 +104,10 @@ def check(
         typer.Option(metavar="URL", help="Is sent JSON. Better set as ABTEST_WEBHOOK.", rich_help_panel=_ACTION),
     ] = None,
     command: Annotated[
-        str | None, typer.Option(metavar="COMMAND", help="Is run, with JSON on its input.", rich_help_panel=_ACTION)
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="Is run without a shell, with JSON on its input.", rich_help_panel=_ACTION
+        ),
     ] = None,
     at_most_every: Annotated[
         str, typer.Option(metavar="SPAN", help="How often it acts at most.", rich_help_panel=_ACTION)
@@ -111,7 +115,7 @@ def check(
     store: o.StoreOption = None,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
-    log: o.Log = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Log a run to MLflow.", rich_help_panel=_OUTPUT)] = False,
     experiment: o.Experiment = None,
     form: o.Format = "table",
     quiet: o.Quiet = False,
@@ -130,10 +134,13 @@ def check(
         raise typer.BadParameter("needs --webhook or --command.", param_hint="--on-degradation notify")
     from abtest.monitoring import acting  # noqa: PLC0415 - --help does not pay for it
 
-    told, every = acting.Told(webhook=webhook, command=command), s.seconds(at_most_every)
-    registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name)
+    told, every = acting.Told(webhook=webhook, command=command), s.seconds(at_most_every, "--at-most-every")
+    registry, name = w.registry(tracking_uri, registry_uri), m.model_name(model_name, "--model-name")
+    if log and registry is None:
+        raise typer.BadParameter("needs an MLflow server or database to log to.", param_hint="--log")
     how = w.how(given)
-    record = w.watched(how, name, store=store, registry=registry, quiet=quiet, secrets=(webhook, command))
+    told_below = quiet or form == "table"  # a table has the notices
+    record = w.watched(how, name, store=store, registry=registry, quiet=told_below, secrets=(webhook, command))
     show(record, form, quiet=quiet)
     if on_degradation is not None:  # before a run is logged: a server that takes none must not hold it up
         with s.open_store(store) as kept:
@@ -150,9 +157,7 @@ def plot(
     metrics: w.Metrics = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="A .png or .svg. Default: NAME-over-time.png.", rich_help_panel="What comes out"
-        ),
+        typer.Option(metavar="FILE", help="A .png or .svg. Default: NAME-over-time.png.", rich_help_panel=_OUTPUT),
     ] = None,
     days: w.Days = "30",
     recent: w.Recent = "7d",
@@ -166,7 +171,7 @@ def plot(
     store: o.StoreOption = None,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
-    quiet: o.Quiet = False,
+    quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Draw metrics over time, with intervals, the versions' reigns, promotions, rollbacks, and where it degraded."""
@@ -177,7 +182,7 @@ def plot(
     from abtest.reporter.folder import prepare  # noqa: PLC0415 - see above
     from abtest.reporter.monitoring import drawing  # noqa: PLC0415 - see above
 
-    name = m.model_name(model_name)
+    name = m.model_name(model_name, "--model-name")
     output = output or Path(f"{slug(name)}-over-time.png")
     form = _FORMS.get(output.suffix.lower())
     if form is None:
@@ -206,7 +211,7 @@ def export(
     store: o.StoreOption = None,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
-    quiet: o.Quiet = False,
+    quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Write how a model does for Prometheus: node exporter's textfile collector reads it."""
@@ -215,7 +220,7 @@ def export(
 
     how = w.how(given)
     registry = w.registry(tracking_uri, registry_uri)
-    record = w.watched(how, m.model_name(model_name), store=store, registry=registry, quiet=quiet)
+    record = w.watched(how, m.model_name(model_name, "--model-name"), store=store, registry=registry, quiet=quiet)
     with s.open_store(store) as kept:
         exporting.write(record, output, kept.acts(record.model_name))
     common.tell(f"Metrics   {output}: {record.health.status}", quiet=quiet)

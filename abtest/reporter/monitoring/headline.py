@@ -83,8 +83,19 @@ def following(record: MonitoringRecord) -> str:
     if action is Action.RETRAIN:
         return f"Once it is retrained: {_of_model(record, 'compare')} --test-data RECENT"
     if record.health.status is Status.INSUFFICIENT_DATA:
-        return f"When labels come: {_of_model(record, 'monitor', 'track')} --labels FILE"
+        return _missing(record)
     return f"To look at it: {_of_model(record, 'monitor', 'plot')}" if action is Action.LOOK else ""
+
+
+def _missing(record: MonitoringRecord) -> str:
+    """What to type where nobody can say: a baseline or labels, whichever is missing; more rows come by themselves."""
+    seen = record.monitored
+    if seen.baseline is None and seen.labelled:
+        made = _of_model(record, "monitor", "baseline")
+        return f"To have a baseline at once: {made} --input FILE --target COLUMN --output baseline.json"
+    if seen.labelled < seen.n:
+        return f"When labels come: {_of_model(record, 'monitor', 'track')} --labels FILE --id COLUMN"
+    return ""
 
 
 def _of_model(record: MonitoringRecord, *words: str) -> str:

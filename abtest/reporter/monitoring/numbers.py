@@ -95,12 +95,13 @@ def age(seconds: float) -> str:
     """Write about how long something took.
 
     Example:
-        >>> age(129_600), age(5_000), age(3)
-        ('1.5 days', '1.4 hours', '3 seconds')
+        >>> age(129_600), age(21 * 86_400), age(5_000), age(3)
+        ('1.5 days', '21.0 days', '1.4 hours', '3 seconds')
     """
     for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
-            return f"{seconds / size:.1f} {name}s".replace(f"1.0 {name}s", f"1 {name}")
+            number = f"{seconds / size:.1f}"
+            return f"1 {name}" if number == "1.0" else f"{number} {name}s"
     return wording.span(round(seconds))
 
 

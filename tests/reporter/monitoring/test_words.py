@@ -15,7 +15,7 @@ from abtest.errors import InvalidInputError
 from abtest.record import MonitoringRecord
 from abtest.reporter.monitoring import folder, html, markdown, numbers, run, terminal
 from abtest.reporter.monitoring.summary import summarise
-from tests.monitored import SITUATIONS, change, degraded, hostile
+from tests.monitored import SITUATIONS, change, degraded, hostile, insufficient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +142,20 @@ def test_every_action_has_its_words() -> None:
     assert set(actions) == set(Action)
     assert actions[Action.ROLL_BACK].startswith("Roll back. ")
     assert not told["healthy"].following
+
+
+def test_what_is_missing_is_what_to_type() -> None:
+    """Where nobody can say, what comes next brings what is missing: labels, a baseline, or neither but time."""
+    without = insufficient()
+    seen = without.monitored
+    assert (
+        summarise(without).following
+        == "When labels come: abtest monitor track --model-name=churn --labels FILE --id COLUMN"
+    )
+    labelled = replace(without, monitored=replace(seen, labelled=seen.n))
+    assert summarise(labelled).following.startswith("To have a baseline at once: abtest monitor baseline ")
+    held = replace(labelled, monitored=replace(labelled.monitored, baseline=degraded().monitored.baseline))
+    assert summarise(held).following == ""
 
 
 def test_a_folder_has_it_all(tmp_path: Path) -> None:
