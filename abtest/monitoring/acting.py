@@ -153,15 +153,18 @@ def _roll_back(registry: RegistryClient | None, record: MonitoringRecord) -> str
 def _tell(store: Store, record: MonitoringRecord, told: Told, done: str | None, *, at: datetime, every: float) -> Act:
     def tell() -> str:
         message = notifying.message(record, done=done, link=told.link)
-        failed = []
-        for send in told.senders():
+        reached, failed = [], []
+        for name, send in zip(told.names(), told.senders(), strict=True):
             try:
                 send(message)
+                reached.append(name)
             except notifying.NotifyingError as error:  # the other is tried all the same
                 failed.append(str(error))
-        if failed:
+        if failed and not reached:
             raise notifying.NotifyingError(" ".join(failed))
-        return f"Told {' and '.join(told.names())}." if told.anybody else "Put on record; nobody is named to be told."
+        if not reached:
+            return "Put on record; nobody is named to be told."
+        return " ".join([f"Told {' and '.join(reached)}.", *failed])  # somebody knows: nobody is told again for a while
 
     return _once(store, record, "notify", tell, at=at, every=every)
 
