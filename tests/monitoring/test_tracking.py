@@ -93,7 +93,8 @@ def test_a_file_that_is_read_otherwise_does_not_count_twice(log: Store) -> None:
     """Other segments or columns make no other rows of the same predictions; another version's are others."""
     frame = rows()
     track(log, frame, **FULL)
-    for other in ({"segments": []}, {"target": None}, {"time_column": None}):
+    others: list[dict[str, Any]] = [{"segments": []}, {"target": None}, {"time_column": None}]
+    for other in others:
         with pytest.raises(InvalidInputError, match=r"tracked before, read otherwise.*--labels"):
             track(log, frame, **{**FULL, **other})
     assert sum(bucket.tallied.n for bucket in log.buckets("shop", START, END)) == len(frame)
