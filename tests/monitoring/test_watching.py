@@ -219,6 +219,23 @@ def test_a_segment_that_always_did_worse_lags(log: Store) -> None:
         )
 
 
+def test_a_segment_of_greater_errors_lags(log: Store) -> None:
+    """Of a regression the error of a segment, and of the rest, is what pandas averages; the greater one lags."""
+    frame = days(28, 0, 1.0)
+    rng = np.random.default_rng(0)
+    frame["kind"] = rng.normal(100, 20, len(frame))
+    frame["said"] = frame["kind"] + rng.normal(0, np.where(frame["shop"] == "EU", 9, 5))
+    track(log, frame)
+    error, recent = (frame["said"] - frame["kind"]).abs(), frame["at"] >= END - timedelta(days=7)
+    found = {it.value: it for it in look(log, metrics=("mae",)).monitored.segments}
+    assert [value for value, it in found.items() if it.lags] == ["EU"]
+    for value, it in found.items():
+        own = frame["shop"] == value
+        assert it.against_rest is not None
+        assert it.against_rest.recent == pytest.approx(error[own & recent].mean(), rel=1e-12)
+        assert it.against_rest.baseline == pytest.approx(error[~own & recent].mean(), rel=1e-12)
+
+
 def test_a_gap_in_the_middle_is_a_gap(log: Store) -> None:
     """Days without a prediction are periods without a value, and change no other number."""
     track(log, days(28, 14, 0.95))

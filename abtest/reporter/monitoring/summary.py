@@ -63,7 +63,7 @@ class MonitoringSummary:
         changes: Each metric over all rows, recent against baseline.
         segments: The same by segment, the worst first.
         fallen: Segments that surely got worse, in sentences, the worst first.
-        weakest: Segments that do worse than all rows now, in sentences, the worst first.
+        weakest: Segments that surely do worse than the rest of the rows, in sentences, the worst first.
         previous: Against the version before, where there is one.
         previous_name: What that is.
         drift: Predictions and features, the farthest apart first.
