@@ -1,0 +1,1 @@
+"""What MLflow keeps, for people: runs, experiments, lineage, environments, and what may be thrown away."""

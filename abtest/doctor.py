@@ -1,0 +1,1 @@
+"""What is installed, reachable and missing here, with a hint for each."""

@@ -1,0 +1,1 @@
+"""Reports that are there already: drawn again, and listed on one page."""

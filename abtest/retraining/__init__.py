@@ -1,0 +1,1 @@
+"""Train again on new data, and let the champion be challenged: one lock, one audit trail."""
