@@ -6,6 +6,7 @@ Nothing here is evidence for one model over another: nobody knows on which rows 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -27,6 +28,7 @@ Value: TypeAlias = float | str | None
 _ENVIRONMENT = "environment.txt"  # what abtest train logs; of other runs the model's own requirements are read
 _PARENT = "mlflow.parentRunId"
 _SMALLER = ("log_loss", "brier", "rmse", "mae", COST)
+_WHERE = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval|cv|holdout)_")
 _NO_DIRECTION = ("bias",)  # its size matters, and its sign is no better one way
 
 
@@ -143,10 +145,10 @@ def greater_is_better(name: str) -> bool | None:
     """Whether more of a logged metric is better, where its name is one that we know.
 
     Example:
-        >>> greater_is_better("cv.accuracy"), greater_is_better("rmse"), greater_is_better("speed")
+        >>> greater_is_better("cv.accuracy"), greater_is_better("val_rmse"), greater_is_better("speed")
         (True, False, None)
     """
-    own = name.rpartition(".")[2]
+    own = _WHERE.sub("", name.rpartition(".")[2])
     own = ALIASES.get(own, own)
     if own not in TITLES or own in _NO_DIRECTION:
         return None
