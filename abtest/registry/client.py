@@ -150,6 +150,19 @@ class RegistryClient:
             versions = [_details(version, aliases) for version in found if version.name == name]
         return tuple(sorted(versions, key=lambda details: details.version.version))
 
+    def all_details(self) -> dict[str, tuple[VersionDetails, ...]]:
+        """Versions of every model, ascending, by its name: a request a thousand models, and a few for all versions."""
+        aliases = {model.name: model.aliases for model in self.overview()}
+        found: dict[str, list[VersionDetails]] = {name: [] for name in aliases}
+        with self._talking("read"):
+            for version in all_pages(self.client.search_model_versions):
+                known = aliases.get(version.name, {})  # none of a model that was made a moment ago
+                found.setdefault(version.name, []).append(_details(version, known))
+        return {
+            name: tuple(sorted(versions, key=lambda details: details.version.version))
+            for name, versions in found.items()
+        }
+
     def aliases(self, name: str) -> dict[str, int]:
         """Aliases of a model and the versions they are on.
 
