@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import platform
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,11 +15,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from abtest import tracking, wording
-from abtest.errors import InvalidInputError, NotFoundError
+from abtest.errors import NotFoundError
 from abtest.record.traced import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from abtest.registry import ModelVersion, RegistryClient
 

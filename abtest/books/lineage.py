@@ -87,9 +87,7 @@ def _made_from(registry: RegistryClient, it: VersionDetails) -> dict[str, Any]:
     }
 
 
-def _became(
-    registry: RegistryClient, it: VersionDetails, times: tuple[Served, ...], since: datetime
-) -> dict[str, Any]:
+def _became(registry: RegistryClient, it: VersionDetails, times: tuple[Served, ...], since: datetime) -> dict[str, Any]:
     """What MLflow's runs tell of a version after it was registered."""
     name, version, experiments = it.version.name, it.version.version, tracing.experiments_of(registry)
     runs = [one for one in tracing.runs_about(registry, name, experiments) if tracing.started(one) >= since]
@@ -98,9 +96,7 @@ def _became(
         "comparisons": tracing.comparisons(runs, name, version),
         "served": times,
         "monitoring": tuple(tracing.traced(one, experiments) for one in monitored),
-        "retraining": tuple(
-            tracing.traced(one, experiments) for one in runs if tracing.is_retraining_of(one, version)
-        ),
+        "retraining": tuple(tracing.traced(one, experiments) for one in runs if tracing.is_retraining_of(one, version)),
     }
 
 

@@ -109,7 +109,9 @@ def is_retraining_of(run: Run, version: int) -> bool:
 def traced(run: Run, experiments: Mapping[str, str]) -> TracedRun:
     """Put a run on record; experiments are named by their ids."""
     tags = run.data.tags
-    told = [tags[name] for name in ("abtest.status", "abtest.action", "abtest.verdict", "abtest.outcome") if name in tags]
+    told = [
+        tags[name] for name in ("abtest.status", "abtest.action", "abtest.verdict", "abtest.outcome") if name in tags
+    ]
     return TracedRun(
         run_id=run.info.run_id,
         name=run.info.run_name or None,

@@ -47,29 +47,24 @@ class Section:
 
 def sections(record: LineageRecord) -> tuple[Section, ...]:
     """Tell a lineage, what a version comes from first."""
+    none = "none on record"
+    comparisons, moves = tuple(map(compared, record.comparisons)), tuple(map(_moved, record.moves))
+    served, never = tuple(map(_served, record.served)), "never, as far as is on record"
     return (
         Section(name="data", title="Data", lines=_data(record), empty=UNKNOWN),
         Section(name="code", title="Code", lines=_code(record)),
         Section(name="environment", title="Environment", lines=_environment(record), empty=UNKNOWN),
         Section(name="run", title="Run", lines=_runs(record), empty=UNKNOWN),
         Section(name="version", title="Version", lines=_version(record)),
-        Section(
-            name="comparisons", title="Comparisons", lines=tuple(compared(it) for it in record.comparisons),
-            empty="none on record",
-        ),
-        Section(
-            name="moves", title="Moves", lines=tuple(_moved(it) for it in record.moves), empty="none on record"
-        ),
-        Section(name="production", title="In production", lines=tuple(map(_served, record.served)), empty="never, as far as is on record"),
+        Section(name="comparisons", title="Comparisons", lines=comparisons, empty=none),
+        Section(name="moves", title="Moves", lines=moves, empty=none),
+        Section(name="production", title="In production", lines=served, empty=never),
         *_after(record),
-    )  # fmt: skip
+    )
 
 
 def standing(record: LineageRecord) -> str:
-    """Say where a version stands.
-
-    The stage, or that it has none, and its aliases.
-    """
+    """Say where a version stands: its stage and its aliases."""
     told = [record.stage] if record.stage else []
     told += [f"@{alias}" for alias in record.aliases]
     return cleaned(", ".join(told)) or "in no stage"
@@ -109,10 +104,9 @@ def compared(it: TracedComparison) -> Line:
     against = f"version {it.other}" if it.other.isdecimal() else it.other
     live = f", live experiment {it.experiment}" if it.experiment else ""
     by = f", by {it.user}" if it.user else ""
-    return Line(
-        term=time(it.at),
-        text=cleaned(f"{verdict(it.verdict)}: {it.side} against {against}{live}{by} (run {_run(it.run_id, deleted=it.deleted)})"),
-    )  # fmt: skip
+    sides = f"{it.side} against {against}{live}{by}"
+    told = f"{verdict(it.verdict)}: {sides} (run {_run(it.run_id, deleted=it.deleted)})"
+    return Line(term=time(it.at), text=cleaned(told))
 
 
 def _data(record: LineageRecord) -> tuple[Line, ...]:
@@ -133,12 +127,12 @@ def _rows(it: TracedData) -> list[Line]:
 
 
 def _code(record: LineageRecord) -> tuple[Line, ...]:
-    told = record.code
-    return tuple(
-        Line(term=term, text=cleaned(text or UNKNOWN))
-        for term, text in (("git commit", told.git_commit), ("source", told.source), ("recipe digest", told.recipe_digest))
-        if text or term != "recipe digest"
-    )  # fmt: skip
+    it = record.code
+    lines = [Line(term="git commit", text=cleaned(it.git_commit or UNKNOWN))]
+    lines.append(Line(term="source", text=cleaned(it.source or UNKNOWN)))
+    if it.recipe_digest:
+        lines.append(Line(term="recipe digest", text=cleaned(it.recipe_digest)))
+    return tuple(lines)
 
 
 def _environment(record: LineageRecord) -> tuple[Line, ...]:
@@ -173,11 +167,10 @@ def _written(record: LineageRecord) -> dict[str, str]:
 
 
 def _told(it: TracedRun) -> str:
-    kind = f"{it.kind} " if it.kind else ""
+    what = " ".join(part for part in (it.kind, it.name, it.run_id) if part) + (", deleted" if it.deleted else "")
     by = f" by {it.user}" if it.user else ""
-    at = f"{kind}{it.name or ''} {_run(it.run_id, deleted=it.deleted)}"
     found = f": {it.told}" if it.told else ""
-    return cleaned(f"{at.strip()}, {it.status.lower()}{by}, {time(it.started_at)}, in {it.experiment or UNKNOWN}{found}")
+    return cleaned(f"{what}, {it.status.lower()}{by}, {time(it.started_at)}, in {it.experiment or UNKNOWN}{found}")
 
 
 def _version(record: LineageRecord) -> tuple[Line, ...]:
