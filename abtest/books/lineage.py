@@ -155,7 +155,7 @@ def _moved(movement: Movement, version: int) -> TracedMove:
         run_id=movement.run_id,
         at=movement.settled_at or movement.began_at,
         kind=movement.kind,
-        subject=movement.version == version,
+        what=movement.what,
         outcome=str(movement.outcome),
         by=movement.evidence.get("abtest.requested_by", movement.by),
         approved_by=movement.evidence.get("abtest.approved_by"),

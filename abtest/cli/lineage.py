@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Version: TypeAlias = Annotated[
     str, typer.Argument(metavar="VERSION", help="Its number, latest, @ALIAS, or a stage such as Production.")
 ]
+_LETTERS = 300  # of a line; JSON and the page have all
 _ENDINGS = {".json": "json", ".svg": "svg", ".html": "html", ".htm": "html"}
 
 
@@ -106,7 +108,10 @@ def _text(record: LineageRecord) -> str:
     for section in told.sections(record):
         parts += ["", section.title]
         width = max((len(line.term) for line in section.lines), default=0)
-        parts += [f"  {line.term:{width}}  {' '.join(line.text.split())}" for line in section.lines]
+        parts += [
+            f"  {line.term:{width}}  {textwrap.shorten(line.text, _LETTERS, placeholder=' …')}"
+            for line in section.lines
+        ]
         if not section.lines:
             parts.append(f"  {section.empty}")
     return "\n".join(parts) + "\n"

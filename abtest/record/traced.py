@@ -127,7 +127,7 @@ class TracedMove:
         run_id: The run that records it.
         at: When it was settled, or else begun; in UTC.
         kind: Promotion, rollback, registration, …
-        subject: Whether it was about this version, and did not merely move it aside.
+        what: The same with the version it was about, which may be another: "rollback to version 1".
         outcome: How it ended.
         by: Who asked for it.
         approved_by: Who let it pass, where it waited for somebody.
@@ -139,7 +139,7 @@ class TracedMove:
     run_id: str
     at: datetime
     kind: str
-    subject: bool
+    what: str
     outcome: str
     by: str
     approved_by: str | None

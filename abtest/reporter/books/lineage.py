@@ -90,8 +90,8 @@ def missing(record: LineageRecord) -> str:
 
 
 def time(moment: datetime | None) -> str:
-    """Write a time in UTC, to the minute."""
-    return UNKNOWN if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+    """Write a time in UTC, to the second: moves may follow each other closely."""
+    return UNKNOWN if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def verdict(told: str | None) -> str:
@@ -184,11 +184,10 @@ def _version(record: LineageRecord) -> tuple[Line, ...]:
 
 def _moved(it: TracedMove) -> Line:
     approved = f", approved by {it.approved_by}" if it.approved_by else ""
-    kind = it.kind if it.subject else f"{it.kind} of another"
     outcome = "" if it.outcome == "done" else f" ({it.outcome})"
     steps = f" [{'; '.join(it.steps)}]" if it.steps else ""
     rests = f" (comparison {it.comparison_run_id[:RUN]})" if it.comparison_run_id else ""
-    return Line(term=time(it.at), text=cleaned(f"{kind}{outcome} by {it.by}{approved}: {it.why}{rests}{steps}"))
+    return Line(term=time(it.at), text=cleaned(f"{it.what}{outcome} by {it.by}{approved}: {it.why}{rests}{steps}"))
 
 
 def _served(it: Served) -> Line:

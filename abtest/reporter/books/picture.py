@@ -14,6 +14,7 @@ from abtest.reporter.summary import cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from abtest.record.traced import LineageRecord, TracedComparison, TracedMove
 
@@ -130,9 +131,9 @@ def _lines(*texts: str | None) -> tuple[tuple[str, Role], ...]:
 def _data(record: LineageRecord) -> Box:
     lines: list[str] = []
     for it in record.data[:2]:
-        lines += [it.name, *([_end(it.path)] if it.path else []), f"digest {it.digest or told.UNKNOWN}"]
+        lines += [it.name, *([_end(it.path)] if it.path else []), f"digest {_begin(it.digest)}"]
     more = [f"and {len(record.data) - 2} more"] if record.data[2:] else []
-    held = [f"held out {record.holdout_digest}"] if record.holdout_digest else []
+    held = [f"held out {_begin(record.holdout_digest)}"] if record.holdout_digest else []
     return Box(title="Data", lines=_lines(*lines, *more, *held) or _lines(told.UNKNOWN))
 
 
@@ -141,9 +142,9 @@ def _code(record: LineageRecord) -> Box:
     return Box(
         title="Code",
         lines=_lines(
-            f"commit {it.git_commit or told.UNKNOWN}",
+            f"commit {_begin(it.git_commit)}",
             _end(it.source) if it.source else None,
-            f"recipe {it.recipe_digest}" if it.recipe_digest else None,
+            f"recipe {_begin(it.recipe_digest)}" if it.recipe_digest else None,
         ),
     )
 
@@ -211,15 +212,24 @@ def _production(record: LineageRecord) -> Box:
     lines = [*_lines(f"{left} earlier" if left else None), *(line for it in shown for line in _moved(it))]
     if not lines:
         lines = [*_lines("no move on record")]
-    if any(it.now for it in record.served):
-        lines.append(("in production now", "challenger"))
-    return Box(title="Registry", lines=tuple(lines))
+    for it in record.served[-1:]:
+        until = "" if it.now else f" to {_day(it.until)}"
+        lines.append((f"in production from {_day(it.since)}{until}", "challenger" if it.now else "ink"))
+    return Box(title="Moves", lines=tuple(lines))
 
 
 def _moved(it: TracedMove) -> tuple[tuple[str, Role], ...]:
-    what = it.kind if it.subject else f"{it.kind} of another"
     outcome = "" if it.outcome == "done" else f", {it.outcome}"
-    return (cleaned(f"{what}{outcome}"), "ink"), (cleaned(f"{it.at:%Y-%m-%d}, by {it.by}"), "muted")
+    return (cleaned(f"{it.what}{outcome}"), "ink"), (cleaned(f"{it.at:%Y-%m-%d}, by {it.by}"), "muted")
+
+
+def _day(moment: datetime | None) -> str:
+    return told.UNKNOWN if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _begin(digest: str | None) -> str:
+    """The begin of a digest, which tells it from others."""
+    return digest[: told.RUN] if digest else told.UNKNOWN
 
 
 def _end(path: str) -> str:
