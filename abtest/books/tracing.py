@@ -48,14 +48,21 @@ def experiments_of(registry: RegistryClient) -> dict[str, str]:
 
 def runs_about(registry: RegistryClient, name: str, experiments: Iterable[str]) -> tuple[Run, ...]:
     """Every run of abtest's about a model, in any of these experiments, the oldest first."""
-    with told_as_ours(f"The runs about '{name}' could not be read"):
+    return _search(registry, experiments, f"tags.`{_MODEL}` = {quoted(name)}", f"the runs about '{name}'")
+
+
+def _search(registry: RegistryClient, experiments: Iterable[str], wanted: str, what: str) -> tuple[Run, ...]:
+    ids = list(experiments)
+    with told_as_ours(f"{wording.capitalised(what)} could not be read"):
         found = all_pages(
-            registry.client.search_runs,
-            experiment_ids=list(experiments),
-            filter_string=f"tags.`{_MODEL}` = {quoted(name)}",
-            run_view_type=_ALL,
-        )
-        return tuple(sorted(found, key=lambda run: (run.info.start_time, run.info.run_id)))
+            registry.client.search_runs, experiment_ids=ids, filter_string=wanted, run_view_type=_ALL
+        )  # fmt: skip
+        return tuple(sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))) if ids else ()
+
+
+def own_runs(registry: RegistryClient) -> tuple[Run, ...]:
+    """Every run of abtest's, deleted ones too, the oldest first."""
+    return _search(registry, experiments_of(registry), f"tags.`{_KIND}` LIKE '%'", "abtest's runs")
 
 
 def kind(run: Run) -> str | None:

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from abtest.cli import (
+    cleanup,
     compare,
     demo,
     env,
@@ -57,6 +58,7 @@ app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.command("lineage")(lineage.lineage)
 app.command("env")(env.env)
+app.command("cleanup")(cleanup.cleanup)
 app.command("demo")(demo.demo)
 
 
