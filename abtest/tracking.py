@@ -328,6 +328,27 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
         return Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
 
 
+def requirements_of(client: MlflowClient, model_id: str) -> str:
+    """Read what a logged model asks for to be installed; empty where it does not say.
+
+    Raises:
+        BackendError: Its files cannot be read.
+    """
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 - only who looks pays for MLflow
+
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
+    told = f"The requirements of model {model_id} could not be read"
+    with tempfile.TemporaryDirectory() as scratch, told_as_ours(told):
+        known = {it.path: it for it in client.list_logged_model_artifacts(model_id)}
+        if "requirements.txt" not in known:
+            return ""
+        location = client.get_logged_model(model_id).artifact_location
+        path = download_artifacts(
+            artifact_uri=f"{location}/requirements.txt", dst_path=scratch, tracking_uri=client.tracking_uri
+        )
+        return Path(path).read_text(encoding="utf-8")
+
+
 def training_source(client: MlflowClient, run_id: str) -> str | None:
     """Find where the training data that a run logged lie, if that can be read as a file."""
     with told_as_ours(f"The data of run {run_id} could not be read"):

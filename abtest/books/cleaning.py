@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,24 +17,23 @@ from abtest.books import tracing
 from abtest.books.retention import Cleaned, CleanupPlan, Item, Retention, ranked
 from abtest.books.used import in_use, referred
 from abtest.errors import AbtestError, PromotionError, RefusedError
-from abtest.lifecycle import Registry
+from abtest.lifecycle import moving
 from abtest.talking import told_as_ours
 from abtest.trail import records_of_all
+from abtest.transitions import PRODUCTION, STAGING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mlflow.entities import Run
 
     from abtest.registry import RegistryClient
 
 REMOVABLE = ("comparison", "comparisons", "training", "candidate", "monitoring", "prediction")
-_IN_USE, _UNDER_WAY = "in use", "under way"
+_IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "is not part of this"
 _PLACING = ("promotion", "rollback", "registration", "recovery")  # records that make a version part of the history
 _PARENT = "mlflow.parentRunId"
 _ENDED = ("FINISHED", "FAILED", "KILLED")
-
-Keys = Mapping[tuple[str, int], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ def plan(registry: RegistryClient, wanted: Wanted, *, now: datetime | None = Non
     """
     now = now or datetime.now(UTC)
     versions = _versions(registry, wanted, now)
-    kept: Keys = {_key(it): _why(it) for it in versions if it.reason is not None}
+    kept = {_key(it): it.reason for it in versions if it.reason is not None}
     runs = tracing.own_runs(registry)
     groups = _groups(runs)
     if wanted.model is not None and not any(wanted.model in _models(group) for group in groups):
@@ -99,6 +97,9 @@ def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item]
             held = _held(registry, item)
             if held is None:
                 _delete(registry, item)
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"{len(deleted)} of {len(shown.going)} were deleted.")
+            raise
         except PromotionError as error:  # moved, or being moved, meanwhile
             held = (str(error),)
         except AbtestError as error:
@@ -131,7 +132,7 @@ def _versions(registry: RegistryClient, wanted: Wanted, now: datetime) -> list[I
         looked_at = wanted.versions and wanted.model in (None, name)
         for item, rank in zip(items, ranked(items), strict=True):
             because = reasons.get(_key(item), ())
-            spared = wanted.retention.spares(item.at, rank, now) if looked_at else "not looked at"
+            spared = wanted.retention.spares(item.at, rank, now) if looked_at else _ASIDE
             found.append(replace(item, reason=because[0] if because else spared, because=because))
     return found
 
@@ -150,10 +151,10 @@ def _groups(runs: Iterable[Run]) -> list[list[Run]]:
     known = {run.info.run_id: run for run in runs}
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in known.values():
-        root = run
-        while (parent := root.data.tags.get(_PARENT)) in known and known[parent] is not run:
-            root = known[parent]
-        groups[root.info.run_id].append(run)
+        chain = [run.info.run_id]
+        while (parent := known[chain[-1]].data.tags.get(_PARENT)) in known and parent not in chain:
+            chain.append(parent)
+        groups[chain[-1]].append(run)
     return [sorted(group, key=lambda run: run.info.run_id == root) for root, group in groups.items()]
 
 
@@ -225,19 +226,14 @@ def _delete(registry: RegistryClient, item: Item) -> None:
 
 def _delete_version(registry: RegistryClient, item: Item) -> None:
     name, number = _key(item)
-    books = Registry(registry.tracking_uri, registry.registry_uri)
-    shown = books.delete(name, number, dry_run=True).plan
-    if any(step.before in ("Production", "Staging") for step in shown):
+    shown = moving.delete_version(registry, name, number, dry_run=True).plan
+    if any(step.before in (PRODUCTION, STAGING) for step in shown):
         raise RefusedError(f"Version {number} of '{name}' was staged meanwhile.")
-    books.delete(name, number, why="cleanup", shown=shown)
+    moving.delete_version(registry, name, number, why="cleanup", shown=shown)
 
 
 def _key(item: Item) -> tuple[str, int]:
     return str(item.model), item.version or 0
-
-
-def _why(item: Item) -> str:
-    return item.because[0] if item.because else f"is {item.reason}"
 
 
 def _models(group: Iterable[Run]) -> set[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ItemKind: TypeAlias = Literal["version", "run"]
-NEWEST, YOUNGER = "among the newest", "younger"
+_NEWEST, _YOUNGER = "is among the newest", "is younger than"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class Retention:
             >>> now, then = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
             >>> kept = Retention(older_than=timedelta(days=90), keep=2)
             >>> kept.spares(then, 2, now), kept.spares(now, 3, now), kept.spares(then, 3, now)
-            ('among the newest 2', 'younger than 90 days', None)
+            ('is among the newest 2', 'is younger than 90 days', None)
         """
         if self.keep is not None and rank <= self.keep:
-            return f"{NEWEST} {self.keep}"
+            return f"{_NEWEST} {self.keep}"
         if self.older_than is not None and now - at < self.older_than:
-            return f"{YOUNGER} than {wording.span(self.older_than.total_seconds())}"
+            return f"{_YOUNGER} {wording.span(self.older_than.total_seconds())}"
         return None
 
 
@@ -68,8 +68,8 @@ class Item:
         run_ids: The runs, those nested first; none of a version.
         what: What it is, in words.
         at: When it was registered, or began; in UTC.
-        reason: Why it stays, as a kind of reason; None where it goes.
-        because: The same in full: each clause names what stands on it.
+        reason: Why it stays, in a clause; None where it goes.
+        because: All that stands on it, in clauses.
     """
 
     kind: ItemKind
@@ -80,11 +80,6 @@ class Item:
     at: datetime
     reason: str | None = None
     because: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Names it among others."""
-        return ("version", str(self.model), str(self.version)) if self.kind == "version" else ("run", *self.run_ids)
 
     def to_dict(self) -> dict[str, Any]:
         """Spell it for JSON."""
@@ -159,9 +154,8 @@ class Cleaned:
 
 def ranked(items: Sequence[Item]) -> list[int]:
     """Ranks from the newest, 1, of things of one kind; of one time, the higher version or the later id is newer."""
-    order = sorted(
-        range(len(items)), key=lambda i: (items[i].at, items[i].version or 0, items[i].run_ids), reverse=True
-    )
+    ages = [(item.at, item.version or 0, item.run_ids) for item in items]
+    order = sorted(range(len(items)), key=ages.__getitem__, reverse=True)
     ranks = [0] * len(items)
     for rank, i in enumerate(order, start=1):
         ranks[i] = rank

@@ -20,6 +20,7 @@ from abtest.cli import (
     demo,
     env,
     experiment,
+    experiments,
     label,
     lineage,
     models,
@@ -28,6 +29,7 @@ from abtest.cli import (
     power,
     predict,
     predictions,
+    runs,
     serve,
 )
 from abtest.cli.examples import App
@@ -51,11 +53,17 @@ app.command("power")(power.power)
 app.command("predict")(predict.predict)
 app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
 app.add_typer(
-    experiment.app, name="experiment", help="Champion and challenger on live traffic: shadow, split, verdict."
+    experiment.app,
+    name="experiment",
+    help="Champion and challenger on live traffic. (MLflow's own: experiments.)",
 )
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
+app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
+app.add_typer(
+    experiments.app, name="experiments", help="MLflow's folders of runs. (One on live traffic: abtest experiment.)"
+)
 app.command("lineage")(lineage.lineage)
 app.command("env")(env.env)
 app.command("cleanup")(cleanup.cleanup)

@@ -41,7 +41,7 @@ def cleanup(
     """Show which old versions and runs of abtest's nothing stands on, and with --yes delete them.
 
     Never what is in Production or Staging, has an alias or is in the history, nor a run that what stays stands on.
-    Deleted runs can be restored until 'mlflow gc'; deleted versions cannot. The live store and the cache are not touched.
+    Deleted runs can be restored until 'mlflow gc', deleted versions cannot. Live stores and caches are not touched.
 
     Example:
         $ abtest cleanup digits --older-than 90d --keep 10
@@ -86,9 +86,8 @@ def _show(plan: CleanupPlan, *, yes: bool = False) -> None:
         typer.echo("Nothing would go.")
     if plan.staying:
         typer.echo(f"\nStays: {_counted(plan.staying)}.\n")
-        s.print_table(
-            ("count", "what", "why"), [(str(n), kind, why) for kind, why, n in plan.reasons()], right=("count",)
-        )
+        rows = [(str(n), kind, why) for kind, why, n in plan.reasons()]
+        s.print_table(("count", "what", "why"), rows, right=("count",))
     for told in _notes(plan):
         common.tell(f"Note: {told}")
     if plan.going and not yes:
@@ -98,16 +97,12 @@ def _show(plan: CleanupPlan, *, yes: bool = False) -> None:
 def _notes(plan: CleanupPlan) -> list[str]:
     notes = []
     if plan.deleted:
-        count = wording.plural(len(plan.deleted), "run")
-        notes.append(
-            f"{count} of abtest's {_are(plan.deleted)} deleted already: 'mlflow gc' frees their room for good."
-        )
+        count = wording.plural(len(plan.deleted), "deleted run", "deleted runs")
+        notes.append(f"abtest's {count} can be restored until 'mlflow gc' frees their room")
     if plan.deleted_in_use:
         count = wording.plural(len(plan.deleted_in_use), "deleted run")
-        listed = ", ".join(run_id[:12] for run_id in plan.deleted_in_use[:3])
-        notes.append(
-            f"{count} {_are(plan.deleted_in_use)} in use ({listed}): restore before 'mlflow gc', which spares none."
-        )
+        listed = wording.command("runs", "restore", *(run_id[:12] for run_id in plan.deleted_in_use[:3]))
+        notes.append(f"something stands on {count}, which 'mlflow gc' would not spare: {listed}")
     return notes
 
 
@@ -124,7 +119,3 @@ def _counted(items: tuple[Item, ...]) -> str:
     runs = sum(len(it.run_ids) for it in items)
     told = [wording.plural(versions, "version")] if versions else []
     return " and ".join([*told, wording.plural(runs, "run")] if runs else told)
-
-
-def _are(items: tuple[str, ...]) -> str:
-    return "is" if len(items) == 1 else "are"
