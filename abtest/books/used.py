@@ -55,8 +55,13 @@ def used_by(registry: RegistryClient) -> Mapping[str, tuple[str, ...]]:
     return in_use(registry).runs
 
 
-def in_use(registry: RegistryClient) -> InUse:
-    """Tell which versions and runs are in use. See ``used_by``."""
+def in_use(registry: RegistryClient, also: Mapping[tuple[str, int], str] | None = None) -> InUse:
+    """Tell which versions and runs are in use. See ``used_by``.
+
+    Args:
+        registry: Where the models are.
+        also: Versions to be kept for other reasons, and why, as in "is the newest": what they stand on is in use too.
+    """
     details = registry.all_details()
     records = records_of_all(registry)
     trail: dict[str, list[Movement]] = defaultdict(list)
@@ -67,6 +72,8 @@ def in_use(registry: RegistryClient) -> InUse:
         for name, known in details.items()
         for number, reasons in _versions(name, known, trail.get(name, ())).items()
     }
+    for key, reason in (also or {}).items():
+        versions[key] = (*versions.get(key, ()), reason)
     runs: dict[str, list[str]] = defaultdict(list)
     kept = [it for known in details.values() for it in known if (it.version.name, it.version.version) in versions]
     made_of = _made_of(registry, kept)
@@ -74,11 +81,11 @@ def in_use(registry: RegistryClient) -> InUse:
         told = _told(it, versions)
         for run_id in made_of.get((it.version.name, it.version.version), ()):
             runs[run_id].append(f"{told}, was made of it")
-        for run_id in _referred(it.tags):
+        for run_id in referred(it.tags):
             runs[run_id].append(f"{told}, refers to it")
     for movement in records:
         runs[movement.run_id].append(f"it is the record of the {movement.title}")
-        for run_id in _referred(movement.evidence):
+        for run_id in referred(movement.evidence):
             runs[run_id].append(f"the record of the {movement.title} refers to it")
     _follow(registry, runs)
     return InUse(versions=versions, runs={run_id: tuple(dict.fromkeys(why)) for run_id, why in runs.items()})
@@ -127,7 +134,7 @@ def _made_of(registry: RegistryClient, kept: Iterable[VersionDetails]) -> dict[t
     return found
 
 
-def _referred(tags: Mapping[str, str]) -> list[str]:
+def referred(tags: Mapping[str, str]) -> list[str]:
     """Runs that tags of ours name."""
     return [value for name, value in tags.items() if _REFERS.fullmatch(name)]
 
@@ -140,7 +147,7 @@ def _follow(registry: RegistryClient, runs: dict[str, list[str]]) -> None:
         fresh = set()
         for run in there.values():
             told = f"run {run.run_id[:SHORT]}, which is in use,"
-            named = dict.fromkeys(_referred(run.tags), f"{told} refers to it")
+            named = dict.fromkeys(referred(run.tags), f"{told} refers to it")
             if _PARENT in run.tags:
                 named[run.tags[_PARENT]] = f"{told} is nested in it"
             for run_id, why in named.items():

@@ -15,11 +15,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from abtest.cli import (
+    cleanup,
     compare,
     demo,
+    env,
     experiment,
     experiments,
     label,
+    lineage,
     models,
     monitor,
     pipeline,
@@ -61,6 +64,9 @@ app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, compariso
 app.add_typer(
     experiments.app, name="experiments", help="MLflow's folders of runs. (One on live traffic: abtest experiment.)"
 )
+app.command("lineage")(lineage.lineage)
+app.command("env")(env.env)
+app.command("cleanup")(cleanup.cleanup)
 app.command("demo")(demo.demo)
 
 
