@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abtest import tracking
+from abtest.books.environments import WRITTEN, parsed
 from abtest.books.runs import LoggedRun, find
 from abtest.books.showing import code_of
 from abtest.errors import AbtestError, InvalidInputError, NotFoundError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["parameter", "metric", "dataset", "code", "environment"]
 Value: TypeAlias = float | str | None
-_ENVIRONMENT = "environment.txt"  # what abtest train logs; of other runs the model's own requirements are read
 _PARENT = "mlflow.parentRunId"
 _SMALLER = ("log_loss", "brier", "rmse", "mae", COST)
 _WHERE = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval|cv|holdout)_")
@@ -175,7 +175,7 @@ def _environment(registry: RegistryClient, run: LoggedRun, notices: list[str]) -
     try:
         for run_id in filter(None, (run.run_id, run.tags.get(_PARENT))):
             try:
-                return _pinned(tracking.read_artifact(registry.client, run_id, _ENVIRONMENT))
+                return _pinned(tracking.read_artifact(registry.client, run_id, WRITTEN))
             except NotFoundError:
                 continue
         return _pinned(tracking.requirements_of(registry.client, run.models[0])) if run.models else {}
@@ -185,15 +185,7 @@ def _environment(registry: RegistryClient, run: LoggedRun, notices: list[str]) -
 
 
 def _pinned(text: str) -> dict[str, str]:
-    r"""Read lines as pip writes them.
-
-    Example:
-        >>> _pinned("python==3.11.7\nscipy==1.13\nmlflow\n# made by hand\n")
-        {'python': '3.11.7', 'scipy': '1.13', 'mlflow': 'any'}
-    """
-    found = {}
-    for line in text.splitlines():
-        name, _, version = line.partition("==")
-        if name.strip() and not line.startswith(("#", "-")):
-            found[name.strip()] = version.strip() or "any"
-    return found
+    """Read what is installed, or asked for, and Python itself."""
+    libraries, python, _ = parsed(text)
+    found = {name: asked.removeprefix("==") or "any" for name, asked in libraries.items()}
+    return {**({"python": python} if python else {}), **found}
