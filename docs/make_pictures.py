@@ -155,13 +155,13 @@ def looks() -> Canvas:
 
 DRAWN = {
     "rows": (rows, "On which rows do the two models differ?",
-             "899 rows: on 862 both models are right, on 7 neither, on 2 only the champion, on 28 only the challenger."),
+             "899 rows: on 862 both models are right, on 7 neither, on 2 only the champion, on 28 the challenger."),
     "coin": (coin, "Could 28 of 30 be luck?",
              "Heads among 30 fair coins: mostly 10 to 20. 28 or more, or 2 or fewer, is far out in the tails."),
     "intervals": (intervals, "What does an interval say?",
                   "Four intervals of the effect on accuracy: above zero, above minus one point, across both, below."),
     "looks": (looks, "What does it cost to look again and again?",
-              "Equal challengers called different: a test made for one look rises with every look, abtest stays below."),
+              "Equal challengers called different: a test made for one look rises, evidence does not."),
 }  # fmt: skip
 
 
