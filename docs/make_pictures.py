@@ -153,6 +153,63 @@ def looks() -> Canvas:
     return canvas
 
 
+def house() -> Canvas:
+    """The road from rows to a transition."""
+    canvas = Canvas(_WIDTH, 226)
+    wide, high, gap = 104.0, 52.0, 52.0
+
+    def box(column: float, row: float, name: str, told: str, role: Role = "ink") -> None:
+        x, y = 4 + column * (wide + gap), 8 + row * 98
+        canvas.boxes([(x, y, wide, high)], fill="raised", stroke=role)
+        canvas.text(x + wide / 2, y + 19, name, align="center", bold=True, role=role)
+        canvas.text(x + wide / 2, y + 37, told, align="center", size=10.5, role="muted")
+
+    def arrow(start: Point, end: Point, told: str = "") -> None:
+        across = start[1] == end[1]
+        canvas.line(start, end, role="muted", width=1.5)
+        head = 1 if end[0] > start[0] else -1
+        x, y = end
+        corners = (
+            [(x, y), (x - 8 * head, y - 5), (x - 8 * head, y + 5)]
+            if across
+            else [(x, y), (x - 5, y - 8), (x + 5, y - 8)]
+        )
+        canvas.area(corners, "muted")
+        canvas.text((start[0] + end[0]) / 2 + (0 if across else 10), (start[1] + end[1]) / 2 - (10 if across else 0), told,
+                    align="center" if across else "left", size=10.5, role="muted")  # fmt: skip
+
+    def right(column: float, row: float, told: str = "") -> None:
+        y = 8 + row * 98 + high / 2
+        arrow((4 + column * (wide + gap) + wide + 4, y), (4 + (column + 1) * (wide + gap) - 4, y), told)
+
+    box(0, 0, "loaders", "files, registry", "champion")
+    box(1, 0, "engine", "here, Spark, SQL", "champion")
+    box(2, 0, "outcomes", "counts, not rows", "challenger")
+    box(3, 0, "evaluator", "metrics, tests")
+    box(4, 0, "decision", "under a policy")
+    for column, told in enumerate(("batches", "counts", "sums", "evidence")):
+        right(column, 0, told)
+    box(1, 1, "live", "shadow, split", "champion")
+    box(2, 1, "monitoring", "windows of time", "champion")
+    box(3, 1, "reporter", "people, CI, MLflow")
+    box(4, 1, "promoter", "plan, then move")
+    middle = 4 + 4 * (wide + gap) + wide / 2
+    arrow((middle, 8 + high + 4), (middle, 8 + 98 - 4), "verdict")
+    arrow((4 + 4 * (wide + gap) - 4, 8 + 98 + high / 2), (4 + 3 * (wide + gap) + wide + 4, 8 + 98 + high / 2), "record")
+    up = 4 + 2 * (wide + gap) + wide / 2
+    canvas.line((up, 8 + 98 - 4), (up, 8 + high + 12), role="muted", width=1.5)
+    canvas.area([(up, 8 + high + 4), (up - 5, 8 + high + 12), (up + 5, 8 + high + 12)], "muted")
+    canvas.text(up + 10, 8 + high + 22, "the same counts", size=10.5, role="muted")
+    y = 8 + 98 + high / 2
+    arrow((4 + (wide + gap) + wide + 4, y), (4 + 2 * (wide + gap) - 4, y), "tallies")
+    canvas.text(4, 226, "Pure: outcomes, metrics, stats, evaluator, decision. At the edges: MLflow, files, databases, servers.",
+                role="muted", size=11.5)  # fmt: skip
+    canvas.text(
+        4, 246, "Each arrow is a frozen record; nothing flows back but what is on record.", role="muted", size=11.5
+    )
+    return canvas
+
+
 DRAWN = {
     "rows": (rows, "On which rows do the two models differ?",
              "899 rows: on 862 both models are right, on 7 neither, on 2 only the champion, on 28 the challenger."),
@@ -162,6 +219,9 @@ DRAWN = {
                   "Four intervals of the effect on accuracy: above zero, above minus one point, across both, below."),
     "looks": (looks, "What does it cost to look again and again?",
               "Equal challengers called different: a test made for one look rises, evidence does not."),
+    "house": (house, "What calls what?",
+              ("Loaders give batches to an engine, which gives counts to the outcomes, which the evaluator, the decision "
+              "engine, the reporter and the promoter read; live traffic and monitoring tally into the same outcomes.")),
 }  # fmt: skip
 
 
