@@ -169,14 +169,12 @@ def house() -> Canvas:
         canvas.line(start, end, role="muted", width=1.5)
         head = 1 if end[0] > start[0] else -1
         x, y = end
-        corners = (
-            [(x, y), (x - 8 * head, y - 5), (x - 8 * head, y + 5)]
-            if across
-            else [(x, y), (x - 5, y - 8), (x + 5, y - 8)]
-        )
-        canvas.area(corners, "muted")
-        canvas.text((start[0] + end[0]) / 2 + (0 if across else 10), (start[1] + end[1]) / 2 - (10 if across else 0), told,
-                    align="center" if across else "left", size=10.5, role="muted")  # fmt: skip
+        if across:
+            canvas.area([(x, y), (x - 8 * head, y - 5), (x - 8 * head, y + 5)], "muted")
+            canvas.text((start[0] + x) / 2, y - 10, told, align="center", size=10.5, role="muted")
+        else:
+            canvas.area([(x, y), (x - 5, y - 8), (x + 5, y - 8)], "muted")
+            canvas.text(x - 8, (start[1] + y) / 2, told, align="right", size=10.5, role="muted")
 
     def right(column: float, row: float, told: str = "") -> None:
         y = 8 + row * 98 + high / 2
@@ -202,11 +200,9 @@ def house() -> Canvas:
     canvas.text(up + 10, 8 + high + 22, "the same counts", size=10.5, role="muted")
     y = 8 + 98 + high / 2
     arrow((4 + (wide + gap) + wide + 4, y), (4 + 2 * (wide + gap) - 4, y), "tallies")
-    canvas.text(4, 226, "Pure: outcomes, metrics, stats, evaluator, decision. At the edges: MLflow, files, databases, servers.",
-                role="muted", size=11.5)  # fmt: skip
-    canvas.text(
-        4, 246, "Each arrow is a frozen record; nothing flows back but what is on record.", role="muted", size=11.5
-    )
+    told = "Pure: outcomes, metrics, stats, evaluator, decision. At the edges: MLflow, files, databases, servers."
+    canvas.text(4, 188, told, role="muted", size=11.5)
+    canvas.text(4, 208, "Each arrow is a frozen record.", role="muted", size=11.5)
     return canvas
 
 
@@ -220,8 +216,7 @@ DRAWN = {
     "looks": (looks, "What does it cost to look again and again?",
               "Equal challengers called different: a test made for one look rises, evidence does not."),
     "house": (house, "What calls what?",
-              ("Loaders give batches to an engine, which gives counts to the outcomes, which the evaluator, the decision "
-              "engine, the reporter and the promoter read; live traffic and monitoring tally into the same outcomes.")),
+              "Loaders, engine, outcomes, evaluator, decision, promoter, reporter; live and monitoring join at outcomes."),
 }  # fmt: skip
 
 
