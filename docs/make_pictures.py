@@ -216,7 +216,7 @@ DRAWN = {
     "looks": (looks, "What does it cost to look again and again?",
               "Equal challengers called different: a test made for one look rises, evidence does not."),
     "house": (house, "What calls what?",
-              "Loaders, engine, outcomes, evaluator, decision, promoter, reporter; live and monitoring join at outcomes."),
+              "Loaders, engine, outcomes, evaluator, decision, promoter, reporter; live traffic joins at outcomes."),
 }  # fmt: skip
 
 
