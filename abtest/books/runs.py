@@ -240,7 +240,8 @@ def _understood(wanted: str | None, order_by: Sequence[str], *, alone: Callable[
 
 def _said(error: Exception) -> str:
     """What MLflow says in short: it goes on with all that it would take."""
-    return wording.first_line(error).partition(". Valid ")[0]
+    said = wording.first_line(error).partition(". Valid ")[0]
+    return said.removeprefix("INVALID_PARAMETER_VALUE: ")  # as a server begins
 
 
 def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...]:
