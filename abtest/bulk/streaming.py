@@ -85,7 +85,7 @@ def stream(
         raise InvalidInputError(f"max_wait must be at least 0, got {wait:g}.")
     answer = _answerer(chosen, keep, tallier.aside if tallier else (), proba=proba)
     batches = MicroBatches(source, rows=batch_rows, wait=wait, stop=stop, idle=tallier.every if tallier else None)
-    faults, n, predicted, began = Faults(), 0, 0, 0.0
+    faults, n, predicted, began, ended = Faults(), 0, 0, 0.0, 0.0
     try:
         for lines in batches:
             began = began or time.perf_counter()
@@ -93,6 +93,7 @@ def stream(
             if answers:
                 output.write("".join(f"{json.dumps(one.told, ensure_ascii=False)}\n" for one in answers).encode())
                 output.flush()
+                ended = time.perf_counter()
             for one in answers:
                 if one.kind is not None:
                     faults.add(one.kind, one.number, str(one.told["error"]))
@@ -106,7 +107,7 @@ def stream(
         n=n,
         predicted=predicted,
         faults=faults.found(),
-        seconds=time.perf_counter() - began if n else 0.0,
+        seconds=ended - began if n else 0.0,
         stopped=batches.stopped,
         tracked=tallier.n if tallier else None,
         untracked=tallier.faults.found() if tallier else (),

@@ -164,12 +164,12 @@ def _told(error: Exception) -> BadLineError:
     if isinstance(error, UnicodeEncodeError):
         return BadLineError("not JSON", "The line holds half a surrogate pair, which is no text.")
     if isinstance(error, json.JSONDecodeError):
-        return BadLineError("not JSON", f"The line is no JSON: {error.msg} at column {error.colno}.")
+        return BadLineError("not JSON", f"The line is no JSON: {error.msg} (column {error.colno}).")
     if isinstance(error, FieldError):
         return BadLineError("not JSON", error.message, hint="a name may be there once.")
-    if isinstance(error, RecursionError):
-        return BadLineError("not JSON", "The line is nested too deeply.")
-    return BadLineError("not JSON", "The line holds a number of too many digits.")  # of more than 4,300, for Python
+    # Python reads no integer of more than 4,300 digits.
+    said = "is nested too deeply" if isinstance(error, RecursionError) else "holds a number of too many digits"
+    return BadLineError("not JSON", f"The line {said}.")
 
 
 def _constant(name: str) -> Any:  # noqa: ANN401 - it never returns

@@ -114,7 +114,7 @@ class Tallier:
         id_column, new = self._stream.id_column or "", []
         seen = set(self._stream.there([str(row.values.get(id_column)) for row in rows])) if id_column else set()
         for row in rows:
-            lacking = next((name for name in named if row.values.get(name) in (None, "")), None)  # noqa: PLR6201 - what JSON has may have no hash
+            lacking = next((name for name in named if row.values.get(name) in (None, "")), None)
             id_ = str(row.values.get(id_column))
             if lacking is not None:
                 self.faults.add("no id or time", row.line, f"'{lacking}' is missing.")

@@ -75,18 +75,21 @@ def answer(
 
     given: dict[str, Any] = {"batch_rows": batch_size, "wait": None if max_wait is None else max_wait / 1000}
     output = sys.stdout.buffer  # of answers alone: what models print goes elsewhere
-    with _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier:
-        with _stopping() as stop, common.working():
-            done = streaming.stream(
-                chosen,
-                sys.stdin.fileno(),
-                output,
-                keep=listed(keep),
-                proba=proba,
-                tallier=tallier,
-                stop=stop,
-                **{name: value for name, value in given.items() if value is not None},
-            )
+    with (
+        _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier,
+        _stopping() as stop,
+        common.working(),
+    ):
+        done = streaming.stream(
+            chosen,
+            sys.stdin.fileno(),
+            output,
+            keep=listed(keep),
+            proba=proba,
+            tallier=tallier,
+            stop=stop,
+            **{name: value for name, value in given.items() if value is not None},
+        )
     common.tell(_told(done, chosen), quiet=quiet)
     if done.stopped:
         raise KeyboardInterrupt
@@ -125,12 +128,9 @@ def _stopping() -> Iterator[int]:
 
 def _told(done: Streamed, chosen: Chosen) -> str:
     rate = f" ({wording.whole(round(done.n / done.seconds))} a second)" if done.seconds else ""
-    lines, predicted, refused = wording.plural(done.n, "line"), wording.whole(done.predicted), done.n - done.predicted
-    told = [
-        f"{chosen.told} answered {lines} in {done.seconds:.1f} s{rate}: {predicted} predicted, "
-        + f"{wording.whole(refused)} refused.",
-        *map(_fault, done.faults),
-    ]
+    answered = f"{chosen.told} answered {wording.plural(done.n, 'line')} in {done.seconds:.1f} s{rate}"
+    counted = f"{wording.whole(done.predicted)} predicted, {wording.whole(done.n - done.predicted)} refused"
+    told = [f"{answered}: {counted}.", *map(_fault, done.faults)]
     if done.tracked is not None:
         untracked = sum(fault.n for fault in done.untracked)
         told += [f"{wording.plural(done.tracked, 'prediction')} tracked, {wording.whole(untracked)} not."]
