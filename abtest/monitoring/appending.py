@@ -89,7 +89,8 @@ class Stream:
         batch = Batch(model_name=self.model_name, batch=self.batch, kind="predictions", source=_SOURCE, n=len(rows),
                       received_at=utc(now))  # fmt: skip
         try:
-            columns = columns_of(self._data(rows, predictions), self._given(rows, known), known)
+            data = self._data(rows, predictions)
+            columns = columns_of(data, self._given(data, known), known)
             reading = Reading(columns, at=at, now=now, batch_rows=len(rows))
             tallying = Tallying(columns.task, reading.apart.groups, columns.features)
             kept: list[TrackedRow] = []
@@ -104,20 +105,24 @@ class Stream:
         self.store.append(batch, kept, found.buckets, found.sketches)
 
     def _data(self, rows: Sequence[Mapping[str, Any]], predictions: Sequence[Label]) -> _Rows:
-        """Columns of the rows; those that are one thing each are there even where no row has them."""
-        own = [name for name in (self.target, self.id_column, self.time_column) if name is not None]
-        columns = {name: pa.array([row.get(name) for row in rows]) for name in _names(rows, own)}
+        """Give columns of the rows: what names and times them in any case, the truth where a row has one."""
+        names = dict.fromkeys([name for row in rows for name in row])
+        names |= dict.fromkeys(name for name in (self.id_column, self.time_column) if name is not None)
+        columns = {name: pa.array([row.get(name) for row in rows]) for name in names}
         for name, column in columns.items():
             kind = self.model.type_of(name)
             if pa.types.is_null(column.type) and kind is not None:  # a feature that is missing is one nevertheless
                 columns[name] = column.cast(kind)
+        if self.target in columns and pa.types.is_null(columns[self.target].type):
+            del columns[self.target]
         return _Rows(columns | {_PREDICTION: pa.array(predictions)})
 
-    def _given(self, rows: Sequence[Mapping[str, Any]], known: Known) -> Given:
-        there, features = _names(rows), self.model.features
+    def _given(self, data: _Rows, known: Known) -> Given:
+        features = self.model.features
         return Given(
-            prediction=_PREDICTION, target=self.target, id_column=self.id_column, time_column=self.time_column,
-            features=None if features is None else [name for name in features if name in there],
+            prediction=_PREDICTION, target=self.target if self.target in data.columns else None,
+            id_column=self.id_column, time_column=self.time_column,
+            features=None if features is None else [name for name in features if name in data.columns],
             task=known.task or task_of_model(self.model) or (None if self.target else "classification"),
         )  # fmt: skip
 
@@ -135,7 +140,3 @@ class _Rows(Dataset):
 
     def digest(self) -> str:
         raise NotImplementedError  # a stream is known by its name
-
-
-def _names(rows: Sequence[Mapping[str, Any]], more: Sequence[str] = ()) -> dict[str, None]:
-    return dict.fromkeys([name for row in rows for name in row] + [*more])

@@ -252,7 +252,9 @@ def test_answers_are_what_a_file_is_given(folder: Path, tmp_path: Path, rows: pd
 def test_all_columns_of_a_line_are_kept(logistic: Chosen) -> None:
     """``--keep all`` writes the line again, with its own columns, and refuses a line whose column would hide ours."""
     row = {"width": 1, "note": {"deep": [1]}, "height": 2.5, "depth": 3, "id": "å"}
-    told, _ = streamed(logistic, *(json.dumps(it).encode() + b"\n" for it in (row, {**row, "error": "x"})), keep=["all"])
+    told, _ = streamed(
+        logistic, *(json.dumps(it).encode() + b"\n" for it in (row, {**row, "error": "x"})), keep=["all"]
+    )
     assert told[0] == {"line": 1, **row, "prediction": "wide"}
     assert "Column 'error'" in told[1]["error"]
     assert told[1]["id"] == "å"

@@ -129,7 +129,9 @@ def test_labels_that_come_later_find_rows_of_a_stream(
     assert (done.labelled, done.unknown, done.waiting) == (120, 0, 0)
 
 
-def test_a_row_that_is_delivered_twice_counts_once(chosen: Chosen, rows: pd.DataFrame, log: Callable[[], Store]) -> None:
+def test_a_row_that_is_delivered_twice_counts_once(
+    chosen: Chosen, rows: pd.DataFrame, log: Callable[[], Store]
+) -> None:
     """In one stream or in two; each is answered, and told as tracked before."""
     store = log()
     streamed(chosen, lines(rows.head(50)), tallier(chosen, store, **COLUMNS))
