@@ -39,7 +39,7 @@ def refuse(form: str, others: Mapping[str, object], tracked: Mapping[str, object
 def refuse_alone(given: Mapping[str, object], needed: str) -> None:
     """Refuse options that mean nothing without another."""
     for name, value in given.items():
-        if value not in {None, False}:
+        if value is not None and value is not False:
             raise typer.BadParameter(f"means nothing without {needed}.", param_hint=name)
 
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +32,8 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import pandas as pd
 
 NAMES = ["width", "height", "depth"]
 POISON = 13.0
@@ -59,7 +60,6 @@ def logistic(folder: Path, rows: pd.DataFrame) -> Chosen:
 
 def delicate(frame: pd.DataFrame) -> Any:
     """Predict where all rows are well; one that is not takes its batch with it."""
-    print("asked about", len(frame))
     if (frame["width"] == POISON).any():
         raise ValueError("too wide")
     return np.where(frame["width"] > 0, "wide", "narrow")
@@ -67,7 +67,7 @@ def delicate(frame: pd.DataFrame) -> Any:
 
 @pytest.fixture(scope="module")
 def touchy(folder: Path) -> Chosen:
-    """A model of MLflow's own kind, which fails on some rows and prints."""
+    """A model of MLflow's own kind, which fails on some rows."""
     inputs = zoo.signature(width="double", height="double", depth="double")
     return choose(model_uri=zoo.save(delicate, folder / "touchy", inputs=inputs))
 
@@ -349,6 +349,14 @@ def test_a_reader_who_does_not_read_holds_the_writer_back(logistic: Chosen) -> N
         written += os.write(running.into, text[written : written + 4096])
     assert written < 1_000_000 < len(text)
     assert running.end().n == -(-written // len(LINE))
+
+
+def test_a_reader_who_goes_away_ends_it(logistic: Chosen) -> None:
+    """No more lines are read: the command line says so, and ends with 1."""
+    answers, output = os.pipe()
+    os.close(answers)
+    with piped([LINE]) as source, pytest.raises(BrokenPipeError), open(output, "wb", buffering=0) as out:  # noqa: PTH123 - a descriptor
+        stream(logistic, source, out, wait=0.0)  # type: ignore[arg-type] # it is never read
 
 
 def test_what_was_read_is_answered_when_it_is_stopped(logistic: Chosen) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ["width", "height", "depth"]
-COLUMNS = {"id_column": "id", "time_column": "time", "target": "kind"}
+COLUMNS: dict[str, Any] = {"id_column": "id", "time_column": "time", "target": "kind"}
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +92,12 @@ def streamed(chosen: Chosen, text: bytes, tally: Tallier, **options: Any) -> Str
 
 @pytest.mark.parametrize("every", [0.0, 1000.0])
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_a_stream_tallies_what_a_file_does(
+def test_a_stream_tallies_what_a_file_does(  # noqa: PLR0917 - fixtures, and what differs
     chosen: Chosen, rows: pd.DataFrame, tmp_path: Path, log: Callable[[], Store], task: str, every: float
 ) -> None:
     """However often it adds to the log: hours, labels, features, rows that wait; bad lines between are no rows."""
     if task == "regression":
-        rows = rows.assign(kind=np.where(np.arange(120) % 3 == 0, rows["width"] * 2, None))
+        rows = rows.assign(kind=(rows["width"] * 2).astype(object).where(np.arange(120) % 3 == 0, None))
         chosen = registered(LinearRegression().fit(rows[NAMES], rows["width"]), tmp_path / "numbers", rows)
     text, path = lines(rows), tmp_path / "rows.jsonl"
     path.write_bytes(text)
@@ -129,9 +129,7 @@ def test_labels_that_come_later_find_rows_of_a_stream(
     assert (done.labelled, done.unknown, done.waiting) == (120, 0, 0)
 
 
-def test_a_row_that_is_delivered_twice_counts_once(
-    chosen: Chosen, rows: pd.DataFrame, log: Callable[[], Store]
-) -> None:
+def test_a_row_that_comes_twice_counts_once(chosen: Chosen, rows: pd.DataFrame, log: Callable[[], Store]) -> None:
     """In one stream or in two; each is answered, and told as tracked before."""
     store = log()
     streamed(chosen, lines(rows.head(50)), tallier(chosen, store, **COLUMNS))
