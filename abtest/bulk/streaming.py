@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 100
 WAIT = 0.01
+MOST_WAIT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +76,15 @@ def stream(
         stop: A descriptor that can be read from when all is to end; what was read is answered first.
 
     Raises:
-        InvalidInputError: The model has no probabilities, a column cannot be kept, the input cannot be read.
+        InvalidInputError: The model has no probabilities, a column cannot be kept, the input cannot be read, or a
+            number is out of bounds.
         BackendError: The store does not answer; all lines that were read are answered.
         OSError: Nobody reads the answers any more.
     """
     if batch_rows < 1:
         raise InvalidInputError(f"batch_size must be at least 1, got {batch_rows}.")
-    if wait < 0:
-        raise InvalidInputError(f"max_wait must be at least 0, got {wait:g}.")
+    if not 0 <= wait <= MOST_WAIT:
+        raise InvalidInputError(f"max_wait must be from 0 to {1000 * MOST_WAIT:,} milliseconds, got {1000 * wait:g}.")
     answer = _answerer(chosen, keep, tallier.aside if tallier else (), proba=proba)
     batches = MicroBatches(source, rows=batch_rows, wait=wait, stop=stop, idle=tallier.every if tallier else None)
     faults, n, predicted, began, ended = Faults(), 0, 0, 0.0, 0.0

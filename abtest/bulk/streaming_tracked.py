@@ -6,6 +6,7 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from abtest import wording
 from abtest.bulk.streaming_apart import apart
 from abtest.bulk.streaming_faults import Faults
 from abtest.errors import BackendError, InvalidInputError
@@ -57,7 +58,7 @@ class Tallier:
         self._columns = None if features is None else frozenset((*features, *self.aside))
         self._kept = frozenset(keep).difference(self.aside)
         self._waiting: list[_Row] = []
-        self._due = 0.0
+        self._due, self._down = 0.0, False
 
     def add(self, answers: Sequence[Answered]) -> None:
         """Take in rows that were predicted; now and then add them to the store.
@@ -73,13 +74,17 @@ class Tallier:
             for one in answers
             if one.row is not None and one.prediction is not None
         ]
-        if monotonic >= self._due or len(self._waiting) >= _TOGETHER:
-            self._due = monotonic + self.every
-            try:
-                self.settle()
-            except BackendError:
-                if len(self._waiting) >= _MOST_WAITING:
-                    raise
+        if monotonic < self._due and len(self._waiting) < (_MOST_WAITING if self._down else _TOGETHER):
+            return
+        self._due = monotonic + self.every
+        try:
+            self.settle()
+        except BackendError:
+            if len(self._waiting) >= _MOST_WAITING:
+                raise
+            self._down = True
+        else:
+            self._down = False
 
     def settle(self) -> None:
         """Add all that waits.
@@ -87,6 +92,13 @@ class Tallier:
         Raises:
             BackendError: The store does not answer; what is not added waits still.
         """
+        try:
+            self._settle()
+        except BackendError as error:
+            many = wording.plural(len(self._waiting), "prediction is", "predictions are")
+            raise BackendError(f"{many} not tracked yet: {error.message}", hint=error.hint) from error
+
+    def _settle(self) -> None:
         while self._waiting:
             part = self._new(self._of_an_hour())
             for some, told in apart(part, self._append, most=_MOST_REFUSALS):

@@ -149,13 +149,10 @@ def predict(
 ) -> None:
     """Predict every row of a file, with a registered model: the version in Production, else with the alias champion.
 
-    The file that is written is whole or not there at all, and rows keep their order. What is printed is the
-    distribution of what was predicted: on standard output, or on standard error where rows go there.
-
     With --stream, lines of JSON on standard input are answered as they come, a line each, bad ones with an error.
 
-    Example:
-        $ abtest predict --input digits-test.csv --output said.csv
+    The file that is written is whole or not there at all, and rows keep their order. What is printed is the
+    distribution of what was predicted: on standard output, or on standard error where rows go there.
     """
     how = by_hand.way(values=values, interactive=interactive, demo=demo, stream=stream)
     tracked = {"--store": store, "--id": id_column, "--time": time_column, "--target": target}

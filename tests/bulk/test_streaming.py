@@ -274,7 +274,8 @@ def test_a_model_without_column_names_takes_what_is_not_kept(folder: Path, rows:
         ({"keep": ["prediction"]}, "Column 'prediction' of the data cannot be kept"),
         ({"proba": True}, "has no probabilities"),
         ({"batch_rows": 0}, "batch_size must be at least 1, got 0"),
-        ({"wait": -1.0}, "max_wait must be at least 0, got -1"),
+        ({"wait": -1.0}, "max_wait must be from 0 to 60,000 milliseconds, got -1000"),
+        ({"wait": float("nan")}, "max_wait must be from 0 to 60,000 milliseconds, got nan"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_line_is_read(touchy: Chosen, options: dict[str, Any], told: str) -> None:
@@ -329,7 +330,7 @@ class Running:
 LINE = b'{"width": 1, "height": 2, "depth": 3}\n'
 
 
-@pytest.mark.parametrize("options", [{"wait": 0.0}, {"wait": 1000.0, "batch_rows": 1}])
+@pytest.mark.parametrize("options", [{"wait": 0.0}, {"wait": 60.0, "batch_rows": 1}])
 def test_a_line_is_answered_before_the_next_comes(logistic: Chosen, options: dict[str, Any]) -> None:
     """Who waits for an answer before asking on gets it, and of a full batch however long others might be waited for."""
     running = Running(logistic, **options)
@@ -356,12 +357,12 @@ def test_a_reader_who_goes_away_ends_it(logistic: Chosen) -> None:
     answers, output = os.pipe()
     os.close(answers)
     with piped([LINE]) as source, pytest.raises(BrokenPipeError), open(output, "wb", buffering=0) as out:  # noqa: PTH123 - a descriptor
-        stream(logistic, source, out, wait=0.0)  # type: ignore[arg-type] # it is never read
+        stream(logistic, source, out, wait=0.0)
 
 
 def test_what_was_read_is_answered_when_it_is_stopped(logistic: Chosen) -> None:
     """Whole lines that wait for others are answered, and what has no end is not."""
-    running = Running(logistic, wait=1000.0)
+    running = Running(logistic, wait=60.0)
     os.write(running.into, LINE * 3 + LINE[:-1])
     until(lambda: not select.select([running.source], [], [], 0)[0])
     os.write(running.stopper, b"x")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from abtest.bulk.choosing import Chosen, choose
 from abtest.bulk.streaming import Streamed, stream
 from abtest.bulk.streaming_tracked import Tallier, tallier
-from abtest.errors import InvalidInputError
+from abtest.errors import BackendError, InvalidInputError
 from abtest.live.store import Store
 from abtest.monitoring import tracking
 from tests.live import models
@@ -170,6 +172,23 @@ def test_without_a_time_it_is_now_and_without_an_id_nothing_waits(
     assert sum(bucket.tallied.n for bucket in buckets) == 120
     assert {bucket.version for bucket in buckets} == {3}
     assert store.waiting_rows("shop") == 0
+
+
+def test_while_the_store_does_not_answer_rows_wait(
+    chosen: Chosen, rows: pd.DataFrame, log: Callable[[], Store], tmp_path: Path
+) -> None:
+    """Answers go on, and all is tallied once it answers; if it does not by the end, that is an error."""
+    store = log()
+    tally = tallier(chosen, store, **COLUMNS)
+    tally.every = 0.0
+    with contextlib.closing(sqlite3.connect(tmp_path / "0.db", isolation_level=None)) as database:
+        database.execute("ALTER TABLE abtest_tallies RENAME TO away")
+        with pytest.raises(BackendError, match="120 predictions are not tracked yet: "):
+            streamed(chosen, lines(rows), tally, batch_rows=7)
+        assert (tally.n, store.waiting_rows("shop")) == (0, 0)
+        database.execute("ALTER TABLE away RENAME TO abtest_tallies")
+    tally.settle()
+    assert (tally.n, store.waiting_rows("shop")) == (120, 80)
 
 
 def test_a_model_outside_the_registry_is_not_tracked(chosen: Chosen, log: Callable[[], Store]) -> None:
