@@ -78,24 +78,19 @@ def answer(
     if sys.stdin is None:  # "<&-" closes it
         raise typer.BadParameter("needs standard input, which is closed.", param_hint="--stream")
     output = sys.stdout.buffer  # of answers alone: what models print goes elsewhere
-    with (
-        _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier,
-        _stopping() as stop,
-        common.working(),
-    ):
-        done = streaming.stream(
-            chosen,
-            sys.stdin.fileno(),
-            output,
-            keep=listed(keep),
-            proba=proba,
-            tallier=tallier,
-            stop=stop,
-            **{name: value for name, value in given.items() if value is not None},
-        )
-    common.tell(_told(done, chosen), quiet=quiet)
-    if done.stopped:
-        raise KeyboardInterrupt
+    with _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier, _stopping() as stop:
+        with common.working():
+            done = streaming.stream(
+                chosen,
+                sys.stdin.fileno(),
+                output,
+                keep=listed(keep),
+                proba=proba,
+                tallier=tallier,
+                stop=stop,
+                **{name: value for name, value in given.items() if value is not None},
+            )
+        common.tell(_told(done, chosen), quiet=quiet)
 
 
 @contextmanager
@@ -110,11 +105,18 @@ def _tallying(
 
 @contextmanager
 def _stopping() -> Iterator[int]:
-    """Give a descriptor that can be read from once this program is interrupted; a second time ends it at once."""
+    """Give a descriptor that can be read from once this program is interrupted; a second time ends it at once.
+
+    Raises:
+        KeyboardInterrupt: It was interrupted; at the end, when what was read is answered.
+    """
+    interrupted = False
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
 
     def once(number: int, _frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
         signal.signal(number, signal.SIG_DFL)
 
     before = [(number, signal.signal(number, once)) for number in _SIGNALS]
@@ -127,6 +129,8 @@ def _stopping() -> Iterator[int]:
             signal.signal(number, handler)
         os.close(ours)
         os.close(theirs)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _told(done: Streamed, chosen: Chosen) -> str:
