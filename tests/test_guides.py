@@ -36,7 +36,7 @@ def test_predictions_in_a_database(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_predicting_in_bulk(tmp_path: Path) -> None:
     """The demo's model predicts a file, and commands print what the guide shows."""
-    assert guide("predict.md", tmp_path) == 8
+    assert guide("predict.md", tmp_path) == 10
 
 
 @pytest.mark.slow
