@@ -107,7 +107,7 @@ def predict(
     distribution of what was predicted: on standard output, or on standard error where rows go there.
 
     Example:
-        $ abtest predict --stage Production --input digits-test.csv --output said.csv
+        $ abtest predict --stage Production --input digits-test.csv --output out.csv
     """
     how = by_hand.way(values=values, interactive=interactive, demo=demo)
     if how is not None:

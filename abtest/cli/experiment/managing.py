@@ -111,7 +111,7 @@ def start(
     Its plan is frozen from now on. Both models are loaded once, to find out now whether they can be.
 
     Example:
-        $ abtest experiment start spring --mode shadow --model-name digits
+        $ abtest experiment start summer --mode shadow --model-name digits
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest import defaults  # noqa: PLC0415 - --help does not pay for it
