@@ -46,7 +46,20 @@ def schema(asked: Asked) -> Finding:
             told = f"{shown} is of an older MLflow (schema {found.found or 'unknown'}, this one's is {found.wanted})."
             hint = f"back it up, stop who uses it, then: mlflow db upgrade {shown}. Opened, it may be upgraded unasked."
             return Finding(State.PROBLEM, told, hint)
+        if (letters := _letters(uri)) is not None:
+            return letters
     return Finding(State.OK, f"The database has the schema of this MLflow ({found.wanted}).")
+
+
+def _letters(uri: str) -> Finding | None:
+    """Whether a MySQL database keeps all letters, and tells small ones from capitals."""
+    collation, shown = database.collation(uri), wording.redacted(uri)
+    hint = "a new database, CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, keeps and tells apart all of them."
+    if collation is None or collation.endswith(("_bin", "_cs")):
+        return None
+    if not collation.startswith("utf8"):
+        return Finding(State.PROBLEM, f"{shown} keeps no letters beyond those of {collation}: logging fails.", hint)
+    return Finding(State.WARNING, f"{shown} takes Iris and iris for one name ({collation}).", hint)
 
 
 def roles(asked: Asked) -> Finding:

@@ -64,6 +64,31 @@ def revision(uri: str) -> Revision:
     return Revision(found=found, wanted=str(scripts.get_current_head()), is_newer=bool(found) and found not in known)
 
 
+def collation(uri: str) -> str | None:
+    """How a MySQL database orders, and tells apart, the names of models; None of others, which tell all apart.
+
+    Raises:
+        BackendError: It cannot be read.
+    """
+    if not uri.startswith("mysql"):
+        return None
+    from sqlalchemy import create_engine, text  # noqa: PLC0415 - who asks pays
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see above
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415 - see above
+
+    asked = text(
+        "SELECT collation_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = 'registered_models' AND column_name = 'name'"
+    )
+    try:
+        with create_engine(uri, poolclass=NullPool).connect() as connection:
+            return str(connection.scalar(asked))
+    except SQLAlchemyError as error:
+        raise BackendError(
+            f"The collation of {wording.redacted(uri)} cannot be read: {wording.first_line(error)}."
+        ) from error
+
+
 def try_writing(uri: str) -> None:
     """Change no row of a registry's database: who may not write is told so all the same.
 

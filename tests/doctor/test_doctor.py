@@ -120,7 +120,7 @@ def test_a_database_of_another_mlflow_is_told_and_left_as_it_is(registry: Regist
     uri = registry.registry_uri
     known = database.revision(uri)
     assert known.is_current
-    oldest = "451aebb31d03"  # MLflow 1.1's, the first that it still upgrades
+    oldest = "451aebb31d03"  # the first revision there is
     for revision, told in ((oldest, "is of an older MLflow"), ("f" * 12, "is of a newer MLflow")):
         trails.meddle(registry, f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608 - ours
         trails.meddle(registry, "DROP TABLE IF EXISTS evaluation_dataset_tags")
