@@ -133,10 +133,12 @@ def start(
         if len(kinds) > 1:
             raise typer.BadParameter(f"names the {side} twice; give one option.", param_hint=f"--{side}-{kinds[1]}")
         sides.append(next(iter(defaults.references(side, given)), None))
+    registry = s.connect(tracking_uri, registry_uri)
+    registry.check()  # before a log is made
     with common.working(), s.open_store(store, create=True) as log:
         started = managing.start(
             log,
-            s.connect(tracking_uri, registry_uri),
+            registry,
             name,
             model_name=model_name or settings.registry.get("model_name"),
             champion=sides[0],
