@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 import shutil
 import signal
@@ -45,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, to work in; the models' files stay where they are."""
     here = tmp_path / "here"
-    shutil.copytree(place, here, ignore=shutil.ignore_patterns("mlruns", "reports"))
+    shutil.copytree(place, here, ignore=shutil.ignore_patterns("mlruns"))
     monkeypatch.chdir(here)
     return here
 
@@ -69,10 +70,10 @@ def test_an_example_runs(cli: Callable[..., Told], copy: Path, command: str) -> 
 
 
 def _type(cli: Callable[..., Told], line: str) -> None:
-    words = shlex.split(line, comments=True)
+    words = shlex.split(line)
     if not {"|", "<", ">", "&&"} & set(words):
         assert words[0] == "abtest"
-        cli(*words[1:])
+        cli(*(found for word in words[1:] for found in (sorted(glob.glob(word)) or [word])))  # noqa: PTH207 - as a shell has it
         return
     program = f'abtest() {{ {shlex.quote(sys.executable)} -m abtest "$@"; }}; set -o pipefail; {line}'
     told = subprocess.run(  # noqa: S603 - our own examples

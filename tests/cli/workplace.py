@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODEL, TARGET, EXPERIMENT = "digits", "digit", "spring"
+RECIPE = f'target = "{TARGET}"\nmodels = ["NaiveBayes"]\nholdout = 0.5\nfolds = 3\n'
 
 
 def build(folder: Path) -> Path:
     """Type ``abtest demo`` in a folder, and go on from there; it gives the folder that the demo made.
 
     It has the demo's data, registry, settings and report; a version 3, which nothing uses; ``said.csv``, predictions of
-    two models; the log of experiment "spring", whose latest labels are in ``labels.csv``; and a month tracked.
+    two models; the log of experiment "spring", whose latest labels are in ``labels.csv``; a month tracked; and
+    ``recipe.toml``, by which a model is trained.
     """
     with pytest.MonkeyPatch.context() as here:
         here.chdir(folder)
@@ -30,6 +32,7 @@ def build(folder: Path) -> Path:
         _type(here, "experiment", "start", EXPERIMENT, "--mode", "shadow", "--inclusion", "0.1", "--model-name", MODEL)
         _traffic()
         _month().to_csv("month.csv", index=False)
+        Path("recipe.toml").write_text(RECIPE, encoding="utf-8")
         _type(here, "monitor", "track", "--input", "month.csv", "--prediction", "said", "--target", TARGET,
               "--time", "at", "--version", "1")  # fmt: skip
         return Path.cwd()
