@@ -99,6 +99,10 @@ def logged(trained: Trained, registry: RegistryClient, *, experiment: str | None
             f"The candidates are trained, and in {trained.report} with their models, but not logged: {error.message}",
             hint=error.hint,
         ) from error
+    except KeyboardInterrupt as stop:
+        if kept:
+            stop.add_note(f"The candidates are trained, and told of in {trained.report}.")
+        raise
 
 
 def registered(
@@ -118,7 +122,8 @@ def registered(
     except AbtestError as error:
         later = typed("models", "register", "--run-id", run_id, name)
         raise type(error)(
-            f"The candidates are trained and logged, but {record.best.name} is not registered: {error.message}",
+            f"The candidates are trained, and logged in run {record.run_id}, but {record.best.name} is not registered: "
+            f"{error.message}",
             hint=f"{error.hint} Later: {later}" if error.hint else f"later: {later}",
         ) from error
     done = replace(trained, record=replace(record, version=moved.version, notices=(*record.notices, *moved.notices)))

@@ -189,7 +189,7 @@ def train(
     first, and models that could not be logged are saved there.
 
     Args:
-        recipe: What to train, and how.
+        recipe: What to train, and how; its own ``data`` are not looked at, and not kept: it repeats with any.
         data: The rows.
         model_name: Register the best candidate as a new version of this model.
         stage: Put that version into this stage.
@@ -212,7 +212,7 @@ def train(
         model_name=model_name, stage=stage, alias=alias, tracking_uri=tracking_uri, registry_uri=registry_uri,
         output=output, log=log,
     )  # fmt: skip
-    trained = telling.named(fit(recipe, data, progress=progress), model_name, registry, command)
+    trained = telling.named(fit(replace(recipe, data=None), data, progress=progress), model_name, registry, command)
     with telling.folder_for(output) as parent:
         trained = folder.write(trained, parent, draw=draw, models=registry is None)
         if registry is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from abtest.reporter.summary import Tone
     from abtest.reporter.training.summary import TrainingSummary, WrittenCandidate
 
-_NAME, _METRICS = 26, 3  # letters, and metrics of the hold-out
+_NAME, _METRICS = 26, 2  # letters, and metrics of the hold-out
 _TONES: dict[Tone, str] = {"better": BETTER, "worse": WORSE, "same": "default"}
 
 
@@ -42,7 +42,7 @@ def _table(summary: TrainingSummary) -> Table:
     table.add_column("candidate", no_wrap=True)
     behind = "behind, points" if summary.points else "behind"
     compared = (behind, "95 % interval") if summary.compares else ()
-    holdout = tuple(f"{name.lower() if name.istitle() else name}, hold-out" for name in _kept(summary.holdout_metrics))
+    holdout = tuple(f"{name}, hold-out" for name in _kept(summary.holdout_metrics))
     for header in (f"{summary.metric}, {summary.folds}", *compared, *holdout, "seconds"):
         table.add_column(header, justify="right")
     for row in summary.candidates:

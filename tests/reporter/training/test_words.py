@@ -39,7 +39,7 @@ def test_the_terminal_tells_it_without_colour(situation: str) -> None:
     assert summary.advice in text
     for row in summary.candidates:
         assert row.mean in text
-        assert all(it in text for it in row.holdout)
+        assert all(it in text for it in row.holdout[:2])
         assert ("may not repeat" in text) == bool(summary.not_repeatable)
 
 
