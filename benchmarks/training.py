@@ -25,7 +25,7 @@ from benchmarks.agreeing import must_agree
 from benchmarks.measured import Aim
 from benchmarks.scoring import frame
 from benchmarks.spelling import rows_text
-from benchmarks.timing import compare, interleaved
+from benchmarks.timing import Calls, compare, interleaved
 
 _OWN = "scikit-learn's GridSearchCV, rows in memory"
 _GRIDS: dict[str, dict[str, list[Any]]] = {
@@ -61,7 +61,7 @@ def _measure(path: Path, recipe: Recipe, rows: int, *, rounds: int) -> None:
         return found
 
     _must_agree(fit(recipe, path), theirs())
-    calls = {"abtest": partial(fit, recipe, path), _OWN: theirs}
+    calls: Calls = {"abtest": partial(fit, recipe, path), _OWN: theirs}
     named = recipe.models[0] if len(recipe.models) == 1 else "all three"
     compare(f"{rows_text(rows)}, {named}", interleaved(calls, rounds=rounds), aims=(Aim(at_most=1.05, of=_OWN),))
 

@@ -108,7 +108,7 @@ def _pinned(name: str) -> str:
 
 def _types(estimator: Any) -> list[str] | None:  # noqa: ANN401 - see above
     """The types that skops has to be told to trust; None where it cannot write, or read, the pipeline."""
-    import skops.io  # noqa: PLC0415 - see above
+    import skops.io  # type: ignore[import-untyped] # noqa: PLC0415 - it ships no types; see above
 
     try:
         written = skops.io.dumps(estimator)

@@ -36,7 +36,7 @@ def rows(n: int = 120) -> pd.DataFrame:
     width, colour = rng.normal(size=n), rng.choice(["red", "blue"], size=n)
     count = rng.integers(0, 9, size=n)
     kind = np.where(width + (colour == "red") + rng.normal(scale=0.5, size=n) > 0.4, "apple", "pear")
-    gap = pd.array(np.where(count == 3, None, count), dtype="Int64")
+    gap = pd.Series(count).astype("Int64").mask(count == 3)
     return pd.DataFrame({"width": width, "colour": colour, "count": count, "gap": gap, "kind": kind})
 
 
