@@ -14,7 +14,7 @@ import numpy as np
 from abtest import wording
 from abtest.errors import AbtestError
 from abtest.metrics.custom import told
-from abtest.training.estimators import CATALOGUE, fixed, not_repeatable, path_of
+from abtest.training.estimators import CATALOGUE, fixed, not_repeatable, path_of, refuse_classes
 from abtest.training.pipelines import ESTIMATOR, pipeline
 from abtest.training.scoring import Scorer
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from abtest.training.data import Rows
     from abtest.training.recipe import Recipe
     from abtest.training.scoring import Array
     from abtest.training.splitting import Contest, Split
@@ -61,13 +60,16 @@ class Fitted:
     failed: str | None = None
 
 
-def prepared(recipe: Recipe, rows: Rows) -> dict[str, Any]:
+def prepared(contest: Contest) -> dict[str, Any]:
     """Make each candidate's pipeline, by its name: what cannot be made is told before anything is fitted.
 
     Raises:
-        AbtestError: An estimator does not do this task, is not installed, or has no such parameter.
+        AbtestError: An estimator does not do this task, or not with these classes, is not installed, or has no such
+            parameter.
     """
-    given = recipe.parameters
+    recipe, rows, given = contest.recipe, contest.rows, contest.recipe.parameters
+    for name in recipe.models:
+        refuse_classes(name, contest.classes)
     return {name: pipeline(name, rows.task, rows.features, given.get(name, {}), recipe.seed) for name in recipe.models}
 
 
