@@ -94,15 +94,24 @@ def logged(trained: Trained, registry: RegistryClient, *, experiment: str | None
     except AbtestError as error:
         if not kept:
             raise
-        folder.save_models(trained, trained.report)
         raise type(error)(
-            f"The candidates are trained, and in {trained.report} with their models, but not logged: {error.message}",
+            f"The candidates are trained, and in {trained.report}{_saved(trained)}, but not logged: {error.message}",
             hint=error.hint,
         ) from error
     except KeyboardInterrupt as stop:
         if kept:
             stop.add_note(f"The candidates are trained, and told of in {trained.report}.")
         raise
+
+
+def _saved(trained: Trained) -> str:
+    """Save the models too, now that they are logged nowhere; what went wrong first is what is told."""
+    assert trained.report is not None  # noqa: S101 - it was written
+    try:
+        folder.save_models(trained, trained.report)
+    except (AbtestError, OSError):  # a full disk, as it may be
+        return ""
+    return " with their models"
 
 
 def registered(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +138,20 @@ def test_a_newcomer_is_told_the_way(cli: Any) -> None:
         assert way in told.error
 
 
-def test_settings_say_where_the_registry_is(cli: Any, registry: RegistryClient) -> None:
-    """The table [registry] of abtest.toml is heard, as by every command."""
+def test_settings_and_code_are_those_of_the_folder(cli: Any, registry: RegistryClient) -> None:
+    """The table [registry] of abtest.toml is heard, as by every command; and each run names the commit here."""
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("there is no git here")
+    who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    for words in (("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "Begin"), ("rev-parse", "HEAD")):
+        told = subprocess.run([git, *words], capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
+    commit = told.stdout.strip()
     Path("abtest.toml").write_text(f'[registry]\ntracking_uri = "{registry.tracking_uri}"\n', encoding="utf-8")
     told = cli("train", "--data", "fruit.csv", *QUICK[:2], "--models", "Baseline", "--no-save-plot", "--quiet")
     assert told.out == "Baseline\n"
     experiment = registry.client.get_experiment_by_name("abtest/training")
     assert experiment is not None
-    assert len(registry.client.search_runs([experiment.experiment_id])) == 2
+    runs = registry.client.search_runs([experiment.experiment_id])
+    assert len(runs) == 2
+    assert {run.data.tags["mlflow.source.git.commit"] for run in runs} == {commit}
