@@ -15,6 +15,7 @@ from abtest.training import saving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
     from abtest.training.training import Trained
 
 HOLDOUT, MODELS = "holdout.parquet", "models"
