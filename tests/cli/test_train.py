@@ -31,7 +31,7 @@ def test_from_a_file_to_a_version(cli: Any, registry: RegistryClient) -> None:
     train = ("train", "--data", "fruit.csv", *QUICK, "--register", "fruit", "--tracking-uri", registry.tracking_uri)
     first = cli(*train, "--stage", "Production")
     lines = first.out.splitlines()
-    ranked = [line.split()[:2] for line in lines[1:3]]
+    ranked = [line.split()[:2] for line in lines[2:4]]
     assert ranked == [["1", "NaiveBayes"], ["2", "Baseline"]]
     assert "NaiveBayes ranks first" in first.out
     assert "Model     version 1 of 'fruit' in Production" in first.err
