@@ -18,6 +18,7 @@ from abtest.labels import Task
 from abtest.loaders.columns import label_array, labelled, unit_array
 from abtest.loaders.datasets import open_data
 from abtest.loaders.tasks import kind_of_truth
+from abtest.metrics.catalogue import task_of
 from abtest.training.estimators import does
 
 if TYPE_CHECKING:
@@ -154,15 +155,16 @@ def _read_as(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _task(recipe: Recipe, column: pa.Array, *, is_text: bool) -> tuple[Task, tuple[str, ...]]:
-    """The recipe's task, or the one that the truth shows, or the models; and what to say about it."""
+    """The recipe's task or its metric's, or the one that the truth shows, or the models; and what to say about it."""
     kind = kind_of_truth(column, is_text=is_text)
     target = recipe.target
-    if recipe.task == "classification" and kind == "continuous":
+    asked = recipe.task or (task_of([recipe.metric]) if recipe.metric else None)
+    if asked == "classification" and kind == "continuous":
         raise InvalidInputError(
             f"Target '{target}' is continuous, and classification needs classes.", hint='task = "regression"'
         )
-    if recipe.task is not None:
-        return recipe.task, ()
+    if asked is not None:
+        return asked, ()
     if kind == "continuous":
         return "regression", (f"Numbers are predicted (regression), as target '{target}' is continuous.",)
     regressor = next((name for name in recipe.models if does(name) == {"regression"}), None)

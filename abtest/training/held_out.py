@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from abtest.engines.predicted import tally_columns
+from abtest.errors import NotApplicableError
 from abtest.evaluator import evaluate, evaluate_errors
 from abtest.evaluator.rows import Evaluation, MetricRow, Skipped
 from abtest.metrics.catalogue import DECISIVE, DEFAULTS, SCORES
@@ -18,7 +20,7 @@ from abtest.policy import Policy
 from abtest.scores import Kind, PairedScores
 from abtest.stats.moments import PairedMoments
 from abtest.stats.multiplicity import holm
-from abtest.training.scoring import Array, Floats, scores_of
+from abtest.training.scoring import Array, Floats, of_scores, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +94,10 @@ def held_out(said: Mapping[str, Predicted], contest: Contest) -> dict[str, HeldO
     against = _adjusted([found[name].metrics for name in others])
     return {
         name: HeldOut(
-            metrics={row.metric: row.challenger for row in found[name].metrics},
+            metrics={
+                **_ranking_score(said[name], contest),
+                **{row.metric: row.challenger for row in found[name].metrics},
+            },
             rows=rows,
             skipped=tuple(replace(each, what=f"{each.what} of {name} on the hold-out") for each in found[name].skipped),
         )
@@ -109,6 +114,16 @@ def _evaluated(best: Predicted, other: Predicted, contest: Contest) -> Evaluatio
         return evaluate_errors(scored.errors, policy, resamples=resamples, seed=seed)
     scores = _paired(best, other, contest)
     return evaluate(scored.table, policy, resamples=resamples, seed=seed, units=scored.units, scores=scores)
+
+
+def _ranking_score(said: Predicted, contest: Contest) -> dict[str, float]:
+    """The metric that ranks, where it takes scores: it has a value where rows come in units too, and no test."""
+    if said.scores is None:
+        return {}
+    truth = np.searchsorted(contest.classes, contest.rows.truth[contest.split.holdout])
+    with contextlib.suppress(NotApplicableError):
+        return {contest.metric: of_scores(contest.metric, *said.scores, truth)}
+    return {}
 
 
 def _paired(best: Predicted, other: Predicted, contest: Contest) -> PairedScores | None:

@@ -52,15 +52,32 @@ class Scorer:
     def _value(self, estimator: Any, features: Any, truth: Array) -> float:  # noqa: ANN401 - see above
         if self.metric not in SCORES:
             return _of_labels(self.metric, truth, np.asarray(estimator.predict(features)))
-        kind, matrix = scores_of(estimator, features, self.classes)
-        index = np.searchsorted(self.classes, truth)
-        if self.metric in _LOSSES:
-            if kind == "score":
-                raise NotApplicableError(f"{self.metric} needs probabilities, and predict_proba is not there.")
-            return float(_LOSSES[self.metric](index, matrix).mean())
-        area = _area if self.metric == "roc_auc" else average_precision
-        columns = [1] if len(self.classes) == 2 else np.unique(index).tolist()
-        return float(np.mean([area(index == k, matrix[:, k]) for k in columns]))
+        return of_scores(
+            self.metric, *scores_of(estimator, features, self.classes), np.searchsorted(self.classes, truth)
+        )
+
+
+def of_scores(metric: str, kind: Kind, matrix: Floats, truth: Array) -> float:
+    """A metric of probabilities, or of what ranks rows, in its own unit.
+
+    Of two classes areas are those of the second; of more, the mean over those that the truth has.
+
+    Args:
+        metric: Which.
+        kind: What the matrix holds.
+        matrix: Shape (rows, classes).
+        truth: The column of each row's class, shape (rows,).
+
+    Raises:
+        NotApplicableError: A loss needs probabilities, an area rows of two classes.
+    """
+    if metric in _LOSSES:
+        if kind == "score":
+            raise NotApplicableError(f"{metric} needs probabilities, and predict_proba is not there.")
+        return float(_LOSSES[metric](truth, matrix).mean())
+    area = _area if metric == "roc_auc" else average_precision
+    columns = [1] if matrix.shape[1] == 2 else np.unique(truth).tolist()
+    return float(np.mean([area(truth == k, matrix[:, k]) for k in columns]))
 
 
 def scores_of(estimator: Any, features: Any, classes: Sequence[Any]) -> tuple[Kind, Floats]:  # noqa: ANN401 - any library's estimator

@@ -12,7 +12,7 @@ import pandas as pd
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.loaders.datasets import open_data
-from abtest.metrics.catalogue import DECISIVE, task_of
+from abtest.metrics.catalogue import DECISIVE
 from abtest.provenance import provenance
 from abtest.record.trained import Candidate, TrainingRecord, TrainingRows
 from abtest.training import folder, telling
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from abtest.record.trained import CrossValidated
-    from abtest.training.data import Rows
     from abtest.training.fitting import Fitted
     from abtest.training.held_out import HeldOut, Predicted
     from abtest.training.recipe import Recipe
@@ -67,7 +66,7 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
         InvalidInputError: The recipe does not fit the data, or no candidate could be trained.
     """
     rows = read(recipe, data)
-    metric = _metric(recipe, rows)
+    metric = recipe.metric or DECISIVE[rows.task]
     contest = Contest(recipe=recipe, rows=rows, split=split(rows, recipe), metric=metric)
     tell = progress or (lambda _what, _done, _total: None)
     found = {name: fitted(name, made, contest, tell) for name, made in prepared(contest).items()}
@@ -104,16 +103,6 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
         train=train,
         holdout=holdout,
     )
-
-
-def _metric(recipe: Recipe, rows: Rows) -> str:
-    metric = recipe.metric or DECISIVE[rows.task]
-    if task_of([metric]) != rows.task:
-        raise InvalidInputError(
-            f"metric must be of {rows.task}, got {metric}.",
-            hint=f'metric = "{DECISIVE[rows.task]}", or name the task.',
-        )
-    return metric
 
 
 def _rows(contest: Contest, holdout_digest: str) -> TrainingRows:

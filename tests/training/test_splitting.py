@@ -48,7 +48,9 @@ def test_every_row_once(truth: list[int], units: int | None, holdout: float, fol
     assume(len(set(truth)) > 1)
     owner = None if units is None else [i * 7 % units for i in range(len(truth))]
     rows = rows_of(truth, owner)
-    recipe = Recipe(target="y", models=("Baseline",), unit=owner and "u", holdout=holdout, folds=folds, seed=seed)
+    recipe = Recipe(
+        target="y", models=("Baseline",), unit="u" if owner else None, holdout=holdout, folds=folds, seed=seed
+    )
     try:
         found = split(rows, recipe)
     except InvalidInputError as error:
@@ -82,7 +84,7 @@ def test_rare_classes(units: int | None) -> None:
     """A class too rare for every fold is told, and folds are drawn without regard to classes."""
     truth = ["common"] * 97 + ["rare"] * 3
     owner = None if units is None else [i % units for i in range(100)]
-    found = split(rows_of(truth, owner), Recipe(target="y", models=("Baseline",), unit=owner and "u"))
+    found = split(rows_of(truth, owner), Recipe(target="y", models=("Baseline",), unit="u" if owner else None))
     (said,) = found.notices
     assert said.startswith("Folds are drawn without regard to classes: 'rare' has ")
     single = split(rows_of(["common"] * 99 + ["rare"]), Recipe(target="y", models=("Baseline",), drop=(), seed=3))
@@ -108,7 +110,7 @@ def test_rare_classes(units: int | None) -> None:
 def test_too_few(truth: list[Any], units: list[int] | None, task: Task, told: str) -> None:
     """Fewer rows, units or classes than folds and hold-out need are refused, with what there is."""
     seeds = range(20) if "two classes" in told else [0]
-    recipes = [Recipe(target="y", models=("Baseline",), unit=units and "u", seed=seed) for seed in seeds]
+    recipes = [Recipe(target="y", models=("Baseline",), unit="u" if units else None, seed=seed) for seed in seeds]
     said = []
     for recipe in recipes:
         try:

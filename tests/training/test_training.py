@@ -211,12 +211,26 @@ def test_metric_without_probabilities(visits: Path) -> None:
     assert all(each.rank and 0.5 < each.holdout["roc_auc"] <= 1 for each in record.candidates)
 
 
-def test_metric_of_the_other_task(visits: Path) -> None:
-    """A metric of numbers cannot rank classes."""
-    with pytest.raises(
-        InvalidInputError, match=r"metric must be of classification, got rmse\. Hint: metric = \"accuracy"
-    ):
-        fit(Recipe(target="late", models=("DecisionTree",), metric="rmse"), visits)
+def test_metric_tells_the_task(visits: Path) -> None:
+    """Whole numbers are predicted as numbers where such a metric ranks; a continuous truth has no accuracy."""
+    record = fit(Recipe(target="late", models=("DecisionTree",), drop=DROP, metric="rmse"), visits).record
+    assert (record.task, record.metric) == ("regression", "rmse")
+    with pytest.raises(InvalidInputError, match="Target 'minutes' is continuous, and classification needs classes"):
+        fit(Recipe(target="minutes", models=("DecisionTree",), metric="accuracy"), visits)
+
+
+def test_units(visits: Path) -> None:
+    """Where rows come in units the hold-out's tests are by unit; what takes scores has a value there, and no test."""
+    recipe = Recipe(target="late", models=("DecisionTree", "Baseline"), drop=DROP, unit="user", metric="roc_auc")
+    record = fit(recipe, visits).record
+    assert all("roc_auc" in each.holdout for each in record.candidates)
+    rows = {row.metric: row for row in record.candidates[1].holdout_rows}
+    assert rows["accuracy"].test == "by unit"
+    assert "roc_auc" not in rows
+    assert [each.what for each in record.skipped] == [
+        "roc_auc of DecisionTree on the hold-out",
+        "roc_auc of Baseline on the hold-out",
+    ]
 
 
 def test_progress(visits: Path) -> None:
