@@ -21,9 +21,9 @@ from sklearn.preprocessing import StandardScaler
 
 from abtest.bulk.choosing import Chosen, choose
 from abtest.bulk.predicting import predict
-from abtest.bulk.streaming import Streamed, stream
-from abtest.bulk.streaming_apart import apart
-from abtest.bulk.streaming_lines import Cut
+from abtest.bulk.stream.apart import apart
+from abtest.bulk.stream.lines import Cut
+from abtest.bulk.stream.streaming import Streamed, stream
 from abtest.errors import InvalidInputError
 from tests import zoo
 from tests.live import models

@@ -18,8 +18,8 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from abtest.bulk.choosing import Chosen, choose
-from abtest.bulk.streaming import Streamed, stream
-from abtest.bulk.streaming_tracked import Tallier, tallier
+from abtest.bulk.stream.streaming import Streamed, stream
+from abtest.bulk.stream.tracked import Tallier, tallier
 from abtest.errors import BackendError, InvalidInputError
 from abtest.live.store import Store
 from abtest.monitoring import tracking

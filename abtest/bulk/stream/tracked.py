@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from abtest import wording
-from abtest.bulk.streaming_apart import apart
-from abtest.bulk.streaming_faults import Faults
+from abtest.bulk.stream.apart import apart
+from abtest.bulk.stream.faults import Faults
 from abtest.errors import BackendError, InvalidInputError
 from abtest.monitoring.appending import Stream
 from abtest.windows import HOUR
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.bulk.choosing import Chosen
-    from abtest.bulk.streaming_answers import Answered
+    from abtest.bulk.stream.answers import Answered
     from abtest.labels import Label
     from abtest.live.store import Store
 

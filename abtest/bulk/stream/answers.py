@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abtest.bulk.answers import named
 from abtest.bulk.columns import ALL, PREDICTION, collides
-from abtest.bulk.streaming_apart import apart
+from abtest.bulk.stream.apart import apart
 from abtest.errors import InvalidInputError
 from abtest.labels import Label, label_order
 from abtest.live.serving.fields import FieldError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.bulk.interactive import Answer, Teller
-    from abtest.bulk.streaming_lines import Line
+    from abtest.bulk.stream.lines import Line
 
 Kind: TypeAlias = Literal["empty", "too long", "not UTF-8", "not JSON", "not an object", "does not fit", "model failed"]
 _LINE, _ERROR, _HINT = "line", "error", "hint"

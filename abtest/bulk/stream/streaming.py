@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from abtest.bulk.answers import refuse_without
 from abtest.bulk.interactive import Teller
-from abtest.bulk.streaming_answers import Answerer
-from abtest.bulk.streaming_faults import Fault, Faults
-from abtest.bulk.streaming_lines import MicroBatches
+from abtest.bulk.stream.answers import Answerer
+from abtest.bulk.stream.faults import Fault, Faults
+from abtest.bulk.stream.lines import MicroBatches
 from abtest.errors import InvalidInputError
 from abtest.live.serving.served import ready
 from abtest.loaders.scores import scorer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abtest.bulk.choosing import Chosen
-    from abtest.bulk.streaming_tracked import Tallier
+    from abtest.bulk.stream.tracked import Tallier
 
 BATCH_ROWS = 100
 WAIT = 0.01
