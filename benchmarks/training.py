@@ -54,7 +54,7 @@ def _measure(path: Path, recipe: Recipe, rows: int, *, rounds: int) -> None:
 
     def theirs() -> dict[str, GridSearchCV]:
         found = {}
-        for name, made in prepared(recipe, held).items():
+        for name, made in prepared(contest).items():
             grid = {f"{ESTIMATOR}__{key}": values for key, values in recipe.parameters[name].items()}
             search = GridSearchCV(made, grid, cv=list(contest.split.folds), scoring="accuracy")
             found[name] = search.fit(features, truth)
