@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REMOVABLE = ("comparison", "comparisons", "training", "candidate", "monitoring", "prediction")
 _IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "is not part of this"
 _PLACING = ("promotion", "rollback", "registration", "recovery")  # records that make a version part of the history
+_RETRAINING = "retraining"
 _PARENT = "mlflow.parentRunId"
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 
@@ -191,7 +192,7 @@ def _with_retrainings(used: Mapping[str, tuple[str, ...]], runs: Iterable[Run]) 
     """Add what retrainings refer to: they are records, and stay."""
     found = dict(used)
     for run in runs:
-        if tracing.kind(run) == "retraining":
+        if tracing.kind(run) == _RETRAINING:
             for run_id in (*referred(run.data.tags), run.info.run_id):
                 found[run_id] = (*found.get(run_id, ()), f"the retraining {run.info.run_id[:12]} refers to it")
     return found
@@ -202,7 +203,7 @@ def _held(registry: RegistryClient, item: Item) -> tuple[str, ...] | None:
     if item.kind == "version":
         return protected(registry).get(_key(item))
     kept = {(name, it.version.version): "is there" for name, known in registry.all_details().items() for it in known}
-    used = _with_retrainings(in_use(registry, kept).runs, tracing.own_runs(registry))
+    used = _with_retrainings(in_use(registry, kept).runs, tracing.own_runs(registry, _RETRAINING))
     return tuple(dict.fromkeys(why for run_id in item.run_ids for why in used.get(run_id, ()))) or None
 
 
