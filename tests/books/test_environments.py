@@ -67,7 +67,7 @@ def test_what_is_required_is_here_or_not() -> None:
 
 @pytest.mark.usefixtures("iris")
 def test_what_training_wrote_down_goes_before_what_files_ask_for(training: tuple[Path, tuple[str, ...]]) -> None:
-    """The run's environment.txt is read, that of the training around it else, and the model's files else: it is said."""
+    """The run's environment.txt is read, else that of the training around it, else the model's files; it says which."""
     client = RegistryClient()
     first, second, _ = client.versions("iris")
     assert training[1][0] == first.run_id
