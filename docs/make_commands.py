@@ -21,8 +21,8 @@ _TOP = """\
 # Commands
 
 Written from the program itself. Every command also takes `--help`, which says the same, and most take `--debug`, which
-shows where an error came from. Exit codes: 0 done, 1 an error, 2 a usage error, 130 interrupted; what 3, 4 and 5 mean, a
-command that uses them says.
+shows where an error came from. Exit codes: 0 done, 1 an error, 2 a usage error, 130 interrupted; what 3, 4 and 5 mean,
+a command that uses them says.
 
 | command | what it does |
 |---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.guides import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
+from typing import Any
 
 _FETCHED = {("img", "src"), ("script", "src"), ("link", "href"), ("iframe", "src")}
 
@@ -37,6 +39,15 @@ class _Page(HTMLParser):
                 self.links.add(str(value))
             elif (tag, name) in _FETCHED:
                 self.fetched.add(str(value))
+
+
+def _script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +86,11 @@ def test_the_site_fetches_nothing_from_elsewhere(site: Path) -> None:
 
 def test_the_pages_of_the_commands_are_what_the_program_says() -> None:
     """A page that is out of date is a failing test: python docs/make_commands.py."""
-    sys.path.insert(0, str(DOCS))
-    try:
-        import make_commands
-    finally:
-        sys.path.remove(str(DOCS))
     there = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "commands").iterdir()}
-    assert there == {name: page.rstrip() + "\n" for name, page in make_commands.pages().items()}
+    assert there == {name: page.rstrip() + "\n" for name, page in _script("make_commands").pages().items()}
+
+
+def test_the_pictures_are_what_their_numbers_draw() -> None:
+    """A picture that is out of date is a failing test: python docs/make_pictures.py."""
+    there = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "pictures").iterdir()}
+    assert there == _script("make_pictures").pictures()
