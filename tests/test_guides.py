@@ -58,6 +58,12 @@ def test_watching_a_model(tmp_path: Path) -> None:
     assert guide("monitoring.md", tmp_path) == 13
 
 
+@pytest.mark.slow
+def test_lineage_environments_and_cleaning_up(tmp_path: Path) -> None:
+    """A promoted version's lineage is told, environments are compared, and a cleanup is planned, as the guide shows."""
+    assert guide("lineage.md", tmp_path) == 6
+
+
 @pytest.mark.parametrize(
     ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 REMOVABLE = ("comparison", "comparisons", "training", "candidate", "monitoring", "prediction")
-_IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "is not part of this"
+_IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "stays"
 _PLACING = ("promotion", "rollback", "registration", "recovery")  # records that make a version part of the history
 _RETRAINING = "retraining"
 _PARENT = "mlflow.parentRunId"
