@@ -60,11 +60,12 @@ def asked_for(columns: Sequence[str]) -> tuple[Column, ...]:
 
 
 def varying(runs: Sequence[LoggedRun]) -> tuple[Column, ...]:
-    """The metrics and parameters that are not the same in all runs, those that most of them have first."""
+    """The metrics and parameters of several runs that are not the same in all, those that most have first."""
     chosen: list[Column] = []
     for source in ("metrics", "params"):
         counts = Counter(name for run in runs for name in getattr(run, source))
-        columns = [Column(source=source, name=name) for name in sorted(counts, key=lambda name: (-counts[name], name))]
+        shared = [name for name, count in counts.items() if count > 1 or len(runs) == 1]
+        columns = [Column(source=source, name=name) for name in sorted(shared, key=lambda name: (-counts[name], name))]
         # As text, since NaN is no number and unlike itself.
         differing = (it for it in columns if len(runs) == 1 or len({str(it.of(run)) for run in runs}) > 1)
         chosen += [it for it, _ in zip(differing, range(_MOST), strict=False)]

@@ -6,10 +6,12 @@ Nothing here is evidence for one model over another: nobody knows on which rows 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abtest import tracking
+from abtest.books.environments import WRITTEN, parsed
 from abtest.books.runs import LoggedRun, find
 from abtest.books.showing import code_of
 from abtest.errors import AbtestError, InvalidInputError, NotFoundError
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["parameter", "metric", "dataset", "code", "environment"]
 Value: TypeAlias = float | str | None
-_ENVIRONMENT = "environment.txt"  # what abtest train logs; of other runs the model's own requirements are read
 _PARENT = "mlflow.parentRunId"
 _SMALLER = ("log_loss", "brier", "rmse", "mae", COST)
+_WHERE = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval|cv|holdout)_")
 _NO_DIRECTION = ("bias",)  # its size matters, and its sign is no better one way
 
 
@@ -143,10 +145,10 @@ def greater_is_better(name: str) -> bool | None:
     """Whether more of a logged metric is better, where its name is one that we know.
 
     Example:
-        >>> greater_is_better("cv.accuracy"), greater_is_better("rmse"), greater_is_better("speed")
+        >>> greater_is_better("cv.accuracy"), greater_is_better("val_rmse"), greater_is_better("speed")
         (True, False, None)
     """
-    own = name.rpartition(".")[2]
+    own = _WHERE.sub("", name.rpartition(".")[2])
     own = ALIASES.get(own, own)
     if own not in TITLES or own in _NO_DIRECTION:
         return None
@@ -173,7 +175,7 @@ def _environment(registry: RegistryClient, run: LoggedRun, notices: list[str]) -
     try:
         for run_id in filter(None, (run.run_id, run.tags.get(_PARENT))):
             try:
-                return _pinned(tracking.read_artifact(registry.client, run_id, _ENVIRONMENT))
+                return _pinned(tracking.read_artifact(registry.client, run_id, WRITTEN))
             except NotFoundError:
                 continue
         return _pinned(tracking.requirements_of(registry.client, run.models[0])) if run.models else {}
@@ -183,15 +185,7 @@ def _environment(registry: RegistryClient, run: LoggedRun, notices: list[str]) -
 
 
 def _pinned(text: str) -> dict[str, str]:
-    r"""Read lines as pip writes them.
-
-    Example:
-        >>> _pinned("python==3.11.7\nscipy==1.13\nmlflow\n# made by hand\n")
-        {'python': '3.11.7', 'scipy': '1.13', 'mlflow': 'any'}
-    """
-    found = {}
-    for line in text.splitlines():
-        name, _, version = line.partition("==")
-        if name.strip() and not line.startswith(("#", "-")):
-            found[name.strip()] = version.strip() or "any"
-    return found
+    """Read what is installed, or asked for, and Python itself."""
+    libraries, python, _ = parsed(text)
+    found = {name: asked.removeprefix("==") or "any" for name, asked in libraries.items()}
+    return {**({"python": python} if python else {}), **found}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
+    from mlflow.store.entities import PagedList
 
     from abtest.registry import RegistryClient
 
@@ -188,13 +189,17 @@ def search(
     view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
     runs: list[LoggedRun] = []
     token: str | None = None
-    while known:
-        size = _A_PAGE if limit is None else min(_A_PAGE, limit - len(runs))
-        with _understood(wanted, order_by), told_as_ours("The runs could not be read"):
-            page = registry.client.search_runs(
-                list(known), wanted or "", run_view_type=view, max_results=size, order_by=list(order_by) or None,
+
+    def ask(size: int, order: Sequence[str] = ()) -> PagedList[MlflowRun]:
+        with told_as_ours("The runs could not be read"):
+            return registry.client.search_runs(
+                list(known), wanted or "", run_view_type=view, max_results=size, order_by=list(order) or None,
                 page_token=token,
             )  # fmt: skip
+
+    while known:
+        with _understood(wanted, order_by, alone=lambda: ask(1)):
+            page = ask(_A_PAGE if limit is None else min(_A_PAGE, limit - len(runs)), order_by)
         runs += [LoggedRun.of(run, known[str(run.info.experiment_id)]) for run in page]
         token = page.token
         if progress is not None:
@@ -205,8 +210,14 @@ def search(
 
 
 @contextlib.contextmanager
-def _understood(wanted: str | None, order_by: Sequence[str]) -> Iterator[None]:
-    """Tell what MLflow does not take of a filter, or of an order, as the user's to mend."""
+def _understood(wanted: str | None, order_by: Sequence[str], *, alone: Callable[[], object]) -> Iterator[None]:
+    """Tell what MLflow does not take of a filter, or of an order, as the user's to mend.
+
+    Args:
+        wanted: The filter.
+        order_by: The order.
+        alone: Asks with the filter alone, which tells whose fault it was.
+    """
     try:
         yield
     except Exception as error:
@@ -214,16 +225,22 @@ def _understood(wanted: str | None, order_by: Sequence[str]) -> Iterator[None]:
         # Of some values MLflow raises Python's own errors: what it cannot read is what was typed.
         if not isinstance(cause, Exception) or not (is_invalid(cause) or isinstance(cause, ValueError | TypeError)):
             raise
-        said = wording.first_line(cause)
-        if order_by and (not wanted or "order" in said):
+        if order_by:
+            with _understood(wanted, (), alone=alone):
+                alone()
             raise InvalidInputError(
-                f"order-by cannot be {', '.join(order_by)!r}: {said}.", hint=f"write it so: {_ORDER!r}."
+                f"order-by cannot be {', '.join(order_by)!r}: {_said(cause)}.", hint=f"write it so: {_ORDER!r}."
             ) from cause
-        if wanted:
-            raise InvalidInputError(
-                f"filter {wanted!r} is not one that MLflow takes: {said}.", hint=f'write it so: "{EXAMPLE}".'
-            ) from cause
-        raise
+        if not wanted:
+            raise
+        raise InvalidInputError(
+            f"filter {wanted!r} is not one that MLflow takes: {_said(cause)}.", hint=f'write it so: "{EXAMPLE}".'
+        ) from cause
+
+
+def _said(error: Exception) -> str:
+    """What MLflow says in short: it goes on with all that it would take."""
+    return wording.first_line(error).partition(". Valid ")[0]
 
 
 def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...]:
@@ -251,7 +268,7 @@ def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...
         if not runs:
             raise NotFoundError(
                 f"There is no run {one!r}.",
-                hint="'abtest runs list' shows their ids, and with --deleted those of others.",
+                hint="'abtest runs list' shows them, with --deleted others.",
             )
         if len(runs) > 1:
             length = max(len(short) for short in short_ids(runs).values())

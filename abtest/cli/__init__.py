@@ -55,14 +55,14 @@ app.add_typer(models.app, name="models", help="The life of registered models: pr
 app.add_typer(
     experiment.app,
     name="experiment",
-    help="Champion and challenger on live traffic. (MLflow's own: experiments.)",
+    help="Champion and challenger on live traffic; abtest experiments are MLflow's.",
 )
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
 app.add_typer(
-    experiments.app, name="experiments", help="MLflow's folders of runs. (One on live traffic: abtest experiment.)"
+    experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."
 )
 app.command("lineage")(lineage.lineage)
 app.command("env")(env.env)

@@ -25,8 +25,7 @@ Form: TypeAlias = Annotated[
     Literal["table", "json", "csv"],
     typer.Option("--format", help="What is printed. Default: table.", show_default=False),
 ]
-_HEADERS = ("run", "name", "experiment", "status", "began", "by", "kind")
-_SPARE = ("by", "experiment", "kind", "status")
+_FIXED = ("run_id", "name", "experiment", "status", "deleted", "started_at", "ended_at", "by", "kind")  # of a CSV
 
 
 def list_runs(
@@ -86,31 +85,29 @@ def _print(runs: Sequence[LoggedRun], columns: Sequence[Column]) -> None:
         typer.echo("There are no such runs.")
         return
     short = short_ids(runs)
-    taken = [*_HEADERS, *(column.name for column in columns)]
-    heads = [str(it) if taken.count(it.name) > 1 else it.name for it in columns]
-    rows = [
-        (
-            short[run.run_id],
-            r.plain(run.name, 32),
-            r.plain(run.experiment, 32),
-            run.status.lower(),
-            s.time(run.started_at),
-            r.plain(run.by, 16),
-            r.plain(run.kind, 16),
-            *(r.value(column.of(run), 20) for column in columns),
-        )
-        for run in runs
-    ]
-    numbers = [head for head, column in zip(heads, columns, strict=True) if column.source == "metrics"]
-    labels = [head for head in heads if head not in numbers]
-    shown = [r.plain(head, 32) for head in heads]
-    renamed = dict(zip(heads, shown, strict=True)) if len(set(shown)) == len(shown) else {}
-    s.print_table(
-        [*_HEADERS, *(renamed.get(head, head) for head in heads)],
-        rows,
-        right=[renamed.get(head, head) for head in numbers],
-        spare=[renamed.get(it, it) for it in ("by", *reversed(labels), *_SPARE[1:], *reversed(numbers[1:]))],
-    )
+    cells = {
+        "run": [short[run.run_id] for run in runs],
+        "name": [r.plain(run.name, 32) for run in runs],
+        "experiment": [r.plain(run.experiment, 32) for run in runs],
+        "status": [run.status.lower() for run in runs],
+        "began": [s.time(run.started_at) for run in runs],
+        "by": [r.plain(run.by, 16) for run in runs],
+        "kind": [r.plain(run.kind, 16) for run in runs],
+    }
+    if not any(run.kind for run in runs):
+        del cells["kind"]
+    heads = {column: _head(column, [*cells, *(it.name for it in columns)]) for column in columns}
+    cells |= {head: [r.value(column.of(run), 20) for run in runs] for column, head in heads.items()}
+    numbers = [head for column, head in heads.items() if column.source == "metrics"]
+    texts = [head for head in heads.values() if head not in numbers]
+    spare = ["by", *reversed(texts), "experiment", "kind", "status", *reversed(numbers[1:])]
+    rows = list(zip(*cells.values(), strict=True))
+    s.print_table(list(cells), rows, right=numbers, spare=[head for head in spare if head in cells])
+
+
+def _head(column: Column, taken: Sequence[str]) -> str:
+    """A column's name, and where it comes from if it is not the only one of that name."""
+    return str(column) if taken.count(column.name) > 1 else r.plain(column.name, len(column.name))
 
 
 def _csv(runs: Sequence[LoggedRun], asked: Sequence[Column]) -> str:
@@ -128,6 +125,3 @@ def _csv(runs: Sequence[LoggedRun], asked: Sequence[Column]) -> str:
         fixed = run.to_dict()
         writer.writerow([*(fixed[name] for name in _FIXED), *(column.of(run) for column in columns)])
     return written.getvalue()
-
-
-_FIXED = ("run_id", "name", "experiment", "status", "deleted", "started_at", "ended_at", "by", "kind")

@@ -23,9 +23,7 @@ _CELL = 60  # letters
 
 
 def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Its id, as many first letters as tell it apart, or its name.")
-    ],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the first letters of it, or its name.")],
     everything: Annotated[bool, typer.Option("--all", help="MLflow's own tags, too.")] = False,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,
@@ -147,6 +145,6 @@ def _row(row: Row) -> tuple[str, ...]:
         cell = r.value(value, _CELL // 2)
         if row.kind == "metric" and effect is not None:
             how = {True: ", better", False: ", worse", None: ""}[better]
-            cell += f" ({wording.effect(effect, 'number')}{how})"
+            cell += f" ({'+' if effect > 0 else wording.MINUS if effect < 0 else ''}{abs(effect):.4g}{how})"
         cells.append(cell)
     return (row.kind, r.plain(row.name, 48), *cells, "≠" if row.differs else "=")
