@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
+def test_ten_minutes(tmp_path: Path) -> None:
+    """A newcomer gets from nothing to a promotion, a rollback and a candidate of their own."""
+    assert guide("tutorial.md", tmp_path) == 13
+
+
+@pytest.mark.slow
 def test_the_four_workflows(tmp_path: Path) -> None:
     """Train, register, validate, promote; update; a batch; a rollback: each command prints what the page shows."""
     assert guide("workflows.md", tmp_path) == 12
