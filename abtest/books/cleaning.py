@@ -19,7 +19,7 @@ from abtest.books.used import in_use, referred
 from abtest.errors import AbtestError, PromotionError, RefusedError
 from abtest.lifecycle import moving
 from abtest.talking import told_as_ours
-from abtest.trail import records_of_all
+from abtest.trail import Outcome, records_of_all
 from abtest.transitions import PRODUCTION, STAGING
 
 if TYPE_CHECKING:
@@ -139,11 +139,16 @@ def _versions(registry: RegistryClient, wanted: Wanted, now: datetime) -> list[I
 
 
 def protected(registry: RegistryClient) -> dict[tuple[str, int], tuple[str, ...]]:
-    """Versions that are never deleted, and why: staged, with an alias, or in the history."""
+    """Versions that are never deleted, and why: staged, with an alias, in the history, or of a retraining under way."""
     found = {key: list(reasons) for key, reasons in in_use(registry).versions.items()}
     for it in records_of_all(registry):
         if it.version is not None and it.kind in _PLACING:
             found.setdefault((it.model, it.version), []).append(f"is in the history ({it.kind})")
+    for run in tracing.own_runs(registry, _RETRAINING):
+        tags = run.data.tags
+        if tags.get("abtest.outcome") == Outcome.PENDING and tags.get("abtest.version", "").isdecimal():
+            key = tags.get("abtest.model_name", ""), int(tags["abtest.version"])
+            found.setdefault(key, []).append("is being retrained")
     return {key: tuple(dict.fromkeys(reasons)) for key, reasons in found.items()}
 
 

@@ -119,12 +119,13 @@ def test_what_nothing_stands_on_goes(registry: RegistryClient) -> None:
     made = stocked(registry, 3)
     Registry(registry.tracking_uri).promote("m", 2)
     loose = [run(registry, kind) for kind in ("monitoring", "prediction", "comparisons")]
-    others = [run(registry, "mine"), run(registry, "retraining")]
+    compared = run(registry, "comparison")
+    others = [compared, run(registry, "mine"), run(registry, "retraining", **{"abtest.comparison_run_id": compared})]
     plan = cleaning.plan(registry, ALL)
     assert named(plan) == ({1, 3}, {made[kind][i] for kind in made for i in (0, 2)} | set(loose))
     (kept,) = [it for it in plan.staying if it.kind == "version"]
     assert (kept.version, kept.reason) == (2, "has the alias champion")
-    assert ("run", "is in use", 2) in plan.reasons()
+    assert ("run", "is in use", 3) in plan.reasons()
     kinds = [it.kind for it in plan.going]
     assert kinds == sorted(kinds, reverse=True)  # versions go before the runs that they stand on
     trainings = [it for it in plan.going if len(it.run_ids) > 1]
@@ -161,6 +162,15 @@ def test_another_move_of_the_model_holds_its_versions(registry: RegistryClient) 
     done = cleaning.clean(registry, plan)
     assert 2 in there(registry)[0]
     assert done.failed is None
+
+
+def test_what_a_retraining_goes_on_with_stays(registry: RegistryClient) -> None:
+    """A version that a retraining has registered and not compared yet is left alone until it has ended."""
+    stocked(registry, 1)
+    going_on = run(registry, "retraining", **{"abtest.version": "1", "abtest.outcome": "pending"})
+    assert named(cleaning.plan(registry, ALL))[0] == set()
+    registry.client.set_tag(going_on, "abtest.outcome", "kept")
+    assert named(cleaning.plan(registry, ALL))[0] == {1}
 
 
 def test_stops_where_mlflow_fails(registry: RegistryClient) -> None:
