@@ -80,13 +80,15 @@ def plan(registry: RegistryClient, wanted: Wanted, *, now: datetime | None = Non
     )
 
 
-def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item], None] | None = None) -> Cleaned:
+def clean(
+    registry: RegistryClient, shown: CleanupPlan, *, progress: Callable[[str, int, int | None], None] | None = None
+) -> Cleaned:
     """Delete what a plan says, each thing looked at again before; what something stands on by now stays.
 
     Args:
         registry: Where it is.
         shown: The plan.
-        tell: Is told of each thing that is gone.
+        progress: Is told what is done, how many of it, and of how many.
 
     Returns:
         What was done. Where MLflow fails it stops there, and ``failed`` says why.
@@ -94,6 +96,8 @@ def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item]
     deleted: list[Item] = []
     spared: list[Item] = []
     for number, item in enumerate(shown.going):
+        if progress is not None:
+            progress("Deleting", number, len(shown.going))
         try:
             held = _held(registry, item)
             if held is None:
@@ -113,8 +117,6 @@ def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item]
             spared.append(replace(item, reason=_IN_USE, because=held))
             continue
         deleted.append(item)
-        if tell is not None:
-            tell(item)
     return Cleaned(deleted=tuple(deleted), spared=tuple(spared), left=(), failed=None)
 
 

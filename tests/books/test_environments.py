@@ -77,11 +77,11 @@ def test_what_training_wrote_down_goes_before_what_files_ask_for(training: tuple
     assert asked.libraries == {"mlflow": ""}
     around = client.client.create_run("0").info.run_id
     client.client.log_text(around, "python==3.10.1\nmlflow==3.0.0\n", environments.WRITTEN)
-    client.client.set_tag(second.run_id, "mlflow.parentRunId", around)
+    client.client.set_tag(str(second.run_id), "mlflow.parentRunId", around)
     found = environments.environment_of(client, second)
     assert found is not None
     assert (found.source, found.python) == (f"environment.txt of run {around}", "3.10.1")
-    client.client.log_text(second.run_id, "python==3.11.1\nmlflow==2.9.0\ngone==1.0\n", environments.WRITTEN)
+    client.client.log_text(str(second.run_id), "python==3.11.1\nmlflow==2.9.0\ngone==1.0\n", environments.WRITTEN)
     beside = environments.compared(client, (first, second))
     rows = {row.library: row for row in beside.rows}
     assert beside.environments[1] is not None

@@ -43,7 +43,7 @@ def story(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Registr
         "mlflow.parentRunId": around, "abtest.kind": "candidate", "abtest.data_digest": "d" * 64,
         "abtest.holdout_digest": "h" * 64, "abtest.recipe_digest": "r" * 64, "mlflow.source.git.commit": "c" * 40,
     }.items():  # fmt: skip
-        client.client.set_tag(second, key, value)
+        client.client.set_tag(str(second), key, value)
     open_run = tracking.OpenRun(client.client, str(second))
     data = tracking.LoggedDataset(name="fruit.csv", digest="d" * 36, source="postgresql://me:secret@db/fruit")
     open_run.dataset(data, context="training")
