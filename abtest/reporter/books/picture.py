@@ -199,10 +199,11 @@ def _comparisons(record: LineageRecord) -> Box:
 
 def _compared(it: TracedComparison) -> tuple[tuple[str, Role], ...]:
     against = f"v{it.other}" if it.other.isdecimal() else it.other
+    other = "challenger" if it.side == "champion" else "champion"
     sign = {"PROMOTE": "▲", "KEEP_CHAMPION": "▼"}.get(it.verdict or "", "●")
     return (
         (cleaned(f"{sign} {told.verdict(it.verdict)}"), _TONES.get(it.verdict or "", "ink")),
-        (cleaned(f"{it.at:%Y-%m-%d}, {it.side} against {against}"), "muted"),
+        (cleaned(f"{it.at:%Y-%m-%d} vs {other} {against}"), "muted"),
     )
 
 
