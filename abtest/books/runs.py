@@ -240,7 +240,8 @@ def _understood(wanted: str | None, order_by: Sequence[str], *, alone: Callable[
 
 def _said(error: Exception) -> str:
     """What MLflow says in short: it goes on with all that it would take."""
-    return wording.first_line(error).partition(". Valid ")[0]
+    said = wording.first_line(error).partition(". Valid ")[0]
+    return said.removeprefix("INVALID_PARAMETER_VALUE: ")  # as a server begins
 
 
 def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...]:
@@ -255,14 +256,14 @@ def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...
     known = {str(it.experiment_id): it.name for it in _experiments(registry, ViewType.ALL)}
 
     def asked(one: str, wanted: str) -> list[LoggedRun]:
-        with told_as_ours(f"The run {one!r} could not be read"):
+        with told_as_ours(f"The run {one!r} could not be read", typed=True):
             page = registry.client.search_runs(list(known), wanted, run_view_type=ViewType.ALL, max_results=_A_FEW)
         return [LoggedRun.of(run, known[str(run.info.experiment_id)]) for run in page]
 
     found: dict[str, LoggedRun] = {}
     for one in named:
         runs = asked(one, f"attributes.run_id LIKE '{one.lower()}%'") if _PREFIX.fullmatch(one) else []
-        if len(one) < _AN_ID and not ('"' in one and "'" in one):  # which MLflow's filter cannot write
+        if (len(one) < _AN_ID or not runs) and not ('"' in one and "'" in one):  # which MLflow's filter cannot write
             others = asked(one, f"attributes.run_name = {quoted(one)}")
             runs += [run for run in others if run.run_id not in {it.run_id for it in runs}]
         if not runs:
