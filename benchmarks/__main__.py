@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 ALL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "resampling", "segments", "growth", "delong",
-    "areas", "registry", "sql", "memory", "caching", "serving", "live_costs", "predicting", "monitoring", "drift",
-    "spark", "evidently",
+    "areas", "registry", "sql", "memory", "caching", "serving", "live_costs", "predicting", "streaming", "monitoring",
+    "drift", "spark", "evidently",
 )  # fmt: skip
 
 

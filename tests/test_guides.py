@@ -36,7 +36,7 @@ def test_predictions_in_a_database(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_predicting_in_bulk(tmp_path: Path) -> None:
     """The demo's model predicts a file, and commands print what the guide shows."""
-    assert guide("predict.md", tmp_path) == 8
+    assert guide("predict.md", tmp_path) == 10
 
 
 @pytest.mark.slow
@@ -64,8 +64,26 @@ def test_watching_a_model(tmp_path: Path) -> None:
     assert guide("monitoring.md", tmp_path) == 13
 
 
+@pytest.mark.slow
+def test_lineage_environments_and_cleaning_up(tmp_path: Path) -> None:
+    """A promoted version's lineage is told, environments are compared, and a cleanup is planned, as the guide shows."""
+    assert guide("lineage.md", tmp_path) == 6
+
+
+def test_the_books(tmp_path: Path) -> None:
+    """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
+    assert guide("books.md", tmp_path) == 6
+
+
 @pytest.mark.parametrize(
-    ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
+    ("group", "guide"),
+    [
+        ("models", "registry.md"),
+        ("experiment", "live.md"),
+        ("monitor", "monitoring.md"),
+        ("runs", "books.md"),
+        ("experiments", "books.md"),
+    ],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""

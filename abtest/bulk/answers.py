@@ -53,7 +53,7 @@ class Answers:
         self._model, self._columns, self._proba, self._most = model, columns, proba, sample
         found = scorer(model)
         if proba:
-            _refuse_without(found)
+            refuse_without(found)
         scored = isinstance(found, Scorer) and (proba or not found.predicts_labels)
         self._asked = Asked(model, columns.fed, found if scored else None, unwrapped=unwrapped(model))  # type: ignore[arg-type] # scored says that it is one
         self._distributed = Distributed(task_of_model(model))
@@ -152,7 +152,12 @@ class Answers:
         return [pa.array(matrix[:, at]) for at in range(len(self._classes))]
 
 
-def _refuse_without(found: object) -> None:
+def refuse_without(found: object) -> None:
+    """Refuse what ``scorer`` found where it gives no probabilities.
+
+    Raises:
+        InvalidInputError: It gives none.
+    """
     if not isinstance(found, Scorer):
         why = getattr(found, "why", "")
         raise InvalidInputError(f"The model has no probabilities. {why}", hint="leave out --proba.")

@@ -61,12 +61,20 @@ class Teller:
     Args:
         served: The model.
         guard: Is entered whenever the model is asked.
+        proba: Whether to ask for probabilities where labels do not need them.
     """
 
-    def __init__(self, served: Served, guard: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(
+        self,
+        served: Served,
+        guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        proba: bool = True,
+    ) -> None:
         self.served, self._guard = served, guard
         found = scorer(served.model)
-        self._scorer = found if isinstance(found, Scorer) and found.kind == "probability" else None
+        gives = isinstance(found, Scorer) and found.kind == "probability" and (proba or not found.predicts_labels)
+        self._scorer = found if isinstance(found, Scorer) and gives else None
         self._framed = Framed(served.fields, array=served.model.tensor[0] if served.model.tensor else None)
 
     def __call__(self, rows: Sequence[Row]) -> list[Answer]:

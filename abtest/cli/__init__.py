@@ -14,7 +14,24 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, experiment, label, models, monitor, pipeline, power, predict, predictions, serve
+from abtest.cli import (
+    cleanup,
+    compare,
+    demo,
+    env,
+    experiment,
+    experiments,
+    label,
+    lineage,
+    models,
+    monitor,
+    pipeline,
+    power,
+    predict,
+    predictions,
+    runs,
+    serve,
+)
 from abtest.cli.examples import App
 from abtest.errors import AbtestError
 
@@ -36,11 +53,20 @@ app.command("power")(power.power)
 app.command("predict")(predict.predict)
 app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
 app.add_typer(
-    experiment.app, name="experiment", help="Champion and challenger on live traffic: shadow, split, verdict."
+    experiment.app,
+    name="experiment",
+    help="Champion and challenger on live traffic; abtest experiments are MLflow's.",
 )
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
+app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
+app.add_typer(
+    experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."
+)
+app.command("lineage")(lineage.lineage)
+app.command("env")(env.env)
+app.command("cleanup")(cleanup.cleanup)
 app.command("demo")(demo.demo)
 
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from abtest.labels import Label
 
 _MOST_FIELDS = 6  # of a row, in a table: --format json has all
-Way: TypeAlias = Literal["--values", "--interactive", "--demo"]
+Way: TypeAlias = Literal["--values", "--interactive", "--demo", "--stream"]
 
 
-def way(*, values: str | None, interactive: bool, demo: bool) -> Way | None:
-    """Read which of them is asked for, if any."""
-    given: dict[Way, bool] = {"--values": values is not None, "--interactive": interactive, "--demo": demo}
+def way(*, values: str | None, interactive: bool, demo: bool, stream: bool) -> Way | None:
+    """Read which of them is asked for, or a stream, if any."""
+    given: dict[Way, bool] = {
+        "--values": values is not None, "--interactive": interactive, "--demo": demo, "--stream": stream
+    }  # fmt: skip
     ways = [name for name, is_given in given.items() if is_given]
     if len(ways) > 1:
         raise typer.BadParameter("name one of them.", param_hint=", ".join(ways))

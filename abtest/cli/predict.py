@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from abtest.cli import by_hand, common
+from abtest.cli import by_hand, common, streaming
 from abtest.cli import options as o
 from abtest.settings import listed
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from abtest.registry import Reference
 
 _MODEL, _DATA, _OUTPUT = "Which model", "Which rows", "What comes out"
+_TRACKED = "What is tallied"
 _STDOUT = "-"
 
 
@@ -63,7 +64,27 @@ def predict(
         bool,
         typer.Option("--demo", help="Instead: the input example that was logged with it.", rich_help_panel=_DATA),
     ] = False,
-    batch_size: o.BatchSize = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Instead: JSON Lines from standard input, answered as they come.", rich_help_panel=_DATA
+        ),
+    ] = False,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Rows in memory at a time. Default: 50000; with --stream 100.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    max_wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MS",
+            min=0,
+            help="With --stream: how long a line waits for others. Default: 10.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     engine: o.EngineOption = None,
     spark_master: o.SparkMaster = None,
     output: Annotated[
@@ -97,11 +118,38 @@ def predict(
         typer.Option("--log-to-mlflow", help="Log a run: data, output, distribution.", rich_help_panel=_OUTPUT),
     ] = False,
     experiment: o.Experiment = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="With --stream: tally for 'abtest monitor'.", rich_help_panel=_TRACKED)
+    ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where: SQLite or PostgreSQL; default: sqlite:///abtest-live.db. Better as ABTEST_STORE.",
+            rich_help_panel=_TRACKED,
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            "--id", metavar="COLUMN", help="Names a row, for labels that come later.", rich_help_panel=_TRACKED
+        ),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", metavar="COLUMN", help="When it was predicted. Default: now.", rich_help_panel=_TRACKED),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Its label, in lines that have it.", rich_help_panel=_TRACKED),
+    ] = None,
     form: o.Format = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.", rich_help_panel=_OUTPUT)] = False,
     debug: o.Debug = False,
 ) -> None:
     """Predict every row of a file, with a registered model: the version in Production, else with the alias champion.
+
+    With --stream, lines of JSON on standard input are answered as they come, a line each, bad ones with an error.
 
     The file that is written is whole or not there at all, and rows keep their order. What is printed is the
     distribution of what was predicted: on standard output, or on standard error where rows go there.
@@ -109,7 +157,24 @@ def predict(
     Example:
         $ abtest predict --stage Production --input digits-test.csv --output said.csv
     """
-    how = by_hand.way(values=values, interactive=interactive, demo=demo)
+    how = by_hand.way(values=values, interactive=interactive, demo=demo, stream=stream)
+    tracked = {"--store": store, "--id": id_column, "--time": time_column, "--target": target}
+    if how == "--stream":
+        streaming.refuse(
+            form,
+            {"--input": input_, "--output": output not in {None, _STDOUT}, "--show-sample": show_sample,
+             "--log-to-mlflow": log_to_mlflow, "--force": force, "--engine": engine, "--spark-master": spark_master,
+             "--experiment": experiment},
+            tracked, track=track,
+        )  # fmt: skip
+        named = common.reference({"stage": stage, "version": version, "alias": alias})
+        streaming.answer(
+            choose(model_name, named, run_id, model_uri, tracking_uri, registry_uri),
+            keep=keep, proba=proba, batch_size=batch_size, max_wait=max_wait, quiet=quiet, track=track, store=store,
+            columns={"id_column": id_column, "time_column": time_column, "target": target},
+        )  # fmt: skip
+        return
+    streaming.refuse_alone({"--max-wait": max_wait, "--track": track, **tracked}, "--stream")
     if how is not None:
         by_hand.refuse(
             how, form,
@@ -122,7 +187,7 @@ def predict(
         return
     if input_ is None:
         raise typer.BadParameter(
-            "name the rows to predict, or type one: --values, --interactive.", param_hint="--input"
+            "name the rows to predict, or type one: --values, --interactive, --stream.", param_hint="--input"
         )
     piped = output is None or output == _STDOUT
     named = common.reference({"stage": stage, "version": version, "alias": alias})

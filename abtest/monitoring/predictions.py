@@ -93,7 +93,7 @@ def add_predictions(
         total, n, labelled = columns.data.row_count(), 0, 0
         for rows in reading:
             tallied(tallying, rows, version)
-            _add_rows(store, batch, columns, _remembered(rows, reading.apart.groups, version, batch.batch), rows)
+            _add_rows(store, batch, columns, remembered(rows, reading.apart.groups, version, batch.batch), rows)
             n, labelled = n + len(rows.numbers), labelled + int(rows.known.sum())
             progress(n, total)
         found = tallying.found(label_type=columns.label_type, truth_is_text=columns.truth_is_text, known=known.labels)
@@ -109,10 +109,17 @@ def add_predictions(
     )  # fmt: skip
 
 
-def _remembered(
+def remembered(
     rows: Rows, values: Mapping[str, Mapping[str, int]], version: int | None, batch: str
 ) -> list[TrackedRow]:
-    """The rows that wait, and those that have an id."""
+    """Give the rows that wait, and those that have an id.
+
+    Args:
+        rows: Of one batch.
+        values: By the name of each segmentation, its values by code.
+        version: Which version predicted them.
+        batch: What a row without an id is named by, with its position.
+    """
     kept = np.flatnonzero(~rows.known) if rows.ids is None else np.arange(len(rows.numbers))
     if not len(kept) or rows.at is None:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -42,6 +43,47 @@ def write(
     for table, rows in ((tallies, hours), (sketches, days)):
         if rows:
             connection.execute(table.insert(), rows)
+
+
+def add(
+    connection: sa.Connection, model_name: str, batch: str, buckets: Sequence[Bucket], features: Sequence[Sketched]
+) -> None:
+    """Add to what a batch tells of these hours and days; nobody else may write of it meanwhile."""
+    hours = [_added_hour(connection, model_name, batch, one) for one in buckets]
+    days = [_added_day(connection, model_name, batch, one) for one in features]
+    write(connection, model_name, batch, hours, days)
+
+
+def _added_hour(connection: sa.Connection, model_name: str, batch: str, one: Bucket) -> Bucket:
+    told = _taken(connection, tallies.c.tallied, tallies.c.hour == _seconds(one.start, HOUR), model_name, batch, one)
+    return one if told is None else replace(one, tallied=Tallied.from_dict(told) + one.tallied)
+
+
+def _added_day(connection: sa.Connection, model_name: str, batch: str, one: Sketched) -> Sketched:
+    told = _taken(connection, sketches.c.features, sketches.c.day == _seconds(one.day, DAY), model_name, batch, one)
+    if told is None or one.day is None:
+        return one
+    before = replace(one, features={name: from_dict(sketch) for name, sketch in told.items()})
+    added = Window(start=one.day, end=one.day, buckets=(), sketches=(before, one)).features()
+    return replace(one, features=added)
+
+
+def _taken(  # noqa: PLR0917 - what names a row
+    connection: sa.Connection,
+    told: sa.Column[Any],
+    is_then: sa.ColumnElement[bool],
+    model_name: str,
+    batch: str,
+    one: Bucket | Sketched,
+) -> Any:  # noqa: ANN401 - from JSON it may be anything
+    """Take out what a batch tells of a period; None where it tells nothing."""
+    of = told.table.c
+    is_one = (of.model_name == model_name) & (of.batch == batch) & (of.version == (one.version or _NO_VERSION))
+    found = connection.scalar(sa.select(told).where(is_one, is_then))
+    if found is None:
+        return None
+    connection.execute(sa.delete(told.table).where(is_one, is_then))
+    return _unpacked(found)
 
 
 def buckets(connection: sa.Connection, model_name: str, start: datetime, end: datetime) -> tuple[Bucket, ...]:

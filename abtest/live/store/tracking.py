@@ -2,8 +2,8 @@
 
 A batch is open while it is written, and nobody reads of it; at its end it becomes whole, in one transaction with its
 tallies. What an open one has written is removed by who wants its name, or an id in it: that takes the batch over, and
-whoever still writes it learns so. All that may be long is cut into transactions of some rows, so that servers that
-write to the same log go on.
+whoever still writes it learns so. A stream's batch is never open: what is appended to it is whole at once. All that may
+be long is cut into transactions of some rows, so that servers that write to the same log go on.
 """
 
 from __future__ import annotations
@@ -82,6 +82,36 @@ def end(
     tallied.write(connection, batch.model_name, batch.batch, buckets, sketches)
     told = {"whole": True, "n": batch.n, "source": batch.source, "received_at": batch.received_at.timestamp()}
     connection.execute(sa.update(batches).where(_is(batch)).values(told))
+
+
+def append(
+    database: Database,
+    batch: Batch,
+    owner: str,
+    some: Sequence[TrackedRow],
+    *,
+    buckets: Sequence[Bucket],
+    sketches: Sequence[Sketched],
+) -> None:
+    """Add to a batch that is whole at every moment, in one transaction; ``batch.n`` is of what is added."""
+    told = {"owner": owner, "kind": batch.kind, "source": batch.source, "n": 0, "whole": True,
+            "received_at": batch.received_at.timestamp()}  # fmt: skip
+    key = {"model_name": batch.model_name, "batch": batch.batch}
+    while True:
+        try:
+            with database.writing() as connection:
+                database.insert_new(connection, batches, [key | told])
+                grown = {"n": batches.c.n + batch.n, "received_at": batch.received_at.timestamp()}
+                connection.execute(sa.update(batches).where(_is(batch)).values(grown))
+                if some:
+                    connection.execute(rows.insert(), [_spelled(batch, row) for row in some])
+                tallied.add(connection, batch.model_name, batch.batch, buckets, sketches)
+        except InvalidInputError as error:
+            if not isinstance(error.__cause__, exc.IntegrityError):
+                raise
+            _give_way(database, batch, owner, some)
+        else:
+            return
 
 
 def drop(database: Database, batch: Batch, owner: str) -> None:

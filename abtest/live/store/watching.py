@@ -58,6 +58,23 @@ class Watching:
         with self._database.writing() as connection:
             tracking.end(connection, batch, self._owner, buckets, sketches)
 
+    def append(
+        self, batch: Batch, rows: Sequence[TrackedRow], buckets: Sequence[Bucket], sketches: Sequence[Sketched]
+    ) -> None:
+        """Add rows and tallies to a batch that grows, in one transaction: it is whole at every moment.
+
+        Args:
+            batch: Its name is nobody else's; ``n`` is of these rows.
+            rows: Those that are remembered.
+            buckets: Theirs, added to those of the batch.
+            sketches: Likewise.
+
+        Raises:
+            InvalidInputError: As ``add_rows``; then nothing is added.
+        """
+        self._need_tables()
+        tracking.append(self._database, batch, self._owner, rows, buckets=buckets, sketches=sketches)
+
     def drop_batch(self, batch: Batch) -> None:
         """Remove an open batch, some rows at a time."""
         if self._is_tracking():

@@ -148,6 +148,21 @@ def test_what_a_dropped_batch_wrote_is_gone(log: Store) -> None:
     assert log.waiting_rows("fruit") == 1
 
 
+def test_a_batch_that_grows_is_whole_at_every_moment(log: Store) -> None:
+    """What is appended adds up hour by hour and day by day; what is refused, for an id that is there, adds nothing."""
+    log.append(batch(n=2), rows("a", "b"), [bucket(0, n=2, right=1)], [sketched(1, 2)])
+    assert (log.batches("fruit"), told(log)) == ((batch(n=2),), [(DAY, 1, 2, 1)])
+    later = DAY + timedelta(hours=5)
+    log.append(batch(n=4, received_at=later), rows("c"), [bucket(0, n=1, wrong=1), bucket(1)], [sketched(3)])
+    with pytest.raises(InvalidInputError, match=r"b1\.csv has the id 'a' twice"):
+        log.append(batch(n=2), rows("d", "a"), [bucket(0, n=2)], [sketched(4)])
+    assert log.batches("fruit") == (batch(n=6, received_at=later),)
+    assert told(log) == [(DAY, 1, 3, 2), (DAY + timedelta(hours=1), 1, 3, 0)]
+    assert log.waiting_rows("fruit") == 3
+    (day,) = log.sketches("fruit", DAY, END)
+    assert day.features["width"].to_dict() == Numbers.of([1, 2, 3]).to_dict()
+
+
 def test_ids_of_an_abandoned_batch_are_free(log: Store, url: str) -> None:
     """A file that was mended after its tracking was cut off has other bytes and the same ids: it is tracked."""
     with Store(url) as gone:
