@@ -17,12 +17,12 @@ import pytest
 from abtest.lifecycle import Registry
 from abtest.registry import RegistryClient
 from tests import zoo
-from tests.databases import duckdb, postgres, postgresql, sqlite, store
+from tests.databases import duckdb, mariadb, postgres, postgresql, sqlite, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["duckdb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
+__all__ = ["duckdb", "mariadb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
 TOGETHER = (

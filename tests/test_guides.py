@@ -71,6 +71,11 @@ def test_watching_a_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_lineage_environments_and_cleaning_up(tmp_path: Path) -> None:
+    """A promoted version's lineage is told, environments are compared, and a cleanup is planned, as the guide shows."""
+    assert guide("lineage.md", tmp_path) == 6
+
+
 def test_the_books(tmp_path: Path) -> None:
     """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
     assert guide("books.md", tmp_path) == 6

@@ -18,6 +18,7 @@ from abtest.cli import (
     cleanup,
     compare,
     demo,
+    doctor,
     env,
     experiment,
     experiments,
@@ -69,6 +70,7 @@ app.add_typer(
 app.command("lineage")(lineage.lineage)
 app.command("env")(env.env)
 app.command("cleanup")(cleanup.cleanup)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
 
@@ -111,6 +113,9 @@ def main() -> NoReturn:
         sys.exit(_INTERRUPTED)
     except AbtestError as error:
         _tell(str(error), error)
+    except UnicodeEncodeError as error:
+        told = f"The output could not be written: its encoding, {error.encoding}, lacks {error.object[error.start]!a}."
+        _tell(f"{told} Hint: PYTHONIOENCODING=utf-8.", error)
     except OSError as error:  # ours come as errors of ours: what is left is the output, a full disk or a closed pipe
         _tell(f"The output could not be written: {error.strerror or error}.", error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
@@ -146,4 +151,6 @@ def _tell(message: str, error: Exception, *, bug: bool = False) -> None:
     if "--debug" in sys.argv:
         raise error
     typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(" ".join(message.split()) + hint, err=True)
+    line = " ".join(message.split()) + hint
+    # What a name, or a damaged file, holds must not talk to the terminal.
+    typer.echo("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line), err=True)

@@ -19,7 +19,8 @@ from abtest.loaders.columns import label_array, labelled, unit_array
 from abtest.loaders.datasets import open_data
 from abtest.loaders.tasks import kind_of_truth
 from abtest.metrics.catalogue import task_of
-from abtest.training.estimators import does
+from abtest.training.catalogue import does
+from abtest.training.reading import table_of, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["number", "text"]
 _FEW_TEXTS = 50  # of a column; more, and mostly different ones, name the rows
 _MOST_CLASSES = 1_000
-# What text is tried as, in turn; a column is of one type, whatever its first rows look like.
-_READ_AS = (pa.int64(), pa.float64(), pa.timestamp("ns"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,10 +71,11 @@ def read(recipe: Recipe, data: str | Path) -> Rows:
     dataset = open_data(data, "data")
     columns = _columns(recipe, dataset)
     digest = dataset.digest()  # before the rows are read, so that it never names rows that nobody saw
-    table = _table(dataset, [*columns, recipe.target, *([recipe.unit] if recipe.unit else [])])
+    unit = [recipe.unit] if recipe.unit else []
+    table = table_of(dataset, columns, as_text=[recipe.target, *unit])
     task, said = _task(recipe, table.column(recipe.target).combine_chunks(), is_text=dataset.is_text)
     if dataset.is_text:
-        table = _typed(table, keep=[recipe.unit] if recipe.unit else [])
+        table = typed(table, [recipe.target])
     known = labelled(table.column(recipe.target))
     numbers = np.flatnonzero(known.to_numpy()) + 1
     table, read_rows = table.filter(known), table.num_rows
@@ -109,49 +109,6 @@ def _columns(recipe: Recipe, dataset: Dataset) -> list[str]:
     if not left:
         raise InvalidInputError(f"{dataset.name} has no feature: no column but the target, the unit and those dropped.")
     return left
-
-
-def _table(dataset: Dataset, columns: Sequence[str]) -> pa.Table:
-    types = dict.fromkeys(columns, pa.string()) if dataset.is_text else {}
-    batches = [pa.Table.from_batches([batch]) for batch in dataset.batches(columns, types)]
-    if not batches:
-        raise InvalidInputError(f"{dataset.name} holds no rows.")
-    try:
-        table = pa.concat_tables(batches, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise InvalidInputError(
-            f"{dataset.name} has a column of several types: {wording.first_line(error)}.", hint="give it one."
-        ) from error
-    return pa.table({name: _plain(table.column(name)) for name in table.column_names})
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    """One array, of values that are spelled out; decimals are doubles."""
-    found = column.combine_chunks()
-    if pa.types.is_dictionary(found.type):
-        found = found.dictionary_decode()
-    if pa.types.is_decimal(found.type):
-        found = pc.cast(found, pa.float64(), safe=False)
-    if pa.types.is_boolean(found.type) and found.null_count:
-        found = pc.cast(found, pa.string())  # true, false, and what is missing is a third
-    return found
-
-
-def _typed(table: pa.Table, *, keep: Sequence[str]) -> pa.Table:
-    """Read columns of text as what all their values are; a unit stays what it is written as."""
-    return pa.table(
-        {name: table.column(name) if name in keep else _read_as(table.column(name)) for name in table.column_names}
-    )
-
-
-def _read_as(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    trimmed = pc.utf8_trim_whitespace(column)
-    for kind in (*_READ_AS, *([] if column.null_count else [pa.bool_()])):
-        try:
-            return pc.cast(trimmed, kind)
-        except pa.ArrowInvalid:
-            continue
-    return column
 
 
 def _task(recipe: Recipe, column: pa.Array, *, is_text: bool) -> tuple[Task, tuple[str, ...]]:

@@ -14,7 +14,8 @@ import numpy as np
 from abtest import wording
 from abtest.errors import AbtestError
 from abtest.metrics.custom import told
-from abtest.training.estimators import CATALOGUE, fixed, not_repeatable, path_of, refuse_classes
+from abtest.training.catalogue import CATALOGUE, path_of
+from abtest.training.estimators import fixed, not_repeatable, refuse_classes
 from abtest.training.pipelines import ESTIMATOR, pipeline
 from abtest.training.scoring import Scorer
 

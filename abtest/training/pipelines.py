@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from abtest.training.estimators import entry_of, made
+from abtest.training.catalogue import entry_of
+from abtest.training.estimators import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

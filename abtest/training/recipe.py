@@ -20,7 +20,7 @@ from abtest.errors import AbtestError, InvalidInputError, near
 from abtest.labels import TASKS, Task
 from abtest.metrics.catalogue import ALIASES, task_of
 from abtest.settings import read_toml
-from abtest.training.estimators import spelled
+from abtest.training.catalogue import spelled
 from abtest.training.toml import written
 
 Search: TypeAlias = Literal["none", "grid", "random"]

@@ -10,7 +10,8 @@ import pytest
 from sklearn.model_selection import ParameterGrid
 
 from abtest.errors import InvalidInputError
-from abtest.training.estimators import CATALOGUE, does, made, not_repeatable, refuse_classes
+from abtest.training.catalogue import CATALOGUE, does
+from abtest.training.estimators import made, not_repeatable, refuse_classes
 from abtest.training.pipelines import ESTIMATOR, pipeline
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abtest.errors import InvalidInputError, NotFoundError
-from abtest.training.estimators import CATALOGUE
+from abtest.training.catalogue import CATALOGUE
 from abtest.training.recipe import Recipe
 from abtest.training.toml import written
 
