@@ -1,0 +1,243 @@
+"""The road of a retraining: lock, train, register, compare, and promote what the policy allows; all on record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from abtest import mover, promoter, tracking, training, workflow
+from abtest.comparison import Comparison
+from abtest.errors import InvalidInputError, NotFoundError, RefusedError
+from abtest.loaders.datasets import open_data
+from abtest.loaders.references import BASELINE
+from abtest.promoter import Promotion
+from abtest.record import ComparisonRecord
+from abtest.registry import Reference
+from abtest.retraining.audit import RUN, Audit, Retraining
+from abtest.retraining.honest import seen_by_champion
+from abtest.retraining.lock import locked
+from abtest.retraining.request import champion_of, digests
+from abtest.trail import Trail
+from abtest.workflow.preparing import prepare
+
+if TYPE_CHECKING:
+    from abtest.registry import ModelVersion, RegistryClient
+    from abtest.retraining.lock import Kept
+    from abtest.retraining.request import Request
+
+Progress: TypeAlias = Callable[[str, int, int | None], None]
+Tell: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """What came of a retraining.
+
+    Attributes:
+        audit: Its record.
+        comparison: With the champion; None where it was done before and its evidence is no longer there.
+        promotion: What was promoted, or asked for; None where nothing was.
+        before: Whether it was done before, so that nothing was done now.
+    """
+
+    audit: Retraining
+    comparison: Comparison | None = None
+    promotion: Promotion | None = None
+    before: bool = False
+
+
+def retrain(
+    request: Request,
+    registry: RegistryClient,
+    *,
+    command: str | None = None,
+    tell: Tell = lambda _: None,
+    progress: Progress | None = None,
+) -> Retrained:
+    """Train a model again on new rows, and let the champion be challenged by what comes of it.
+
+    What serves is moved last, by the verdict alone, and only where that is asked for: whatever fails before leaves it
+    as it was. What was done already is told and not done again; what was cut off is taken up where it ended.
+
+    Args:
+        request: What is asked for.
+        registry: Where the model is registered, or is to be.
+        command: The command line this came from, for the record.
+        tell: Is told what people should know on the way.
+        progress: Called as ``progress(what, done, in all)``.
+
+    Raises:
+        UnfinishedError: Another retraining of the model goes on, or, where one is to be promoted, a move of it.
+        AbtestError: See ``abtest.errors``; nothing is promoted then.
+    """
+    prepare(request.output, request.policy)
+    asked = digests(request)
+    champion = champion_of(registry, request)
+    if request.promote_on:
+        _refuse_unfinished(registry, request.model)
+    audit = Audit(registry, request.model)
+    known = () if request.again else tuple(one for one in audit.read() if one.asked == asked["asked_digest"])
+    done = next((one for one in reversed(known) if _answers(one, champion, request)), None)
+    if done is not None:
+        if done.is_open and done.has_ended(datetime.now(UTC), request.lease):
+            done = audit.settle(done, "done", "It was cut off after its last step.")
+        return Retrained(audit=done, comparison=_found(registry, done), before=True)
+    told = {**asked, "champion_version": _told(champion), **({"command": command} if command else {})}
+    with locked(audit, told, request.lease, tell) as kept:
+        version, rows = _taken_up(registry, known, kept, request, tell) or _trained(
+            registry, kept, request, command, progress
+        )
+        compared = _compared(registry, kept, request, version, rows, command=command, tell=tell, progress=progress)
+        promotion = _promoted(kept, request, compared)
+        return Retrained(audit=kept.done(_ending(kept, request)), comparison=compared, promotion=promotion)
+
+
+def _told(champion: ModelVersion | None) -> str:
+    return BASELINE if champion is None else str(champion.version)
+
+
+def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
+    """Find out before hours of training that nothing could be moved after them."""
+    try:
+        versions = registry.versions(model)
+    except NotFoundError:
+        return
+    trail = Trail(registry, model)
+    mover.cleared(trail, versions, ())
+    mover.refuse_waiting(trail)
+
+
+def _answers(one: Retraining, champion: ModelVersion | None, request: Request) -> bool:
+    """Whether what came of an earlier one is what would come of this one."""
+    if champion is not None and champion.version == one.version:
+        return True
+    if one.outcome != "done" or one.champion != _told(champion):
+        return False
+    return one.promotion_run_id is not None or not _promotes(one.verdict, request)
+
+
+def _promotes(verdict: str | None, request: Request) -> bool:
+    allowed = {"promote": ("PROMOTE",), "conditional": ("PROMOTE", "CONDITIONAL"), None: ()}[request.promote_on]
+    return verdict in allowed
+
+
+def _found(registry: RegistryClient, done: Retraining) -> Comparison | None:
+    """Read an earlier comparison again."""
+    if done.comparison_run_id is None:
+        return None
+    try:
+        text = tracking.read_artifact(registry.client, done.comparison_run_id, "comparison.json")
+        record = ComparisonRecord.from_dict(json.loads(text))
+    except (NotFoundError, InvalidInputError):  # deleted, or of another version: the verdict is on record all the same
+        return None
+    return Comparison(record, registry, run_id=done.comparison_run_id)
+
+
+def _taken_up(
+    registry: RegistryClient, known: tuple[Retraining, ...], kept: Kept, request: Request, tell: Tell
+) -> tuple[int, str] | None:
+    """Go on with the version that an earlier attempt at the same has left, if it and its rows are still there."""
+    for one in reversed(known):
+        rows = request.test_data or one.holdout
+        if one.version is None or rows is None or not _is_version(registry, request.model, one.version):
+            continue
+        if rows == one.holdout and not (Path(rows).is_file() and _digest(rows) == one.holdout_digest):
+            continue
+        kept.reach(
+            "registered", version=str(one.version), training_run_id=one.training_run_id, holdout=one.holdout,
+            holdout_digest=one.holdout_digest, taken_up_from=one.run_id,
+        )  # fmt: skip
+        tell(f"Version {one.version} was trained before by the same recipe on the same rows (run {one.run_id}).")
+        return one.version, rows
+    return None
+
+
+def _is_version(registry: RegistryClient, model: str, number: int) -> bool:
+    return any(it.version == number for it in registry.versions(model))
+
+
+def _digest(rows: str) -> str:
+    return open_data(rows, "holdout").digest()
+
+
+def _trained(
+    registry: RegistryClient, kept: Kept, request: Request, command: str | None, progress: Progress | None
+) -> tuple[int, str]:
+    """Train, and register the best as a version in no stage: who is in Staging stays there."""
+    found = training.train(
+        request.recipe, request.data, model_name=request.model, tracking_uri=registry.tracking_uri,
+        registry_uri=registry.registry_uri, output=Path(request.output),
+        draw=bool(request.options.get("save_plot", True)), command=command, progress=progress,
+    )  # fmt: skip
+    version, rows = found.record.version, found.holdout_file
+    assert version is not None and rows is not None  # noqa: S101, PT018 - a model is named, and an output
+    holdout = str(rows.resolve())
+    kept.reach(
+        "registered", version=str(version), training_run_id=found.record.run_id, holdout=holdout,
+        holdout_digest=_digest(holdout),
+    )  # fmt: skip
+    return version, request.test_data or holdout
+
+
+def _compared(
+    registry: RegistryClient,
+    kept: Kept,
+    request: Request,
+    version: int,
+    rows: str,
+    *,
+    command: str | None,
+    tell: Tell,
+    progress: Progress | None,
+) -> Comparison:
+    """Compare with what serves now: it may have been moved while the training went on."""
+    champion = champion_of(registry, request)
+    if champion is None:
+        tell(f"'{request.model}' has no champion: compared with the baseline, as its first deployment.")
+    options: dict[str, Any] = {**request.options}
+    if options.get("train_data") is None:
+        options["train_data"], notice = seen_by_champion(registry, request, champion, rows)
+        if notice:
+            tell(notice)
+    compared = workflow.compare(
+        Reference(kind="version", value=_told(champion)),
+        Reference(kind="version", value=str(version)),
+        **options, data=rows, target=request.recipe.target, unit=request.recipe.unit, policy=request.policy,
+        model_name=request.model, tracking_uri=registry.tracking_uri, registry_uri=registry.registry_uri,
+        output=request.output, log=True, command=command, progress=progress,
+    )  # fmt: skip
+    kept.reach(
+        "compared", champion_version=_told(champion), challenger_version=str(version),
+        comparison_run_id=compared.run_id, verdict=str(compared.verdict),
+    )  # fmt: skip
+    return compared
+
+
+def _promoted(kept: Kept, request: Request, compared: Comparison) -> Promotion | None:
+    """Promote what the verdict allows, where that is asked for."""
+    if request.promote_on is None:
+        return None
+    try:
+        promoter.check_verdict(compared.record, request.promote_on)
+    except RefusedError:  # a verdict that promotes nothing is no error
+        return None
+    kept.reach()  # refuses where another took this one's place
+    promotion = compared.promote(
+        promote_on=request.promote_on,
+        require_approval=request.require_approval,
+        evidence={RUN: kept.mine.run_id},
+    )
+    kept.reach(None if promotion.awaits_approval else "promoted", promotion_run_id=promotion.run_id)
+    return promotion
+
+
+def _ending(kept: Kept, request: Request) -> str:
+    mine = kept.mine
+    told = f"Version {mine.version} of '{request.model}' against {mine.champion}: {mine.verdict}."
+    if mine.step == "promoted":
+        return f"{told} It was promoted."
+    return f"{told} {'It waits for approval.' if mine.awaits_approval else 'Nothing was promoted.'}"
