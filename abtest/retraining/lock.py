@@ -33,7 +33,7 @@ def locked(audit: Audit, asked: Mapping[str, str], lease: timedelta, tell: Calla
         UnfinishedError: Another one goes on.
         BackendError: The intent cannot be put on record.
     """
-    for one in _open(audit, lease, tell):
+    for one in others(audit, lease, tell):
         raise _held(one)  # before anything is written
     kept = Kept(audit, audit.open(asked))
     try:
@@ -67,7 +67,7 @@ class Kept:
 
     def fail(self, error: BaseException) -> None:
         """Put it on record why it ended before its end, unless another has said so."""
-        if not self.audit.is_open(self.mine):
+        if not self.audit.isothers(self.mine):
             return
         ending: Ending = "failed" if self.mine.step else "withdrawn"
         if not isinstance(error, Exception):  # Ctrl-C
@@ -75,11 +75,11 @@ class Kept:
         self.audit.settle(self.mine, ending, str(error) or type(error).__name__)
 
 
-def _open(
+def others(
     audit: Audit, lease: timedelta, tell: Callable[[str], None], mine: Retraining | None = None
 ) -> list[Retraining]:
     """Others that go on; those that were cut off are settled."""
-    others = []
+    found = []
     for one in audit.read():
         if not one.is_open or (mine is not None and one.run_id == mine.run_id):
             continue
@@ -89,13 +89,13 @@ def _open(
             audit.settle(one, "cut off", CUT_OFF)
             tell(f"{one} was cut off; this one takes its place.")
         else:
-            others.append(one)
-    return others
+            found.append(one)
+    return found
 
 
 def _alone(kept: Kept, lease: timedelta, tell: Callable[[str], None]) -> None:
     one = first_in_the_way(
-        kept.mine.run_id, lambda: _open(kept.audit, lease, tell, kept.mine), holds=lambda it: it.step is not None
+        kept.mine.run_id, lambda: others(kept.audit, lease, tell, kept.mine), holds=lambda it: it.step is not None
     )
     if one is not None:
         raise _held(one)

@@ -101,6 +101,11 @@ def champion_of(registry: RegistryClient, request: Request) -> ModelVersion | No
         return None
 
 
+def told(champion: ModelVersion | None) -> str:
+    """What the record knows a champion by."""
+    return BASELINE if champion is None else str(champion.version)
+
+
 def _serving(registry: RegistryClient, model: str) -> tuple[int, ...]:
     try:
         return Standing.of(registry.versions(model)).serving

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from abtest import mover, promoter, tracking, training, workflow
+from abtest import mover, promoter, workflow
 from abtest.comparison import Comparison
-from abtest.errors import InvalidInputError, NotFoundError, RefusedError
+from abtest.errors import NotFoundError, RefusedError
 from abtest.loaders.datasets import open_data
-from abtest.loaders.references import BASELINE
 from abtest.promoter import Promotion
-from abtest.record import ComparisonRecord
 from abtest.registry import Reference
+from abtest.retraining import earlier
 from abtest.retraining.audit import RUN, Audit, Retraining
 from abtest.retraining.honest import seen_by_champion
 from abtest.retraining.lock import locked
-from abtest.retraining.request import champion_of, digests
+from abtest.retraining.request import champion_of, digests, told
 from abtest.trail import Trail
+from abtest.training.training import train
 from abtest.workflow.preparing import prepare
 
 if TYPE_CHECKING:
-    from abtest.registry import ModelVersion, RegistryClient
+    from abtest.registry import RegistryClient
     from abtest.retraining.lock import Kept
     from abtest.retraining.request import Request
 
@@ -77,27 +76,25 @@ def retrain(
     prepare(request.output, request.policy)
     asked = digests(request)
     champion = champion_of(registry, request)
-    if request.promote_on:
-        _refuse_unfinished(registry, request.model)
     audit = Audit(registry, request.model)
     known = () if request.again else tuple(one for one in audit.read() if one.asked == asked["asked_digest"])
-    done = next((one for one in reversed(known) if _answers(one, champion, request)), None)
+    done = next((one for one in reversed(known) if earlier.answers(one, champion, request)), None)
     if done is not None:
         if done.is_open and done.has_ended(datetime.now(UTC), request.lease):
             done = audit.settle(done, "done", "It was cut off after its last step.")
-        return Retrained(audit=done, comparison=_found(registry, done), before=True)
-    told = {**asked, "champion_version": _told(champion), **({"command": command} if command else {})}
-    with locked(audit, told, request.lease, tell) as kept:
-        version, rows = _taken_up(registry, known, kept, request, tell) or _trained(
-            registry, kept, request, command, progress
-        )
+        return Retrained(audit=done, comparison=earlier.comparison(registry, done), before=True)
+    if request.promote_on:
+        _refuse_unfinished(registry, request.model)
+    intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
+    with locked(audit, intent, request.lease, tell) as kept:
+        begun = earlier.left(known, registry, champion, request)
+        if begun is None:
+            version, rows = _trained(registry, kept, request, command, progress)
+        else:
+            version, rows = _taken_up(kept, begun, request, tell)
         compared = _compared(registry, kept, request, version, rows, command=command, tell=tell, progress=progress)
         promotion = _promoted(kept, request, compared)
         return Retrained(audit=kept.done(_ending(kept, request)), comparison=compared, promotion=promotion)
-
-
-def _told(champion: ModelVersion | None) -> str:
-    return BASELINE if champion is None else str(champion.version)
 
 
 def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
@@ -111,64 +108,21 @@ def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
     mover.refuse_waiting(trail)
 
 
-def _answers(one: Retraining, champion: ModelVersion | None, request: Request) -> bool:
-    """Whether what came of an earlier one is what would come of this one."""
-    if champion is not None and champion.version == one.version:
-        return True
-    if one.outcome != "done" or one.champion != _told(champion):
-        return False
-    return one.promotion_run_id is not None or not _promotes(one.verdict, request)
-
-
-def _promotes(verdict: str | None, request: Request) -> bool:
-    allowed = {"promote": ("PROMOTE",), "conditional": ("PROMOTE", "CONDITIONAL"), None: ()}[request.promote_on]
-    return verdict in allowed
-
-
-def _found(registry: RegistryClient, done: Retraining) -> Comparison | None:
-    """Read an earlier comparison again."""
-    if done.comparison_run_id is None:
-        return None
-    try:
-        text = tracking.read_artifact(registry.client, done.comparison_run_id, "comparison.json")
-        record = ComparisonRecord.from_dict(json.loads(text))
-    except (NotFoundError, InvalidInputError):  # deleted, or of another version: the verdict is on record all the same
-        return None
-    return Comparison(record, registry, run_id=done.comparison_run_id)
-
-
-def _taken_up(
-    registry: RegistryClient, known: tuple[Retraining, ...], kept: Kept, request: Request, tell: Tell
-) -> tuple[int, str] | None:
-    """Go on with the version that an earlier attempt at the same has left, if it and its rows are still there."""
-    for one in reversed(known):
-        rows = request.test_data or one.holdout
-        if one.version is None or rows is None or not _is_version(registry, request.model, one.version):
-            continue
-        if rows == one.holdout and not (Path(rows).is_file() and _digest(rows) == one.holdout_digest):
-            continue
-        kept.reach(
-            "registered", version=str(one.version), training_run_id=one.training_run_id, holdout=one.holdout,
-            holdout_digest=one.holdout_digest, taken_up_from=one.run_id,
-        )  # fmt: skip
-        tell(f"Version {one.version} was trained before by the same recipe on the same rows (run {one.run_id}).")
-        return one.version, rows
-    return None
-
-
-def _is_version(registry: RegistryClient, model: str, number: int) -> bool:
-    return any(it.version == number for it in registry.versions(model))
-
-
-def _digest(rows: str) -> str:
-    return open_data(rows, "holdout").digest()
+def _taken_up(kept: Kept, begun: Retraining, request: Request, tell: Tell) -> tuple[int, str]:
+    """Go on with the version that an earlier attempt has left."""
+    kept.reach(
+        "registered", version=str(begun.version), training_run_id=begun.training_run_id, holdout=begun.holdout,
+        holdout_digest=begun.holdout_digest, taken_up_run_id=begun.run_id,
+    )  # fmt: skip
+    tell(f"Version {begun.version} was trained before, by the same recipe on the same rows (run {begun.run_id}).")
+    return int(begun.version or 0), str(request.test_data or begun.holdout)
 
 
 def _trained(
     registry: RegistryClient, kept: Kept, request: Request, command: str | None, progress: Progress | None
 ) -> tuple[int, str]:
     """Train, and register the best as a version in no stage: who is in Staging stays there."""
-    found = training.train(
+    found = train(
         request.recipe, request.data, model_name=request.model, tracking_uri=registry.tracking_uri,
         registry_uri=registry.registry_uri, output=Path(request.output),
         draw=bool(request.options.get("save_plot", True)), command=command, progress=progress,
@@ -178,7 +132,7 @@ def _trained(
     holdout = str(rows.resolve())
     kept.reach(
         "registered", version=str(version), training_run_id=found.record.run_id, holdout=holdout,
-        holdout_digest=_digest(holdout),
+        holdout_digest=open_data(holdout, "holdout").digest(),
     )  # fmt: skip
     return version, request.test_data or holdout
 
@@ -204,14 +158,14 @@ def _compared(
         if notice:
             tell(notice)
     compared = workflow.compare(
-        Reference(kind="version", value=_told(champion)),
+        Reference(kind="version", value=told(champion)),
         Reference(kind="version", value=str(version)),
         **options, data=rows, target=request.recipe.target, unit=request.recipe.unit, policy=request.policy,
         model_name=request.model, tracking_uri=registry.tracking_uri, registry_uri=registry.registry_uri,
         output=request.output, log=True, command=command, progress=progress,
     )  # fmt: skip
     kept.reach(
-        "compared", champion_version=_told(champion), challenger_version=str(version),
+        "compared", champion_version=told(champion), challenger_version=str(version),
         comparison_run_id=compared.run_id, verdict=str(compared.verdict),
     )  # fmt: skip
     return compared
