@@ -67,7 +67,7 @@ class Kept:
 
     def fail(self, error: BaseException) -> None:
         """Put it on record why it ended before its end, unless another has said so."""
-        if not self.audit.isothers(self.mine):
+        if not self.audit.is_open(self.mine):
             return
         ending: Ending = "failed" if self.mine.step else "withdrawn"
         if not isinstance(error, Exception):  # Ctrl-C
