@@ -61,6 +61,16 @@ class Retraining:
         return self._tag("asked_digest")
 
     @property
+    def recipe_digest(self) -> str | None:
+        """Of the recipe."""
+        return self._tag("recipe_digest")
+
+    @property
+    def data_digest(self) -> str | None:
+        """Of the new rows."""
+        return self._tag("data_digest")
+
+    @property
     def champion(self) -> str | None:
         """The version it was compared with, or "baseline"."""
         return self._tag("champion_version")

@@ -14,7 +14,7 @@ from abtest.record import ComparisonRecord
 from abtest.retraining.request import told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from abtest.registry import ModelVersion, RegistryClient
     from abtest.retraining.audit import Retraining
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _ACTED_ON = {"promote": ("PROMOTE",), "conditional": ("PROMOTE", "CONDITIONAL"), None: ()}
 
 
-def answers(one: Retraining, champion: ModelVersion | None, request: Request) -> bool:
-    """Whether what came of an earlier retraining, of which the same was asked, is what would come of this one."""
-    if one.verdict is None:
+def answers(one: Retraining, asked: Mapping[str, str], champion: ModelVersion | None, request: Request) -> bool:
+    """Whether what came of an earlier retraining is what would come of this one."""
+    if one.asked != asked["asked_digest"] or one.verdict is None:
         return False
     if champion is not None and champion.version == one.version:  # it serves, whoever promoted it
         return True
@@ -46,10 +46,16 @@ def comparison(registry: RegistryClient, one: Retraining) -> Comparison | None:
 
 
 def left(
-    known: Sequence[Retraining], registry: RegistryClient, champion: ModelVersion | None, request: Request
+    known: Sequence[Retraining],
+    asked: Mapping[str, str],
+    registry: RegistryClient,
+    champion: ModelVersion | None,
+    request: Request,
 ) -> Retraining | None:
-    """Find the last attempt at the same whose version, and the rows to compare it on, are still there."""
+    """Find the last one by the same recipe on the same rows, if its version and its rows to compare on are there."""
     for one in reversed(known):
+        if (one.recipe_digest, one.data_digest) != (asked["recipe_digest"], asked["data_digest"]):
+            continue
         if one.version is None or (champion is not None and champion.version == one.version):
             continue
         if not (request.test_data or _is_there(one)):

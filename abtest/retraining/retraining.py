@@ -77,8 +77,8 @@ def retrain(
     asked = digests(request)
     champion = champion_of(registry, request)
     audit = Audit(registry, request.model)
-    known = () if request.again else tuple(one for one in audit.read() if one.asked == asked["asked_digest"])
-    done = next((one for one in reversed(known) if earlier.answers(one, champion, request)), None)
+    known = () if request.again else audit.read()
+    done = next((one for one in reversed(known) if earlier.answers(one, asked, champion, request)), None)
     if done is not None:
         if done.is_open and done.has_ended(datetime.now(UTC), request.lease):
             done = audit.settle(done, "done", "It was cut off after its last step.")
@@ -87,7 +87,7 @@ def retrain(
         _refuse_unfinished(registry, request.model)
     intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
     with locked(audit, intent, request.lease, tell) as kept:
-        begun = earlier.left(known, registry, champion, request)
+        begun = earlier.left(known, asked, registry, champion, request)
         if begun is None:
             version, rows = _trained(registry, kept, request, command, progress)
         else:
