@@ -27,6 +27,7 @@ from abtest.cli import (
     predictions,
     retrain,
     serve,
+    train,
 )
 from abtest.errors import AbtestError
 
@@ -53,6 +54,7 @@ app.add_typer(
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
+app.command("train")(train.train)
 app.command("retrain")(retrain.retrain)
 app.command("demo")(demo.demo)
 

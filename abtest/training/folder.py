@@ -38,9 +38,16 @@ def save_models(trained: Trained, report: Path) -> tuple[str, ...]:
     """Save every fitted pipeline below the report as MLflow does, and tell what is to be known about it."""
     features = trained.train[list(trained.record.rows.features)]
     found: list[str] = []
-    for name, estimator in trained.estimators.items():
-        found += saving.save(estimator, features, name, report / MODELS / file_name(name, trained.estimators))
+    for name, path in models_of(trained, report).items():
+        found += saving.save(trained.estimators[name], features, name, path)
     return tuple(found)
+
+
+def models_of(trained: Trained, report: Path | None = None) -> dict[str, Path]:
+    """Where each candidate's model is saved, where it is not logged."""
+    parent = report or trained.report
+    assert parent is not None  # noqa: S101 - who asks has written it
+    return {name: parent / MODELS / file_name(name, trained.estimators) for name in trained.estimators}
 
 
 def file_name(name: str, names: Iterable[str]) -> str:

@@ -115,7 +115,7 @@ def unsure() -> TrainingRecord:
         candidate(2, "LogisticRegression", 0.908, 0.004, pvalue=0.31),
         candidate(
             3, "SVM_RBF", 0.853, 0.059, unsure=0.02, pvalue=0.002,
-            not_repeatable="its solver draws random numbers without a seed",
+            not_repeatable="Its solver draws random numbers without a seed.",
         ),
         failed("my.module:Own", "ValueError: not today"),
         notices=("12 rows have no truth and were left out.",),

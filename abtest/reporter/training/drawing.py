@@ -144,7 +144,7 @@ def draw_behind(record: TrainingRecord) -> Canvas:
     ends = reach([it for side in effects for it in side if it is not None])
     for i, (told, _) in enumerate(sides):
         left = names + panel * i + 24
-        scale = Scale(ends, left, left + panel - 24 - _EFFECT, ticks=4)
+        scale = Scale(ends, left, left + panel - 24 - _EFFECT, ticks=6)
         canvas.text(left, 12, told, size=12, bold=True)
         _side(canvas, scale, effects[i], bottom)
     _left_out(canvas, left_out, bottom)

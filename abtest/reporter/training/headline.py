@@ -82,6 +82,13 @@ def is_surely_best(record: TrainingRecord) -> bool:
     return bool(found) and all(map(is_surely_behind, found))
 
 
+def standing(record: TrainingRecord) -> str:
+    """Say in a few words whether the first is surely the best."""
+    if not others(record):
+        return "The only candidate"
+    return "Surely the best" if is_surely_best(record) else "First, but not surely the best"
+
+
 def headline(record: TrainingRecord) -> str:
     """Say who is best, and whether that is sure."""
     best, found = record.best, best_value(record)

@@ -74,8 +74,8 @@ class TrainingSummary:
     Attributes:
         title: What the candidates are for.
         best: The best candidate's name.
-        verdict_title: The same, where a page has its verdict.
-        verdict_mark: Whether it is surely the best, as a shape.
+        verdict_title: Whether it is surely the best, where a page has its verdict.
+        verdict_mark: The same as a shape.
         headline: Who is best, and whether that is sure, in a sentence.
         advice: How it does on the rows held out.
         tone: How that looks.
@@ -123,7 +123,7 @@ def summarise(record: TrainingRecord) -> TrainingSummary:
     return TrainingSummary(
         title=f"Candidates for {shown(record.model_name or record.rows.target)}",
         best=shown(record.best.name),
-        verdict_title=shown(record.best.name),
+        verdict_title=headline.standing(record),
         verdict_mark="▲" if sure else "◆",
         headline=cleaned(headline.headline(record)),
         advice=cleaned(headline.advice(record)),
@@ -135,9 +135,9 @@ def summarise(record: TrainingRecord) -> TrainingSummary:
         candidates=written,
         volume=tuple(_volume(record)),
         not_repeatable=tuple(
-            f"{it.name} may be another model when it is trained again: {it.repeats}." for it in written if it.repeats
+            f"{it.name} may be another model when it is trained again. {it.repeats}." for it in written if it.repeats
         ),
-        failed=tuple(f"{it.name} could not be trained: {it.failed}." for it in written if it.failed),
+        failed=tuple(f"{it.name} could not be trained. {it.failed}." for it in written if it.failed),
         notices=tuple(cleaned(text) for text in record.notices),
         skipped=tuple(cleaned(f"{it.what}: {it.why}") for it in record.skipped),
     )
@@ -171,7 +171,7 @@ def _candidate(it: Candidate, record: TrainingRecord, metrics: tuple[str, ...]) 
 
 
 def _clause(text: str | None) -> str:
-    return "" if text is None else shown(text).rstrip(".")
+    return "" if text is None else wording.capitalised(shown(text).rstrip("."))
 
 
 def spread_of(values: tuple[float, ...], kind: Unit) -> str:
