@@ -176,4 +176,6 @@ def _show(done: Retrained, request: Request, settings: Settings, form: str, *, q
     elif request.promote_on is not None:
         common.tell(f"Not promoted. The verdict is {it.verdict}; {version} is in no stage.", quiet=quiet)
     elif it.verdict == "PROMOTE":
-        common.tell(f"Next      {version} is in no stage: the same command with --auto-promote promotes it")
+        common.tell(
+            f"Next      {version} is in no stage: the same command with --auto-promote promotes it", quiet=quiet
+        )
