@@ -66,6 +66,11 @@ class Retraining:
         return self._tag("recipe_digest")
 
     @property
+    def data(self) -> str | None:
+        """Where the new rows were."""
+        return self._tag("data")
+
+    @property
     def data_digest(self) -> str | None:
         """Of the new rows."""
         return self._tag("data_digest")

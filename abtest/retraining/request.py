@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from abtest import wording
 from abtest.errors import InvalidInputError, ModelNotFoundError
 from abtest.loaders.datasets import open_data
 from abtest.loaders.references import BASELINE, pin
@@ -70,11 +72,17 @@ def digests(request: Request) -> dict[str, str]:
     asked = [request.recipe.digest, found, request.policy.digest, weighty]
     text = json.dumps(asked, sort_keys=True, default=str)
     return {
+        "data": _found_again(request.data),
         "recipe_digest": request.recipe.digest,
         "data_digest": found["data"],
         "policy_digest": request.policy.digest,
         "asked_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
     }
+
+
+def _found_again(data: str) -> str:
+    """Where rows are, from whatever folder one looks; without credentials."""
+    return str(Path(data).resolve()) if Path(data).exists() else wording.redacted(data)
 
 
 def champion_of(registry: RegistryClient, request: Request) -> ModelVersion | None:

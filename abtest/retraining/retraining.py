@@ -154,7 +154,7 @@ def _compared(
         tell(f"'{request.model}' has no champion: compared with the baseline, as its first deployment.")
     options: dict[str, Any] = {**request.options}
     if options.get("train_data") is None:
-        options["train_data"], notice = seen_by_champion(registry, request, champion, rows)
+        options["train_data"], notice = seen_by_champion(registry, kept.audit, request, champion, rows)
         if notice:
             tell(notice)
     compared = workflow.compare(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
+from abtest import tracking
 from abtest.errors import AbtestError, InvalidInputError
 from abtest.lifecycle import Registry
 from abtest.policy import Policy
@@ -37,6 +40,11 @@ def runs(registry: RegistryClient) -> int:
     found = registry.client.get_experiment_by_name("abtest/fruit")
     assert found is not None
     return len(registry.client.search_runs([found.experiment_id]))
+
+
+def counted(frame: pd.DataFrame) -> Counter[tuple[object, ...]]:
+    """How often each row occurs."""
+    return Counter(frame.itertuples(index=False, name=None))
 
 
 def test_a_new_version_is_judged_and_moves_nothing(retrained: RegistryClient) -> None:
@@ -169,20 +177,36 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
     assert told == ["'pears' has no champion: compared with the baseline, as its first deployment."]
     assert (first.audit.champion, first.audit.step) == ("baseline", "promoted")
     assert Registry(registry.tracking_uri).serving("pears") == (1,)
-    second = retrain(request("pears", "february.csv", promote_on="promote"), registry)
+    told.clear()
+    second = retrain(request("pears", "february.csv", promote_on="promote"), registry, tell=told.append)
+    assert told == []
     assert second.comparison is not None
     assert (second.audit.champion, second.audit.version) == ("1", 2)
-    seen = second.comparison.record.data.training
+    seen = second.comparison.record.data.train
     assert seen is not None
-    assert seen.n == 200
-    assert 0 < seen.leaked < second.comparison.record.data.n
-    champion = champion_of(registry, request("pears"))
-    rows[100:].to_csv("january.csv", index=False)
-    source, notice = seen_by_champion(registry, request("pears"), champion, str(first.audit.holdout))
+    assert seen.n == 120  # of 200: what was held out was not fitted
+    fitted = counted(rows[:200]) - counted(pd.read_parquet(str(first.audit.holdout)))
+    tested = counted(pd.read_parquet(str(second.audit.holdout)))
+    assert seen.leaked == sum(times for row, times in tested.items() if row in fitted) > 0
+
+
+def test_what_the_champion_saw_is_not_guessed(retrained: RegistryClient) -> None:
+    """Where nobody knows what it was trained on, or the file was changed since, that is said."""
+    audit = Audit(retrained, "fruit")
+    champion = champion_of(retrained, request())
+    holdout = str(audit.read()[0].holdout)
+    source, notice = seen_by_champion(retrained, audit, request(), champion, holdout)
     assert source is None
-    assert notice is not None
-    assert "january.csv was changed since" in notice
-    assert seen_by_champion(registry, request("pears", test_data="a.csv"), champion, "a.csv") == ("new.csv", None)
+    assert "flatter it: it has no run. Hint: --train-data names them." in str(notice)
+    ours = retrained.versions("fruit")[11]
+    source, notice = seen_by_champion(retrained, audit, request(), ours, holdout)
+    assert (len(source) if source is not None else 0, notice) == (240, None)
+    tracking.tag_run(retrained.client, audit.read()[0].run_id, {"abtest.data_digest": "another"})
+    source, notice = seen_by_champion(retrained, audit, request(), ours, holdout)
+    assert source is None
+    assert "new.csv was changed since" in str(notice)
+    own = request(test_data="own.csv")
+    assert seen_by_champion(retrained, audit, own, ours, "own.csv") == ("new.csv", None)
 
 
 def test_what_cannot_be_written_is_found_out_first(retrained: RegistryClient) -> None:
