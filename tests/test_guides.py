@@ -64,6 +64,12 @@ def test_watching_a_model(tmp_path: Path) -> None:
     assert guide("monitoring.md", tmp_path) == 13
 
 
+@pytest.mark.slow
+def test_training_again(tmp_path: Path) -> None:
+    """A model is trained on new rows, promoted by a second call, and the history shows it as the guide does."""
+    assert guide("retraining.md", tmp_path) == 5
+
+
 @pytest.mark.parametrize(
     ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
 )

@@ -63,7 +63,8 @@ def retrain(
         typer.Option(
             metavar="N",
             min=0.01,
-            help="How long one on another machine is taken to go on, if it does not end.",
+            show_default=False,
+            help="How long one on another machine is taken to go on, if it does not end. Default: 12.",
             rich_help_panel=_ACTION,
         ),
     ] = 12.0,
@@ -80,7 +81,7 @@ def retrain(
     was done on the same rows by the same recipe is told and not done again; a failure leaves production as it was.
 
     Example:
-        $ abtest retrain digits --recipe recipe.toml --data digits-new.csv --auto-promote
+        $ abtest retrain digits --recipe recipe.toml --data digits-test.csv
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest.decision import Verdict  # noqa: PLC0415 - --help does not pay for it
