@@ -131,6 +131,7 @@ def _request(name: str, given: dict[str, Any], chosen: dict[str, Any], settings:
         raise typer.BadParameter("name the new rows, here or in the recipe.", param_hint="--data")
     given["segments"] = common.segments(given.get("segments"), settings)
     options = defaults.options({"cache": True, **given}, settings)
+    options["train_data"] = given.get("train_data")  # those of the settings were other models'
     if recipe.task is not None:
         options["task"] = recipe.task
     from datetime import timedelta  # noqa: PLC0415 - see above

@@ -131,10 +131,14 @@ class Retraining:
         """Whether its outcome is not on record."""
         return self.outcome == PENDING
 
+    @property
+    def goes_on(self) -> bool | None:
+        """Whether its process still carries it out; None where that cannot be seen from here."""
+        return Process.read(self._tag("process") or "").carries(self.attempt)
+
     def has_ended(self, now: datetime, lease: timedelta) -> bool:
         """Whether it goes on no more, whatever is on record: its process is gone, or out of sight for too long."""
-        goes_on = Process.read(self._tag("process") or "").carries(self.attempt)
-        return now - self.began_at > lease if goes_on is None else not goes_on
+        return now - self.began_at > lease if self.goes_on is None else not self.goes_on
 
     def __str__(self) -> str:
         host = Process.read(self._tag("process") or "").host

@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from abtest.errors import AbtestError, UnfinishedError
+from abtest.errors import UnfinishedError
 from abtest.trail.alone import first_in_the_way
 from abtest.trail.process import UNDER_WAY
 
@@ -101,5 +101,8 @@ def _alone(kept: Kept, lease: timedelta, tell: Callable[[str], None]) -> None:
         raise _held(one)
 
 
-def _held(one: Retraining) -> AbtestError:
-    return UnfinishedError(f"{one} is under way.", hint="try again when it has ended.")
+def _held(one: Retraining) -> UnfinishedError:
+    hint = "try again when it has ended"
+    if one.goes_on is None:  # on a machine that cannot be seen from here
+        hint += "; where its machine is known to be gone, a small --lock-hours takes its place"
+    return UnfinishedError(f"{one} is under way.", hint=f"{hint}.")

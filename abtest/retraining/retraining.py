@@ -70,11 +70,13 @@ def retrain(
         progress: Called as ``progress(what, done, in all)``.
 
     Raises:
-        UnfinishedError: Another retraining of the model goes on, or, where one is to be promoted, a move of it.
+        UnfinishedError: Another retraining of the model goes on, or a move of it does or was cut off; or, where it is
+            to be promoted, a request waits for approval.
         AbtestError: See ``abtest.errors``; nothing is promoted then.
     """
     prepare(request.output, request.policy)
     asked = digests(request)
+    _refuse_unfinished(registry, request.model)
     champion = champion_of(registry, request)
     audit = Audit(registry, request.model)
     known = () if request.again else audit.read()
@@ -84,7 +86,7 @@ def retrain(
             done = audit.settle(done, "done", "It was cut off after its last step.")
         return Retrained(audit=done, comparison=earlier.comparison(registry, done), before=True)
     if request.promote_on:
-        _refuse_unfinished(registry, request.model)
+        mover.refuse_waiting(Trail(registry, request.model))
     intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
     with locked(audit, intent, request.lease, tell) as kept:
         begun = earlier.left(known, asked, registry, champion, request)
@@ -98,14 +100,12 @@ def retrain(
 
 
 def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
-    """Find out before hours of training that nothing could be moved after them."""
+    """Find out before hours of training that a move was cut off, so that nobody can say what serves."""
     try:
         versions = registry.versions(model)
     except NotFoundError:
         return
-    trail = Trail(registry, model)
-    mover.cleared(trail, versions, ())
-    mover.refuse_waiting(trail)
+    mover.cleared(Trail(registry, model), versions, ())
 
 
 def _taken_up(kept: Kept, begun: Retraining, request: Request, tell: Tell) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from abtest.retraining.audit import RUN
 from abtest.retraining.honest import seen_by_champion
 from abtest.retraining.request import champion_of
 from abtest.trail import Trail
-from tests import zoo
+from tests import trails, zoo
 from tests.retraining import examples
 from tests.retraining.examples import request
 
@@ -89,6 +89,19 @@ def test_promotion_goes_on_from_what_was_judged_and_leads_back(retrained: Regist
     Registry(retrained.tracking_uri).rollback("fruit", to=1)
     assert retrain(request(promote_on="promote"), retrained).before
     assert serving(retrained) == (1,)
+
+
+def test_one_that_was_killed_after_its_promotion_was_done(retrained: RegistryClient) -> None:
+    """Where its version serves, whoever put that on record, there is nothing left to do but to say so."""
+    audit = Audit(retrained, "fruit")
+    trails.forsake(retrained, audit.read()[0].run_id)
+    tracking.tag_run(retrained.client, audit.read()[0].run_id, {"abtest.outcome": "pending"})
+    Registry(retrained.tracking_uri).promote("fruit", 12)
+    done = retrain(request(promote_on="promote"), retrained)
+    assert done.before
+    (one,) = audit.read()
+    assert (one.outcome, one.tags["abtest.note"]) == ("done", "It was cut off after its last step.")
+    assert serving(retrained) == (12,)
 
 
 def test_what_waits_for_approval_is_not_asked_for_twice(retrained: RegistryClient) -> None:
