@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.mark.slow
 def test_ten_minutes(tmp_path: Path) -> None:
     """A newcomer gets from nothing to a promotion, a rollback and a candidate of their own."""
-    assert guide("tutorial.md", tmp_path) == 13
+    assert guide("tutorial.md", tmp_path) == 14
 
 
 @pytest.mark.slow
@@ -31,6 +31,12 @@ def test_the_four_workflows(tmp_path: Path) -> None:
 def test_predictions_in_a_database(tmp_path: Path) -> None:
     """A table and a query of a database that the guide makes are compared as it shows."""
     assert guide("sql.md", tmp_path) == 4
+
+
+@pytest.mark.slow
+def test_training_candidates(tmp_path: Path) -> None:
+    """Candidates are ranked, registered and compared with the champion, and trained by a recipe, as the guide shows."""
+    assert guide("training.md", tmp_path) == 5
 
 
 @pytest.mark.slow
