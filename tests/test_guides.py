@@ -76,8 +76,21 @@ def test_training_again(tmp_path: Path) -> None:
     assert guide("retraining.md", tmp_path) == 5
 
 
+@pytest.mark.slow
+def test_the_books(tmp_path: Path) -> None:
+    """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
+    assert guide("books.md", tmp_path) == 6
+
+
 @pytest.mark.parametrize(
-    ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
+    ("group", "guide"),
+    [
+        ("models", "registry.md"),
+        ("experiment", "live.md"),
+        ("monitor", "monitoring.md"),
+        ("runs", "books.md"),
+        ("experiments", "books.md"),
+    ],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""

@@ -175,6 +175,8 @@ def _show(done: Retrained, request: Request, settings: Settings, form: str, *, q
         common.tell(f"Promoted {version}; recorded in run {it.promotion_run_id}.", quiet=quiet)
     elif it.step == "promoted":
         common.tell(f"It promoted {version}; recorded in run {it.promotion_run_id}.", quiet=quiet)
+    elif done.serves:
+        common.tell(f"By now {version} serves.", quiet=quiet)
     elif request.promote_on is not None:
         common.tell(f"Not promoted. The verdict is {it.verdict}; {version} is in no stage.", quiet=quiet)
     elif it.verdict == "PROMOTE":

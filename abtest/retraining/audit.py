@@ -211,7 +211,8 @@ class Audit:
             )
         tags = {f"abtest.{name}": value for name, value in told.items() if value is not None}
         tags |= {"abtest.step": step} if step else {}
-        tracking.tag_run(self._client, mine.run_id, tags)
+        if tags:
+            tracking.tag_run(self._client, mine.run_id, tags)
         return replace(mine, tags={**mine.tags, **tags})
 
     def settle(self, one: Retraining, ending: Ending, why: str) -> Retraining:

@@ -41,12 +41,14 @@ class Retrained:
         comparison: With the champion; None where it was done before and its evidence is no longer there.
         promotion: What was promoted, or asked for; None where nothing was.
         before: Whether it was done before, so that nothing was done now.
+        serves: Whether its version serves by now, whoever promoted it.
     """
 
     audit: Retraining
     comparison: Comparison | None = None
     promotion: Promotion | None = None
     before: bool = False
+    serves: bool = False
 
 
 def retrain(
@@ -82,9 +84,9 @@ def retrain(
     known = () if request.again else audit.read()
     done = next((one for one in reversed(known) if earlier.answers(one, asked, champion, request)), None)
     if done is not None:
-        if done.is_open and done.has_ended(datetime.now(UTC), request.lease):
-            done = audit.settle(done, "done", "It was cut off after its last step.")
-        return Retrained(audit=done, comparison=earlier.comparison(registry, done), before=True)
+        serves = champion is not None and champion.version == done.version
+        done = _ended(registry, audit, done, request)
+        return Retrained(audit=done, comparison=earlier.comparison(registry, done), before=True, serves=serves)
     if request.promote_on:
         mover.refuse_waiting(Trail(registry, request.model))
     intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
@@ -96,7 +98,8 @@ def retrain(
             version, rows = _taken_up(kept, begun, request, tell)
         compared = _compared(registry, kept, request, version, rows, command=command, tell=tell, progress=progress)
         promotion = _promoted(kept, request, compared)
-        return Retrained(audit=kept.done(_ending(kept, request)), comparison=compared, promotion=promotion)
+        ended = kept.done(_ending(kept, request))
+    return Retrained(audit=ended, comparison=compared, promotion=promotion, serves=ended.step == "promoted")
 
 
 def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
@@ -106,6 +109,16 @@ def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
     except NotFoundError:
         return
     mover.cleared(Trail(registry, model), versions, ())
+
+
+def _ended(registry: RegistryClient, audit: Audit, one: Retraining, request: Request) -> Retraining:
+    """Put it on record that one was done whose process was killed when its version served already."""
+    if not (one.is_open and one.has_ended(datetime.now(UTC), request.lease)):
+        return one
+    moves = Trail(registry, request.model).read()
+    move = next((move for move in moves if move.evidence.get(RUN) == one.run_id), None)
+    one = audit.reach(one, "promoted" if move else None, promotion_run_id=move.run_id if move else None)
+    return audit.settle(one, "done", "It was cut off after its last step.")
 
 
 def _taken_up(kept: Kept, begun: Retraining, request: Request, tell: Tell) -> tuple[int, str]:

@@ -85,7 +85,12 @@ def test_promotion_goes_on_from_what_was_judged_and_leads_back(retrained: Regist
     assert move.evidence[RUN] == done.audit.run_id
     assert move.run_id == done.audit.promotion_run_id
     assert move.evidence["abtest.comparison_run_id"] == done.audit.comparison_run_id
-    assert retrain(request(promote_on="promote"), retrained).before
+    trails.forsake(retrained, done.audit.run_id)  # as if it had been killed before it could say so
+    tags = {"abtest.outcome": "pending", "abtest.step": "compared", "abtest.promotion_run_id": ""}
+    tracking.tag_run(retrained.client, done.audit.run_id, tags)
+    twice = retrain(request(promote_on="promote"), retrained)
+    assert (twice.before, twice.audit.outcome, twice.audit.step) == (True, "done", "promoted")
+    assert twice.audit.promotion_run_id == move.run_id
     Registry(retrained.tracking_uri).rollback("fruit", to=1)
     assert retrain(request(promote_on="promote"), retrained).before
     assert serving(retrained) == (1,)
@@ -98,9 +103,10 @@ def test_one_that_was_killed_after_its_promotion_was_done(retrained: RegistryCli
     tracking.tag_run(retrained.client, audit.read()[0].run_id, {"abtest.outcome": "pending"})
     Registry(retrained.tracking_uri).promote("fruit", 12)
     done = retrain(request(promote_on="promote"), retrained)
-    assert done.before
+    assert (done.before, done.serves) == (True, True)
     (one,) = audit.read()
-    assert (one.outcome, one.tags["abtest.note"]) == ("done", "It was cut off after its last step.")
+    assert (one.outcome, one.step) == ("done", "compared")  # it was promoted by hand
+    assert one.tags["abtest.note"] == "It was cut off after its last step."
     assert serving(retrained) == (12,)
 
 
