@@ -177,6 +177,18 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
     return str(run.info.run_id)
 
 
+def tag_run(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
+    """Tag a run, all tags at once.
+
+    Raises:
+        BackendError: MLflow does not take it.
+    """
+    from mlflow.entities import RunTag  # noqa: PLC0415 - only who logs pays for MLflow
+
+    with _logging(f"Tags of run {run_id}"):
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
 def settle_run(client: MlflowClient, run_id: str, tags: Mapping[str, str], status: str) -> None:
     """Tag a run, all tags at once, and end it.
 

@@ -76,6 +76,13 @@ def test_lineage_environments_and_cleaning_up(tmp_path: Path) -> None:
     assert guide("lineage.md", tmp_path) == 6
 
 
+@pytest.mark.slow
+def test_training_again(tmp_path: Path) -> None:
+    """A model is trained on new rows, promoted by a second call, and the history shows it as the guide does."""
+    assert guide("retraining.md", tmp_path) == 5
+
+
+@pytest.mark.slow
 def test_the_books(tmp_path: Path) -> None:
     """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
     assert guide("books.md", tmp_path) == 6

@@ -30,6 +30,7 @@ from abtest.cli import (
     power,
     predict,
     predictions,
+    retrain,
     runs,
     serve,
     train,
@@ -63,6 +64,7 @@ app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.command("train")(train.train)
+app.command("retrain")(retrain.retrain)
 app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
 app.add_typer(
     experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."
