@@ -14,7 +14,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from abtest.cli import compare, demo, experiment, label, models, monitor, pipeline, power, predict, predictions, serve
+from abtest.cli import (
+    compare,
+    demo,
+    experiment,
+    label,
+    models,
+    monitor,
+    pipeline,
+    power,
+    predict,
+    predictions,
+    report,
+    serve,
+)
 from abtest.errors import AbtestError
 
 _USAGE, _INTERRUPTED = 2, 130
@@ -40,6 +53,7 @@ app.add_typer(
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
+app.add_typer(report.app, name="report", help="Reports that are there: all on one page, and drawn again.")
 app.command("demo")(demo.demo)
 
 
