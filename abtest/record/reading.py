@@ -84,7 +84,7 @@ def _check_version(found: object) -> None:
     if found == SCHEMA_VERSION:
         return
     numbers = str(found).split(".")
-    if not isinstance(found, str) or len(numbers) != 2 or not all(it.isascii() and it.isdigit() for it in numbers):  # noqa: PLR2004 - major and minor
+    if not isinstance(found, str) or len(numbers) != 2 or not all(it.isascii() and it.isdigit() for it in numbers):
         raise InvalidInputError(f"It is no record of abtest's: its schema_version is {found!r:.40}.")
     told, known = [int(it) for it in numbers], [int(it) for it in SCHEMA_VERSION.split(".")]
     reads = f"this abtest reads {SCHEMA_VERSION}"

@@ -12,12 +12,12 @@ from abtest.record import ComparisonRecord, ComparisonsRecord, MonitoringRecord
 from abtest.record.trained import TrainingRecord
 from abtest.reporter import sentences
 from abtest.reporter.monitoring.headline import STATUS_MARKS, STATUS_TITLES, STATUS_TONES
-from abtest.reporter.summary import VERDICT_MARKS, VERDICT_TITLES, shown, tone_of, verdict_tone
+from abtest.reporter.summary import VERDICT_MARKS, VERDICT_TITLES, Tone, shown, tone_of, verdict_tone
 
 if TYPE_CHECKING:
     from abtest.decision import Verdict
+    from abtest.evaluator import MetricRow
     from abtest.record.reading import AnyRecord
-    from abtest.reporter.summary import Tone
     from abtest.wording import Unit
 
 Kind: TypeAlias = Literal["comparison", "live experiment", "monitoring", "training"]
@@ -136,8 +136,7 @@ def _training(record: TrainingRecord) -> Entry:
         tone="same",
         at=_utc(record.created_at),
         n=record.rows.n_train,
-        numbers=over
-        and Numbers(metric=record.metric, before=None, after=over.mean, effect=None, pvalue=None, tone="same"),
+        numbers=_alone(record.metric, over.mean) if over is not None else None,
     )
 
 
@@ -153,15 +152,7 @@ def _compared(record: ComparisonRecord, verdict: Verdict, versions: str) -> Entr
         tone=verdict_tone(verdict),
         at=_utc(record.created_at),
         n=record.data.n,
-        numbers=row
-        and Numbers(
-            metric=row.metric,
-            before=row.champion,
-            after=row.challenger,
-            effect=row.effect,
-            pvalue=sentences.tested(record),
-            tone=tone_of(row),
-        ),
+        numbers=None if row is None else _decisive(row, sentences.tested(record)),
     )
 
 
@@ -189,6 +180,20 @@ def _watched(record: MonitoringRecord) -> Numbers | None:
             tone=tone,
         )
     if seen.summaries:
-        only = seen.summaries[0]
-        return Numbers(metric=only.metric, before=None, after=only.value, effect=None, pvalue=None, tone="same")
+        return _alone(seen.summaries[0].metric, seen.summaries[0].value)
     return None
+
+
+def _decisive(row: MetricRow, pvalue: float | None) -> Numbers:
+    return Numbers(
+        metric=row.metric,
+        before=row.champion,
+        after=row.challenger,
+        effect=row.effect,
+        pvalue=pvalue,
+        tone=tone_of(row),
+    )
+
+
+def _alone(metric: str, value: float) -> Numbers:
+    return Numbers(metric=metric, before=None, after=value, effect=None, pvalue=None, tone="same")

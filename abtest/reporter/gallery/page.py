@@ -12,13 +12,12 @@ from markupsafe import Markup
 
 from abtest import wording
 from abtest.reporter import html
+from abtest.reporter.gallery.entries import Entry
 from abtest.reporter.live import moment
 from abtest.reporter.summary import TONE_MARKS, TONE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from abtest.reporter.gallery.entries import Entry
 
 GENERATOR = "abtest report index"  # what the page says it was made by
 
