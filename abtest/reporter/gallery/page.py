@@ -13,7 +13,6 @@ from markupsafe import Markup
 from abtest import wording
 from abtest.reporter import html
 from abtest.reporter.gallery.entries import Entry
-from abtest.reporter.live import moment
 from abtest.reporter.summary import TONE_MARKS, TONE_WORDS
 
 if TYPE_CHECKING:
@@ -70,7 +69,6 @@ def render(title: str, lines: Sequence[Line], unread: Sequence[Unshown], version
         kinds=sorted({it.kind for it in entries}),
         models=sorted({it.model for it in entries if it.model}),
         numbers=[written(it) for it in entries],
-        moment=moment,
         abtest_version=version,
     )  # fmt: skip
 
@@ -85,7 +83,7 @@ def written(it: Entry) -> dict[str, str]:
         "metric": found.name,
         "before": wording.value(found.before, found.unit),
         "after": wording.value(found.after, found.unit),
-        "effect": wording.effect(found.effect, found.unit),
+        "effect": wording.effect(found.effect, found.unit, spell_unit=False),
         "pvalue": wording.pvalue(found.pvalue).removeprefix("p = ").removeprefix("p "),
         "mark": TONE_MARKS[found.tone] if known else "",
         "word": TONE_WORDS[found.tone] if known else "",
