@@ -28,13 +28,14 @@ from abtest.cli import (
     report,
     serve,
 )
+from abtest.cli.examples import App
 from abtest.errors import AbtestError
 
 _USAGE, _INTERRUPTED = 2, 130
 _MIDDLE_TO_A_WHOLE = 1000  # collections; Python's own is 10
 _NOT_UNDERSTOOD = "The command line was not understood; the log of this command says why."
 
-app = typer.Typer(
+app = App(
     name="abtest",
     help="May this model replace the one in production? Champion/challenger validation for MLflow.",
     no_args_is_help=True,

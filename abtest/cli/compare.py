@@ -71,6 +71,9 @@ def compare(
     Each side is named by stage, version, alias or URI; several challengers are compared in one pass.
     Without any: Production and Staging, else the aliases champion and challenger.
     Defaults come from abtest.toml, or from tool.abtest in pyproject.toml.
+
+    Example:
+        $ abtest compare --champion-stage Production --challenger-stage Staging
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest import defaults  # noqa: PLC0415 - --help and usage errors do not pay for it

@@ -11,7 +11,11 @@ from abtest.cli import options as o
 def demo(
     debug: o.Debug = False,
 ) -> None:
-    """Train two models on real data, register them, and compare them, in ./abtest-demo."""
+    """Train two models on real data, register them, and compare them, in ./abtest-demo.
+
+    Example:
+        $ abtest demo
+    """
     from abtest import demo as builder  # noqa: PLC0415 - --help does not pay for it
     from abtest import workflow  # noqa: PLC0415 - see above
     from abtest.settings import Settings  # noqa: PLC0415 - see above

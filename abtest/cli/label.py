@@ -34,6 +34,9 @@ def label(
 
     A correction is kept beside what it corrects; a label of a prediction that is not in the log is kept aside, and
     tried again. Exit code 1 where a label was refused or its prediction is not known.
+
+    Example:
+        $ abtest label --input labels.csv
     """
     from abtest.live import labelling  # noqa: PLC0415 - --help does not pay for it
 

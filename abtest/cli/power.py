@@ -75,6 +75,9 @@ def power(
 
     Before a test: --discordance and --effect.
     After one that lacked evidence: --comparison, with --effect for how many rows it would have taken.
+
+    Example:
+        $ abtest power --discordance 0.05 --effect 0.01
     """
     if (discordance is None) == (comparison is None):
         told = _NO_DISCORDANCE if discordance is None else "give one of them: the comparison has its own discordance."

@@ -105,6 +105,9 @@ def predict(
 
     The file that is written is whole or not there at all, and rows keep their order. What is printed is the
     distribution of what was predicted: on standard output, or on standard error where rows go there.
+
+    Example:
+        $ abtest predict --stage Production --input digits-test.csv --output said.csv
     """
     how = by_hand.way(values=values, interactive=interactive, demo=demo)
     if how is not None:

@@ -45,7 +45,11 @@ def compare_predictions(
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Compare two columns of predictions with the truth, all in one file or in one table of a database."""
+    """Compare two columns of predictions with the truth, all in one file or in one table of a database.
+
+    Example:
+        $ abtest compare-predictions said.csv --champion a --challenger b --target y
+    """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest import defaults, workflow  # noqa: PLC0415 - --help does not pay for it
     from abtest.settings import Settings  # noqa: PLC0415 - see above

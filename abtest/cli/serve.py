@@ -70,6 +70,9 @@ def serve(
 
     A version that is promoted, or rolled back to, answers within seconds. POST /predict, /predict/batch, /feedback, and
     /invocations as MLflow's own server has it; GET /openapi.json tells the rest.
+
+    Example:
+        $ abtest serve --model-name digits --stage Production --port 8000
     """
     _refuse_without_extra()
     named = common.reference({"stage": stage, "version": version, "alias": alias})

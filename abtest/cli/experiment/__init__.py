@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
+from abtest.cli.examples import App
 from abtest.cli.experiment import analysing, looking, managing
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = App(no_args_is_help=True, rich_markup_mode="rich")
 
 _RUN, _LOOK = "Run", "Look"
 

@@ -39,6 +39,9 @@ def analyze(
     """Say, with evidence that may be looked at as often as one likes, which model should serve.
 
     The policy is the one that was frozen at the start. Under --auto-rollback of the experiment, harm ends it.
+
+    Example:
+        $ abtest experiment analyze spring
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest.settings import Settings  # noqa: PLC0415 - --help does not pay for it

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def list_experiments(
     model_name: o.ModelName = None, store: o.StoreOption = None, form: m.Form = "table", debug: o.Debug = False
 ) -> None:
-    """List the experiments, the latest first."""
+    """List the experiments, the latest first.
+
+    Example:
+        $ abtest experiment list
+    """
     with s.open_store(store) as log:
         found = log.experiments(model_name)
         if m.json_or(
@@ -53,7 +57,11 @@ def status(
     form: m.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Show how an experiment stands: its plan, epochs, traffic and labels, and what was lost; no outcome."""
+    """Show how an experiment stands: its plan, epochs, traffic and labels, and what was lost; no outcome.
+
+    Example:
+        $ abtest experiment status spring
+    """
     with s.open_store(store) as log:
         plan, now = log.experiment(name), datetime.now(UTC)
         epochs, traffic = log.epochs(name), log.traffic(plan, until=now)

@@ -109,6 +109,9 @@ def start(
     """Start an experiment; servers that log to the same store take it up within seconds.
 
     Its plan is frozen from now on. Both models are loaded once, to find out now whether they can be.
+
+    Example:
+        $ abtest experiment start spring --mode shadow --model-name digits
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest import defaults  # noqa: PLC0415 - --help does not pay for it
@@ -161,7 +164,11 @@ def start(
 def ramp(
     name: s.Name, inclusion: s.Inclusion, store: o.StoreOption = None, why: s.Why = None, debug: o.Debug = False
 ) -> None:
-    """Let more units take part; none that was assigned moves."""
+    """Let more units take part; none that was assigned moves.
+
+    Example:
+        $ abtest experiment ramp spring --inclusion 0.5
+    """
     from abtest.live import managing  # noqa: PLC0415 - --help does not pay for it
 
     with s.open_store(store) as log:
@@ -169,7 +176,11 @@ def ramp(
 
 
 def pause(name: s.Name, store: o.StoreOption = None, why: s.Why = None, debug: o.Debug = False) -> None:
-    """Let nobody take part for a while; the champion answers everything."""
+    """Let nobody take part for a while; the champion answers everything.
+
+    Example:
+        $ abtest experiment pause spring --reason 'a bug'
+    """
     _turned(name, "PAUSED", store, why or "paused")
 
 
@@ -182,12 +193,20 @@ def resume(
     why: s.Why = None,
     debug: o.Debug = False,
 ) -> None:
-    """Go on after a pause: units keep their arms."""
+    """Go on after a pause: units keep their arms.
+
+    Example:
+        $ abtest experiment resume spring
+    """
     _turned(name, "RUNNING", store, why or "resumed", inclusion)
 
 
 def stop(name: s.Name, store: o.StoreOption = None, why: s.Why = None, debug: o.Debug = False) -> None:
-    """End an experiment for good; labels still come in, and it can be analysed."""
+    """End an experiment for good; labels still come in, and it can be analysed.
+
+    Example:
+        $ abtest experiment stop spring --reason 'we know enough'
+    """
     _turned(name, "STOPPED", store, why or "stopped")
 
 

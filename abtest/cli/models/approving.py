@@ -28,7 +28,11 @@ def approve(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Carry out a promotion that waits for approval, if the registry still stands as it did."""
+    """Carry out a promotion that waits for approval, if the registry still stands as it did.
+
+    Example:
+        $ abtest models approve digits --reason 'I read the report'
+    """
     done = s.connect(tracking_uri, registry_uri).approve(name, why=reason, version=version)
     if s.json_or(form, done.to_dict()):
         return
@@ -45,7 +49,11 @@ def reject(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Reject a promotion that waits for approval; nothing moves."""
+    """Reject a promotion that waits for approval; nothing moves.
+
+    Example:
+        $ abtest models reject digits --reason 'too slow'
+    """
     settled = s.connect(tracking_uri, registry_uri).reject(name, why=reason, version=version)
     if s.json_or(form, settled.to_dict()):
         return
@@ -63,7 +71,11 @@ def recover(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Finish a move that was cut off: says what was done and what is missing, and asks."""
+    """Finish a move that was cut off: says what was done and what is missing, and asks.
+
+    Example:
+        $ abtest models recover digits
+    """
     if undo and leave:
         raise typer.BadParameter("cannot be joined with --undo.", param_hint="--leave")
     how: Recovery = "undo" if undo else "leave" if leave else "finish"

@@ -26,7 +26,11 @@ def register(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Register a logged model as a new version; framework, dataset and metrics become tags."""
+    """Register a logged model as a new version; framework, dataset and metrics become tags.
+
+    Example:
+        $ abtest models register digits --model-uri models:/digits/2 --alias next
+    """
     if (run_id is None) == (model_uri is None):
         raise typer.BadParameter("give one of them.", param_hint="--run-id / --model-uri")
     moved = s.connect(tracking_uri, registry_uri).register(
@@ -57,7 +61,11 @@ def promote(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Put a version into production by hand: no comparison stands behind it, and the record says so."""
+    """Put a version into production by hand: no comparison stands behind it, and the record says so.
+
+    Example:
+        $ abtest models promote digits 2 --reason 'ticket 42'
+    """
     moved = s.connect(tracking_uri, registry_uri).promote(
         name, version, from_stage=from_stage, to_stage=to_stage, archive=archive, why=reason,
         require_approval=require_approval, dry_run=dry_run,
@@ -85,6 +93,9 @@ def auto_promote(
     """Promote a version if a logged metric is good enough, and better than that of the version that serves.
 
     A weaker gate than 'abtest compare': logged metrics were measured in training, maybe on different rows.
+
+    Example:
+        $ abtest models auto-promote digits 2 --metric train_accuracy --threshold 0.9
     """
     moved = s.connect(tracking_uri, registry_uri).auto_promote(
         name, version, metric=metric, threshold=threshold, to_stage=to_stage, lower_is_better=lower_is_better,
@@ -107,7 +118,11 @@ def rollback(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Bring back what was in production before; what serves now is archived."""
+    """Bring back what was in production before; what serves now is archived.
+
+    Example:
+        $ abtest models rollback digits --dry-run
+    """
     registry = s.connect(tracking_uri, registry_uri)
     planned = registry.rollback(name, to=to, why=reason, dry_run=True)
     if dry_run or not planned.plan:
@@ -132,7 +147,11 @@ def archive(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Take a version out of use: into Archived, and off the aliases champion and challenger."""
+    """Take a version out of use: into Archived, and off the aliases champion and challenger.
+
+    Example:
+        $ abtest models archive digits 2 --reason 'a newer one comes'
+    """
     registry = s.connect(tracking_uri, registry_uri)
     planned = registry.archive(name, version, dry_run=True)
     if dry_run or not planned.plan:
@@ -154,7 +173,11 @@ def migrate_stages(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Give each staged version the alias that stands for its stage: champion, challenger. Stages stay."""
+    """Give each staged version the alias that stands for its stage: champion, challenger. Stages stay.
+
+    Example:
+        $ abtest models migrate-stages --dry-run
+    """
     moved = s.connect(tracking_uri, registry_uri).migrate_stages(name, dry_run=dry_run)
     if s.json_or(form, [one.to_dict() for one in moved]):
         return

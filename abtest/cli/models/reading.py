@@ -29,7 +29,11 @@ def list_models(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """List the registered models, and which versions they have in production and staging."""
+    """List the registered models, and which versions they have in production and staging.
+
+    Example:
+        $ abtest models list
+    """
     registry = s.connect(tracking_uri, registry_uri)
     models = registry.list_models()
     if s.json_or(form, [model.to_dict() for model in models]):
@@ -62,7 +66,11 @@ def show(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Show a model's versions: stages, aliases, logged metrics, who and when, last verdicts."""
+    """Show a model's versions: stages, aliases, logged metrics, who and when, last verdicts.
+
+    Example:
+        $ abtest models show digits
+    """
     wanted = s.model_name(name)
     registry = s.connect(tracking_uri, registry_uri)
     model = registry.show(wanted)
@@ -80,7 +88,11 @@ def history(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Tell what was in production when, who moved it, why, and on which comparison."""
+    """Tell what was in production when, who moved it, why, and on which comparison.
+
+    Example:
+        $ abtest models history digits --all
+    """
     wanted = s.model_name(name)
     registry = s.connect(tracking_uri, registry_uri)
     past = registry.history(wanted)
@@ -105,6 +117,9 @@ def compare(
     """Show two versions' logged metrics and parameters side by side.
 
     They were measured in training, maybe on different rows: 'abtest compare' is the evidence.
+
+    Example:
+        $ abtest models compare digits 1 2
     """
     found = s.connect(tracking_uri, registry_uri).compare_logged(name, first, second, listed(metric))
     if s.json_or(form, found.to_dict()):

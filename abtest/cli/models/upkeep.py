@@ -19,7 +19,11 @@ def describe(
     registry_uri: o.RegistryUri = None,
     debug: o.Debug = False,
 ) -> None:
-    """Describe a version, or the model itself."""
+    """Describe a version, or the model itself.
+
+    Example:
+        $ abtest models describe digits 2 --text 'a support vector machine'
+    """
     s.connect(tracking_uri, registry_uri).describe(name, version, description=text)
     typer.echo(f"Described {_which(name, version)}.")
 
@@ -33,7 +37,11 @@ def tag(
     registry_uri: o.RegistryUri = None,
     debug: o.Debug = False,
 ) -> None:
-    """Set and remove tags of a version, or of the model itself."""
+    """Set and remove tags of a version, or of the model itself.
+
+    Example:
+        $ abtest models tag digits 2 --tag team=risk
+    """
     if version is not None and "=" in version:
         raise typer.BadParameter(
             f"must be a version, got {version!r}; a tag is set by --tag {version}.", param_hint="VERSION"
@@ -55,7 +63,11 @@ def download(
     registry_uri: o.RegistryUri = None,
     debug: o.Debug = False,
 ) -> None:
-    """Copy a version's files to a folder. Loading a model runs its code: trust it first."""
+    """Copy a version's files to a folder. Loading a model runs its code: trust it first.
+
+    Example:
+        $ abtest models download digits 2 --output digits-2
+    """
     folder = s.connect(tracking_uri, registry_uri).download(name, version, output)
     typer.echo(f"Downloaded {_which(name, version)} to {folder}.")
 
@@ -71,7 +83,11 @@ def delete(
     form: s.Form = "table",
     debug: o.Debug = False,
 ) -> None:
-    """Delete a version, or a whole model; what is in Production or has an alias is refused."""
+    """Delete a version, or a whole model; what is in Production or has an alias is refused.
+
+    Example:
+        $ abtest models delete digits 3 --yes
+    """
     registry = s.connect(tracking_uri, registry_uri)
     planned = registry.delete(name, version, dry_run=True)
     if dry_run:

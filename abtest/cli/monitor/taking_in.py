@@ -86,6 +86,9 @@ def track(
 
     Rows are scored with the model, or --prediction names a column that holds its predictions. Labels may come later.
     What 'abtest serve' logs is there already. Exit code 1 where a label is of a prediction that nobody tracked.
+
+    Example:
+        $ abtest monitor track --input digits-test.csv --target digit
     """
     if input_ is None and labels is None:
         raise typer.BadParameter("name rows, or labels of rows.", param_hint="--input, --labels")
@@ -147,7 +150,11 @@ def baseline(
     quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Make a baseline of a file, such as the test data of the day the model was promoted: for --baseline FILE."""
+    """Make a baseline of a file, such as the test data of the day the model was promoted: for --baseline FILE.
+
+    Example:
+        $ abtest monitor baseline --input digits-test.csv --output baseline.json
+    """
     name = m.model_name(model_name, "--model-name")
     named = common.reference({"stage": stage, "version": version, "alias": alias})
     from abtest.monitoring import baselines  # noqa: PLC0415 - --help does not pay for it

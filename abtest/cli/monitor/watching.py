@@ -51,6 +51,9 @@ def report(
     """Report how a model did: metrics over time, trend, labels, what fell, what drifted, and what to do.
 
     Predictions come from 'abtest monitor track', and from the log of 'abtest serve'.
+
+    Example:
+        $ abtest monitor report --days 30
     """
     given = locals()
     from abtest.reporter.folder import prepare  # noqa: PLC0415 - --help does not pay for it
@@ -124,6 +127,9 @@ def check(
     """Check the recent window against a baseline: exit code 0 STABLE, 3 SUSPECT, 4 DEGRADED, 5 INSUFFICIENT_DATA.
 
     A check that runs every hour sees a fall by chance some day: with --sequential it does not.
+
+    Example:
+        $ abtest monitor check --threshold 0.05 --recent 7d
     """
     given = locals()
     for hint, way in (("--webhook", webhook), ("--command", command)):
@@ -174,7 +180,11 @@ def plot(
     quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Draw metrics over time, with intervals, the versions' reigns, promotions, rollbacks, and where it degraded."""
+    """Draw metrics over time, with intervals, the versions' reigns, promotions, rollbacks, and where it degraded.
+
+    Example:
+        $ abtest monitor plot --output digits.png
+    """
     given = locals()
     from abtest.errors import InvalidInputError  # noqa: PLC0415 - --help does not need it
     from abtest.record.spelled import slug  # noqa: PLC0415 - see above
@@ -214,7 +224,11 @@ def export(
     quiet: w.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Write how a model does for Prometheus: node exporter's textfile collector reads it."""
+    """Write how a model does for Prometheus: node exporter's textfile collector reads it.
+
+    Example:
+        $ abtest monitor export --output digits.prom
+    """
     given = locals()
     from abtest.monitoring import exporting  # noqa: PLC0415 - --help does not pay for it
 
