@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SQLITE = "sqlite:///"
 _IDS = 100  # in one filter
+HOLDOUT = "abtest.holdout_digest"  # tags a run that held rows of its data out
 _SUPPRESS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
@@ -287,9 +288,15 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:
-    """Find where the training data that a run logged lie, if that can be read as a file."""
+    """Find where the training data that a run logged lie, if that can be read as a file.
+
+    A file of which rows were held out is not the training data: what is held out is in it too.
+    """
     with told_as_ours(f"The data of run {run_id} could not be read"):
-        inputs = client.get_run(run_id).inputs
+        run = client.get_run(run_id)
+    if HOLDOUT in run.data.tags:
+        return None
+    inputs = run.inputs
     for entry in inputs.dataset_inputs if inputs else ():
         context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
         try:

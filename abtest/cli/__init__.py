@@ -27,6 +27,7 @@ from abtest.cli import (
     predictions,
     report,
     serve,
+    train,
 )
 from abtest.cli.examples import App
 from abtest.errors import AbtestError
@@ -54,6 +55,7 @@ app.add_typer(
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
+app.command("train")(train.train)
 app.add_typer(report.app, name="report", help="Reports that are there: all on one page, and drawn again.")
 app.command("demo")(demo.demo)
 

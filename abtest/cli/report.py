@@ -10,13 +10,14 @@ import typer
 
 from abtest.cli import common
 from abtest.cli import options as o
+from abtest.cli.examples import App
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from abtest.gallery.finding import Gallery
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = App(no_args_is_help=True, rich_markup_mode="rich")
 
 _MOST_PRINTED = 20  # reports
 
@@ -35,7 +36,8 @@ def index(
     """Make one page over every report of a folder: newest first, verdicts at a glance, searchable.
 
     Example:
-        abtest report index reports
+        $ abtest compare --quiet
+        $ abtest report index reports
     """
     from abtest.gallery import finding, indexing  # noqa: PLC0415 - --help does not pay for it
 
@@ -68,7 +70,8 @@ def redraw(
     """Make a report again from its record alone, without models or data.
 
     Example:
-        abtest report redraw reports/comparison.json --output again
+        $ abtest compare --quiet --output runs
+        $ abtest report redraw runs/*/comparison.json --output again
     """
     from abtest.gallery import redrawing  # noqa: PLC0415 - --help does not pay for it
 

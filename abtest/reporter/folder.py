@@ -19,12 +19,12 @@ from abtest.reporter.summary import summarise
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from abtest.record import ComparisonRecord
+    from abtest.record import ComparisonRecord, TrainingRecord
     from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.figures import Drawn
 
     Record: TypeAlias = ComparisonRecord | ComparisonsRecord
-    Named: TypeAlias = Record | MonitoringRecord
+    Named: TypeAlias = Record | MonitoringRecord | TrainingRecord
 
 
 def prepare(parent: Path) -> None:
