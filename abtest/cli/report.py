@@ -36,7 +36,6 @@ def index(
     """Make one page over every report of a folder: newest first, verdicts at a glance, searchable.
 
     Example:
-        $ abtest compare --quiet
         $ abtest report index reports
     """
     from abtest.gallery import finding, indexing  # noqa: PLC0415 - --help does not pay for it
@@ -56,8 +55,9 @@ def index(
 
 @app.command("redraw")
 def redraw(
-    record: Annotated[
-        Path, typer.Argument(metavar="RECORD", help="A comparison.json, a monitoring.json or a training.json.")
+    records: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECORD...", help="A comparison.json, monitoring.json or training.json; or several."),
     ],
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The report's folder.", show_default="that of the record")
@@ -67,16 +67,18 @@ def redraw(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
     debug: o.Debug = False,
 ) -> None:
-    """Make a report again from its record alone, without models or data.
+    """Make reports again from their records alone, without models or data.
 
     Example:
-        $ abtest compare --quiet --output runs
-        $ abtest report redraw runs/*/comparison.json --output again
+        $ abtest report redraw reports/*/comparison.json
     """
+    if output is not None and len(records) > 1:
+        raise typer.BadParameter("takes one RECORD.", param_hint="--output")
     from abtest.gallery import redrawing  # noqa: PLC0415 - --help does not pay for it
 
-    folder = redrawing.redraw(record, output, figures=save_plot, force=force)
-    common.tell(f"Report    {common.near(folder / 'report.html')}", quiet=quiet)
+    for record in records:
+        folder = redrawing.redraw(record, output, figures=save_plot, force=force)
+        common.tell(f"Report    {common.near(folder / 'report.html')}", quiet=quiet)
 
 
 def _table(gallery: Gallery) -> Table:

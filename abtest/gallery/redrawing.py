@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abtest.errors import InvalidInputError, NotApplicableError, RefusedError
+from abtest.errors import InvalidInputError, RefusedError
 from abtest.record import MonitoringRecord
 from abtest.record.reading import FILES, read_file
 from abtest.record.trained import TrainingRecord
 from abtest.reporter import folder as compared
 from abtest.reporter.monitoring import folder as monitored
+from abtest.reporter.training import folder as trained
 
 if TYPE_CHECKING:
     from abtest.record.reading import AnyRecord
@@ -35,7 +36,6 @@ def redraw(path: Path, output: Path | None = None, *, figures: bool = True, forc
     Raises:
         InvalidInputError: It is no record, one of another version, or the folder cannot be written.
         RefusedError: Another report, or something else, is there.
-        NotApplicableError: This abtest cannot draw such a report.
     """
     try:
         record = read_file(path)
@@ -76,7 +76,7 @@ def _fill(part: Path, record: AnyRecord, *, figures: bool) -> None:
     if isinstance(record, MonitoringRecord):
         monitored.fill(part, record, figures=figures)
     elif isinstance(record, TrainingRecord):
-        raise NotApplicableError("A report of training cannot be drawn again.")
+        trained.fill(part, record, figures=figures)
     else:
         compared.fill(part, record, figures=figures)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import singledispatch
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -100,7 +100,8 @@ def _several(record: ComparisonsRecord) -> Entry:
     first = sentences.ranking(record)[0]
     one, more = record.comparisons[first], len(record.comparisons) - 1
     others = f" and {more} more" if more else ""
-    return _compared(one, record.verdict, f"{shown(record.names[first])}{others} against {_champion(one)}")
+    told = _compared(one, record.verdict, f"{shown(record.names[first])}{others} against {_champion(one)}")
+    return replace(told, at=_utc(record.created_at))
 
 
 @entry.register

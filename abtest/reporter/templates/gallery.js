@@ -2,7 +2,7 @@
   const form = document.getElementById("find");
   if (!form) return;
   const rows = [...document.querySelectorAll("#reports-table tbody tr")];
-  const texts = rows.map(row => row.textContent.toLowerCase());
+  const texts = rows.map(row => `${row.textContent} ${row.dataset.folder}`.toLowerCase());
   const chosen = ["verdict", "kind", "model"];
   const look = () => {
     const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
