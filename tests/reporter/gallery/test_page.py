@@ -31,12 +31,14 @@ def rendered(*, unread: bool = True) -> str:
     return page.render(HOSTILE, lines, damaged if unread else [], "1.2.3")
 
 
-WHOLE = rendered()
+@pytest.fixture(scope="module", name="whole")
+def _whole() -> str:
+    return rendered()
 
 
-def test_the_page_is_sound() -> None:
+def test_the_page_is_sound(whole: str) -> None:
     """Every element is closed, ids are unique, references lead somewhere, and one row stands for each report."""
-    outline = Outline(WHOLE.replace('<meta http-equiv="Content-Security-Policy"', "<meta"))
+    outline = Outline(whole.replace('<meta http-equiv="Content-Security-Policy"', "<meta"))
     tags, ids = [tag for tag, _ in outline.elements], outline.all("id")
     assert len(ids) == len(set(ids))
     assert {ref.removeprefix("#") for ref in outline.all("href") if ref.startswith("#")} <= set(ids)
@@ -46,28 +48,28 @@ def test_the_page_is_sound() -> None:
     assert len([attributes for _, attributes in outline.elements if "data-verdict" in attributes]) == len(SITUATIONS)
 
 
-def test_names_are_text() -> None:
+def test_names_are_text(whole: str) -> None:
     """Nothing that a model, a file or a title is called becomes markup, an attribute, or turns the page around."""
-    outline = Outline(WHOLE)
+    outline = Outline(whole)
     assert [tag for tag, _ in outline.elements].count("script") == 1  # ours
-    assert "<script>alert(1)</script>" not in WHOLE
+    assert "<script>alert(1)</script>" not in whole
     assert "img" not in [tag for tag, _ in outline.elements]
     assert not [name for _, attributes in outline.elements for name in attributes if name.startswith("on")]
-    assert "\u202e" not in WHOLE
-    WHOLE.encode()  # no half of a surrogate pair
+    assert "\u202e" not in whole
+    whole.encode()  # no half of a surrogate pair
 
 
-def test_the_only_script_is_the_one_that_may_run() -> None:
+def test_the_only_script_is_the_one_that_may_run(whole: str) -> None:
     """The page's policy forbids everything but its own style and the one script, named by its digest."""
-    (script,) = re.findall(r"<script>(.*?)</script>", WHOLE, re.DOTALL)
+    (script,) = re.findall(r"<script>(.*?)</script>", whole, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', WHOLE)
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', whole)
     assert policy.startswith(f"default-src &#39;none&#39;; script-src &#39;sha256-{digest}&#39;;".replace("&#39;", "'"))
 
 
-def test_all_is_said_without_a_script() -> None:
+def test_all_is_said_without_a_script(whole: str) -> None:
     """Each verdict stands as a word and a shape, with the time; what only a script could do is not shown."""
-    outline = Outline(WHOLE)
+    outline = Outline(whole)
     for made in SITUATIONS.values():
         it = entry(made())
         assert it.verdict_title in outline.text
@@ -87,10 +89,10 @@ def test_an_empty_gallery_is_a_page() -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Any, tmp_path: Path, scheme: str) -> None:
+def test_axe_finds_nothing(browser: Any, tmp_path: Path, whole: str, scheme: str) -> None:
     """Axe finds no violation, on light and on dark; a phone scrolls down and never sideways."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe").Axe()
-    tab = show(browser, tmp_path, WHOLE, width=360 if scheme == "dark" else 1280, scheme=scheme)
+    tab = show(browser, tmp_path, whole, width=360 if scheme == "dark" else 1280, scheme=scheme)
     found = axe.run(tab)
     assert found.violations_count == 0, found.generate_report()
     assert tab.evaluate("document.documentElement.scrollWidth") <= (360 if scheme == "dark" else 1280)
@@ -121,10 +123,10 @@ def test_the_script_searches(browser: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_it_reads_and_prints_without_a_script(browser: Any, tmp_path: Path) -> None:
+def test_it_reads_and_prints_without_a_script(browser: Any, tmp_path: Path, whole: str) -> None:
     """Where scripts do not run, every row is shown and no search is; on paper no row is cut."""
     path = tmp_path / "index.html"
-    path.write_text(WHOLE, encoding="utf-8")
+    path.write_text(whole, encoding="utf-8")
     context = browser.new_context(viewport={"width": 690, "height": 900}, java_script_enabled=False, offline=True)
     tab = context.new_page()
     tab.goto(path.as_uri())
