@@ -1,8 +1,8 @@
 """How long does one page over a thousand reports take?
 
-`abtest report index` over 1,000 folders, each with the record of one of the samples in `reports/sample/` and a page: every
-record is validated whole, so that what is damaged is told. Whole processes, in turns with one that only parses the same
-JSON and writes nothing.
+`abtest report index` over 1,000 folders, each with the record of one of the samples in `reports/sample/` and a page:
+every record is validated whole, so that what is damaged is told. Whole processes, in turns with one that only parses
+the same JSON and writes nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.measured import Aim
@@ -50,9 +51,8 @@ def _fill(folder: Path, count: int) -> int:
     size = 0
     for i in range(count):
         name, record = texts[i % len(texts)]
-        text = json.dumps(
-            {**record, "created_at": f"2026-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}Z"}, indent=2
-        )
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=i)
+        text = json.dumps({**record, "created_at": at.isoformat()}, indent=2)
         report = folder / f"report-{i:04}"
         report.mkdir(parents=True)
         (report / name).write_text(text, encoding="utf-8")

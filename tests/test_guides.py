@@ -58,8 +58,15 @@ def test_watching_a_model(tmp_path: Path) -> None:
     assert guide("monitoring.md", tmp_path) == 13
 
 
+@pytest.mark.slow
+def test_reports_again_and_all_together(tmp_path: Path) -> None:
+    """The demo's report is put on a page, and drawn again from its record, as the guide shows."""
+    assert guide("reports.md", tmp_path) == 6
+
+
 @pytest.mark.parametrize(
-    ("group", "guide"), [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md")]
+    ("group", "guide"),
+    [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md"), ("report", "reports.md")],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""

@@ -25,9 +25,7 @@ _MOST_PRINTED = 20  # reports
 @app.command("index")
 def index(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Reports anywhere below it are found.")],
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/index.html")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="The page. Default: DIR/index.html.")] = None,
     title: Annotated[str, typer.Option(help="Of the page.")] = "Reports",
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="What is printed.")] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
@@ -60,7 +58,7 @@ def redraw(
         typer.Argument(metavar="RECORD...", help="A comparison.json, monitoring.json or training.json; or several."),
     ],
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The report's folder.", show_default="that of the record")
+        Path | None, typer.Option(metavar="DIR", help="The report's folder. Default: the record's.")
     ] = None,
     save_plot: Annotated[bool, typer.Option("--save-plot/--no-save-plot", help="Draw figures.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace another report.")] = False,
