@@ -12,21 +12,20 @@ from tests.reporter import test_several as several
 from tests.training import records as trained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from abtest.record.reading import AnyRecord
 
+_BY_KIND: dict[str, Mapping[str, Callable[[], Any]]] = {
+    "offline": examples.SITUATIONS,
+    "live": live.SITUATIONS,
+    "several": several.CASES,
+    "monitoring": monitored.SITUATIONS,
+    "training": trained.SITUATIONS,
+}
 SITUATIONS: dict[str, Callable[[], Any]] = {
-    f"{kind}-{name}": cache(made)
-    for kind, situations in {
-        "offline": examples.SITUATIONS,
-        "live": live.SITUATIONS,
-        "several": several.CASES,
-        "monitoring": monitored.SITUATIONS,
-        "training": trained.SITUATIONS,
-    }.items()
-    for name, made in situations.items()
+    f"{kind}-{name}": cache(made) for kind, situations in _BY_KIND.items() for name, made in situations.items()
 }
 
 

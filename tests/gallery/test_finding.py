@@ -39,11 +39,10 @@ def test_every_record_has_its_line(tmp_path: Path, situation: str) -> None:
     kind = situation.partition("-")[0]
     told = {"monitoring": "monitoring", "training": "training", "live": "live experiment"}.get(kind, "comparison")
     assert only.entry.kind == told
-    verdict = {
-        "monitoring": lambda: record.health.status,
-        "training": lambda: "TRAINED",
-        "several": lambda: record.verdict,
-    }.get(kind, lambda: record.decision.verdict)()
+    if kind in {"monitoring", "training"}:
+        verdict = "TRAINED" if kind == "training" else record.health.status
+    else:
+        verdict = record.verdict if kind == "several" else record.decision.verdict
     assert only.entry.verdict == str(verdict)
 
 
