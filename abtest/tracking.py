@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from abtest.errors import NotFoundError
-from abtest.talking import all_pages, is_missing, told_as_ours
+from abtest.talking import all_pages, is_missing, quoted, told_as_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -225,11 +225,46 @@ def find_runs(client: MlflowClient, experiment: str, wanted: str) -> tuple[Found
         return tuple(FoundRun.of(run) for run in runs)
 
 
-def runs_of(client: MlflowClient, ids: Iterable[str | None]) -> dict[str, FoundRun]:
-    """Read many runs by their ids, a request a hundred; those that are not there are left out."""
+def find_runs_of_all(client: MlflowClient, pattern: str, wanted: str) -> tuple[FoundRun, ...]:
+    """Find runs by MLflow's filter in all experiments whose name is like a pattern, deleted ones too."""
+    from mlflow.entities import ViewType  # noqa: PLC0415 - only who looks pays for MLflow
+
+    with told_as_ours(f"The runs of experiments '{pattern}' could not be read"):
+        experiments = all_pages(
+            client.search_experiments, view_type=ViewType.ALL, filter_string=f"name LIKE {quoted(pattern)}"
+        )
+        ids = [experiment.experiment_id for experiment in experiments]
+        runs = all_pages(
+            client.search_runs, experiment_ids=ids, filter_string=wanted, run_view_type=ViewType.ALL
+        )  # fmt: skip
+        return tuple(FoundRun.of(run) for run in runs) if ids else ()
+
+
+def runs_of(client: MlflowClient, ids: Iterable[str | None], *, deleted: bool = False) -> dict[str, FoundRun]:
+    """Read many runs by their ids, a request a hundred; those that are not there are left out.
+
+    Args:
+        client: MLflow's.
+        ids: Theirs; None is nobody's.
+        deleted: Deleted ones too.
+    """
+    from mlflow.entities import ViewType  # noqa: PLC0415 - only who looks pays for MLflow
+
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+
+    def search(**asked: Any) -> PagedList[Run]:  # noqa: ANN401 - whatever MLflow's takes
+        return client.search_runs(run_view_type=view, **asked)
+
     with told_as_ours("The runs that trained these versions could not be read"):
-        found = _by_id(client, client.search_runs, "attributes.run_id", ids)
+        found = _by_id(client, search, "attributes.run_id", ids, view=view)
         return {run.info.run_id: FoundRun.of(run) for run in found}
+
+
+def runs_of_models(client: MlflowClient, ids: Iterable[str | None]) -> dict[str, str]:
+    """Tell which runs logged these models, by the models' ids."""
+    with told_as_ours("The runs of these models could not be read"):
+        found = _by_id(client, client.search_logged_models, "model_id", ids)
+        return {model.model_id: model.source_run_id for model in found if model.source_run_id}
 
 
 def metrics_of_models(client: MlflowClient, ids: Iterable[str | None]) -> dict[str, dict[str, float]]:
@@ -240,13 +275,20 @@ def metrics_of_models(client: MlflowClient, ids: Iterable[str | None]) -> dict[s
 
 
 def _by_id(
-    client: MlflowClient, search: Callable[..., PagedList[T]], attribute: str, ids: Iterable[str | None]
+    client: MlflowClient,
+    search: Callable[..., PagedList[T]],
+    attribute: str,
+    ids: Iterable[str | None],
+    *,
+    view: int = 1,  # MLflow's for those that are not deleted
 ) -> Iterator[T]:
-    experiments = [experiment.experiment_id for experiment in all_pages(client.search_experiments)]
     known = sorted({name for name in ids if name and "'" not in name})
+    if not known:
+        return
+    experiments = [experiment.experiment_id for experiment in all_pages(client.search_experiments, view_type=view)]
     for start in range(0, len(known), _IDS):
-        quoted = ", ".join(f"'{name}'" for name in known[start : start + _IDS])
-        yield from all_pages(search, experiment_ids=experiments, filter_string=f"{attribute} IN ({quoted})")
+        listed = ", ".join(f"'{name}'" for name in known[start : start + _IDS])
+        yield from all_pages(search, experiment_ids=experiments, filter_string=f"{attribute} IN ({listed})")
 
 
 def _of_model(client: MlflowClient, metrics: Sequence[Metric]) -> dict[str, float]:
@@ -285,6 +327,27 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> str:
         if path not in known:
             raise NotFoundError(f"Run {run_id} holds no {path}.")
         return Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
+
+
+def requirements_of(client: MlflowClient, model_id: str) -> str:
+    """Read what a logged model asks for to be installed; empty where it does not say.
+
+    Raises:
+        BackendError: Its files cannot be read.
+    """
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 - only who looks pays for MLflow
+
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
+    told = f"The requirements of model {model_id} could not be read"
+    with tempfile.TemporaryDirectory() as scratch, told_as_ours(told):
+        known = {it.path: it for it in client.list_logged_model_artifacts(model_id)}
+        if "requirements.txt" not in known:
+            return ""
+        location = client.get_logged_model(model_id).artifact_location
+        path = download_artifacts(
+            artifact_uri=f"{location}/requirements.txt", dst_path=scratch, tracking_uri=client.tracking_uri
+        )
+        return Path(path).read_text(encoding="utf-8")
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
+def test_ten_minutes(tmp_path: Path) -> None:
+    """A newcomer gets from nothing to a promotion, a rollback and a candidate of their own."""
+    assert guide("tutorial.md", tmp_path) == 14
+
+
+@pytest.mark.slow
 def test_the_four_workflows(tmp_path: Path) -> None:
     """Train, register, validate, promote; update; a batch; a rollback: each command prints what the page shows."""
     assert guide("workflows.md", tmp_path) == 12
@@ -64,9 +70,22 @@ def test_reports_again_and_all_together(tmp_path: Path) -> None:
     assert guide("reports.md", tmp_path) == 6
 
 
+@pytest.mark.slow
+def test_the_books(tmp_path: Path) -> None:
+    """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
+    assert guide("books.md", tmp_path) == 6
+
+
 @pytest.mark.parametrize(
     ("group", "guide"),
-    [("models", "registry.md"), ("experiment", "live.md"), ("monitor", "monitoring.md"), ("report", "reports.md")],
+    [
+        ("models", "registry.md"),
+        ("experiment", "live.md"),
+        ("monitor", "monitoring.md"),
+        ("runs", "books.md"),
+        ("experiments", "books.md"),
+        ("report", "reports.md"),
+    ],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:
     """An undocumented command is a failing test, and so is a documented one that is not there."""

@@ -15,10 +15,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from abtest.cli import (
+    cleanup,
     compare,
     demo,
+    env,
     experiment,
+    experiments,
     label,
+    lineage,
     models,
     monitor,
     pipeline,
@@ -26,6 +30,7 @@ from abtest.cli import (
     predict,
     predictions,
     report,
+    runs,
     serve,
     train,
 )
@@ -50,13 +55,22 @@ app.command("power")(power.power)
 app.command("predict")(predict.predict)
 app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
 app.add_typer(
-    experiment.app, name="experiment", help="Champion and challenger on live traffic: shadow, split, verdict."
+    experiment.app,
+    name="experiment",
+    help="Champion and challenger on live traffic; abtest experiments are MLflow's.",
 )
 app.command("serve")(serve.serve)
 app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.command("train")(train.train)
 app.add_typer(report.app, name="report", help="Reports that are there: all on one page, and drawn again.")
+app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
+app.add_typer(
+    experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."
+)
+app.command("lineage")(lineage.lineage)
+app.command("env")(env.env)
+app.command("cleanup")(cleanup.cleanup)
 app.command("demo")(demo.demo)
 
 

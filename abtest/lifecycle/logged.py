@@ -64,14 +64,14 @@ def logged(registry: RegistryClient, versions: Sequence[VersionDetails]) -> dict
     for details in versions:
         run, own = runs.get(details.version.run_id or ""), models.get(model_id_of(details) or "")
         found[details.version.version] = Logged(
-            metrics={name: _unclipped(value) for name, value in (own or (run.metrics if run else {})).items()},
+            metrics={name: unclipped(value) for name, value in (own or (run.metrics if run else {})).items()},
             params=run.params if run else {},
             user=run.tags.get("mlflow.user") if run else None,
         )
     return found
 
 
-def _unclipped(value: float) -> float:
+def unclipped(value: float) -> float:
     """A database keeps infinity as the largest number there is."""
     return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import warnings
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from abtest.registry.versions import ModelOverview, ModelVersion, VersionDetails
 from abtest.talking import all_pages, exists_already, is_invalid, is_missing, quoted, told_as_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
@@ -149,6 +150,19 @@ class RegistryClient:
             versions = [_details(version, aliases) for version in found if version.name == name]
         return tuple(sorted(versions, key=lambda details: details.version.version))
 
+    def all_details(self) -> dict[str, tuple[VersionDetails, ...]]:
+        """Versions of every model, ascending, by its name: a request a thousand models, and a few for all versions."""
+        aliases = {model.name: model.aliases for model in self.overview()}
+        found: dict[str, list[VersionDetails]] = {name: [] for name in aliases}
+        with self._talking("read"):
+            for version in all_pages(self.client.search_model_versions):
+                known = aliases.get(version.name, {})  # none of a model that was made a moment ago
+                found.setdefault(version.name, []).append(_details(version, known))
+        return {
+            name: tuple(sorted(versions, key=lambda details: details.version.version))
+            for name, versions in found.items()
+        }
+
     def aliases(self, name: str) -> dict[str, int]:
         """Aliases of a model and the versions they are on.
 
@@ -207,6 +221,26 @@ class RegistryClient:
         told = f"The files of version {version.version} of '{version.name}' could not be read"
         with self.active(), told_as_ours(told):
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+
+    def texts(self, version: ModelVersion, names: Sequence[str]) -> dict[str, str]:
+        """Read small texts among a version's files; those that are not there are left out."""
+        import mlflow.artifacts  # noqa: PLC0415 - only who reads them pays for it
+
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
+        uri = self.location(version).rstrip("/")
+        told = f"The files of version {version.version} of '{version.name}' could not be read"
+        with tempfile.TemporaryDirectory() as scratch, self.active(), told_as_ours(told):
+            try:
+                there = {it.path.rpartition("/")[2] for it in mlflow.artifacts.list_artifacts(artifact_uri=uri)}
+            except Exception as error:
+                if not is_missing(error):
+                    raise
+                there = set()
+            found = {}
+            for name in filter(there.__contains__, names):
+                path = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/{name}", dst_path=scratch)
+                found[name] = Path(path).read_text(encoding="utf-8", errors="replace")
+        return found
 
     def create_model(self, name: str) -> None:
         """Make a registered model without versions, where there is none of that name.

@@ -34,6 +34,7 @@ def render_file(canvas: Canvas, title: str, label: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}"><style>svg {{ {LIGHT.as_css()}; font-family: system-ui, sans-serif }}'
         f"@media (prefers-color-scheme: dark) {{ svg {{ {DARK.as_css()} }} }}</style>"
+        f"<title>{escape(title)}</title><desc>{escape(label)}</desc>"
         f'<rect width="100%" height="100%" style="fill:var(--surface)"/>'
         f'<text x="{_PAD}" y="36" font-size="16" font-weight="600" style="fill:var(--ink)">{escape(title)}</text>'
         f"{inner}</svg>\n"

@@ -3,7 +3,7 @@
 from abtest.trail.history import Entry, History, history_of
 from abtest.trail.movement import Movement, MovementKind, Outcome
 from abtest.trail.process import Process
-from abtest.trail.runs import Trail, experiment_of
+from abtest.trail.runs import Trail, experiment_of, records_of_all
 
 __all__ = [
     "Entry",
@@ -15,4 +15,5 @@ __all__ = [
     "Trail",
     "experiment_of",
     "history_of",
+    "records_of_all",
 ]

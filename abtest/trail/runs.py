@@ -12,13 +12,14 @@ from abtest.trail.movement import TRAIL, UNDER_WAY, Movement, MovementKind, Outc
 from abtest.trail.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from abtest.registry import RegistryClient
     from abtest.transitions import Plan, Standing
 
 _LONGEST = 1000  # characters of a reason
 _LONGEST_NOTE = 5000  # MLflow may refuse longer tags, or cut them off
+_RECORDS = f"tags.`{TRAIL}` = '1'"
 _STATUS = {Outcome.STOPPED: "FAILED", Outcome.ABANDONED: "FAILED", Outcome.UNDONE: "FAILED", Outcome.LEFT: "FAILED"}
 
 
@@ -52,9 +53,7 @@ class Trail:
         Raises:
             BackendError: MLflow does not answer, or a record is no longer readable.
         """
-        runs = tracking.find_runs(self._client, experiment_of(self.model), f"tags.`{TRAIL}` = '1'")
-        movements = [Movement.from_tags(run.tags, run_id=run.run_id, began_at=run.started_at) for run in runs]
-        return tuple(sorted(movements, key=lambda movement: (movement.began_at, movement.run_id)))
+        return _movements(tracking.find_runs(self._client, experiment_of(self.model), _RECORDS))
 
     def open(
         self,
@@ -123,6 +122,20 @@ class Trail:
         """Whether nobody settled it meanwhile."""
         tags = tracking.get_run(self._client, movement.run_id).tags
         return tags.get("abtest.outcome") == str(movement.outcome)
+
+
+def records_of_all(registry: RegistryClient) -> tuple[Movement, ...]:
+    """Every movement of every model, the oldest first, in a request or two; of models that are gone, too.
+
+    Raises:
+        BackendError: MLflow does not answer, or a record is no longer readable.
+    """
+    return _movements(tracking.find_runs_of_all(registry.keeper, experiment_of("%"), _RECORDS))
+
+
+def _movements(runs: Iterable[tracking.FoundRun]) -> tuple[Movement, ...]:
+    movements = [Movement.from_tags(run.tags, run_id=run.run_id, began_at=run.started_at) for run in runs]
+    return tuple(sorted(movements, key=lambda movement: (movement.began_at, movement.run_id)))
 
 
 def _note(movement: Movement) -> str:

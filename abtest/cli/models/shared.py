@@ -111,7 +111,7 @@ def print_table(
         left_out.append(header)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for header in widths:
-        table.add_column(header, justify="right" if header in right else "left", no_wrap=header not in prose)
+        table.add_column(Text(header), justify="right" if header in right else "left", no_wrap=header not in prose)
     for row in rows:
         # A text is no markup of rich's, whatever stands in brackets in it.
         table.add_row(*(Text(cell) for header, cell in zip(headers, row, strict=True) if header in widths))
