@@ -34,6 +34,12 @@ def test_predictions_in_a_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_training_candidates(tmp_path: Path) -> None:
+    """Candidates are ranked, registered and compared with the champion, and trained by a recipe, as the guide shows."""
+    assert guide("training.md", tmp_path) == 5
+
+
+@pytest.mark.slow
 def test_predicting_in_bulk(tmp_path: Path) -> None:
     """The demo's model predicts a file, and commands print what the guide shows."""
     assert guide("predict.md", tmp_path) == 8

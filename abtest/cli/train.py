@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -227,7 +229,8 @@ def _show(trained: Trained, form: str, *, quiet: bool) -> None:
     elif quiet:
         typer.echo(trained.record.best.name)
     else:
-        common.print_rich(terminal.render(summary.summarise(trained.record)))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120  # a pipe has none of its own
+        common.print_rich(terminal.render(summary.summarise(trained.record), width))
 
 
 def _tell_where(trained: Trained, stage: str | None, alias: str | None, *, quiet: bool) -> None:

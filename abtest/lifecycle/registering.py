@@ -93,11 +93,13 @@ def refuse(registry: RegistryClient, name: str, *, stage: str | None, alias: str
         The stage, as MLflow spells it.
 
     Raises:
-        InvalidInputError: MLflow knows no such stage, or takes no such alias.
+        InvalidInputError: MLflow knows no such stage, or takes no such name or alias.
         UnfinishedError: Another move of this model is under way.
     """
     entered = None if stage is None else stage_name(stage)
     _check_alias(alias)
+    if not name.strip() or any(letter in name for letter in "/:"):
+        raise InvalidInputError(f"name cannot be {name!r}.", hint="use letters, digits, - and _.")
     if entered or alias:
         _refuse_unfinished(registry, name)
     return entered

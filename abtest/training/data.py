@@ -239,7 +239,9 @@ def _unusable(column: pa.ChunkedArray) -> str | None:
         return f"it is of type {kind}, which no estimator here takes"
     different = pc.count_distinct(column).as_py()
     if different > _FEW_TEXTS and 2 * different > known:
-        return f"{wording.whole(different)} different texts in {wording.plural(known, 'row')} name the rows"
+        return (
+            f"its {wording.whole(different)} different texts in {wording.plural(known, 'row')} are names, not classes"
+        )
     return None
 
 

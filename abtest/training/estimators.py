@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -41,6 +41,7 @@ class Estimator:
         numbers: The class that predicts numbers, likewise.
         scaled: Whether it wants features of one scale.
         takes_missing: Whether it takes missing numbers as they are.
+        numbered_classes: Whether classes must be 0, 1, 2 and so on.
         settings: Set unless the recipe says otherwise.
         grid: What ``search = "grid"`` tries.
         wide: What ``search = "random"`` draws from.
@@ -51,6 +52,7 @@ class Estimator:
     numbers: str | None = None
     scaled: bool = False
     takes_missing: bool = False
+    numbered_classes: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     grid: Space = field(default_factory=dict)
     wide: Space = field(default_factory=dict)
@@ -170,6 +172,7 @@ CATALOGUE: dict[str, Estimator] = {
         classes="xgboost:XGBClassifier",
         numbers="xgboost:XGBRegressor",
         takes_missing=True,
+        numbered_classes=True,
         grid={"learning_rate": [0.03, 0.1], "n_estimators": [100, 300], "max_depth": [3, 6]},
         wide=_MORE_BOOSTED,
         extra="xgboost",
@@ -270,6 +273,20 @@ def fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:
         {'max_iter': 500}
     """
     return {key: value for key, value in parameters.items() if not isinstance(value, list)}
+
+
+def refuse_classes(name: str, classes: Sequence[Any]) -> None:
+    """Refuse an estimator that wants its classes numbered, where they are not.
+
+    Raises:
+        InvalidInputError: They are not 0, 1, 2 and so on.
+    """
+    strange = next((label for i, label in enumerate(classes) if label != i), None)
+    if entry_of(name).numbered_classes and strange is not None:
+        raise InvalidInputError(
+            f"{name} takes the classes 0 to {len(classes) - 1}, got {strange!r}.",
+            hint="HistGradientBoosting takes any, or map the labels.",
+        )
 
 
 def not_repeatable(estimator: Any) -> str | None:  # noqa: ANN401 - any library's estimator

@@ -14,7 +14,7 @@ import numpy as np
 from abtest import wording
 from abtest.errors import AbtestError
 from abtest.metrics.custom import told
-from abtest.training.estimators import CATALOGUE, fixed, not_repeatable, path_of
+from abtest.training.estimators import CATALOGUE, fixed, not_repeatable, path_of, refuse_classes
 from abtest.training.pipelines import ESTIMATOR, pipeline
 from abtest.training.scoring import Scorer
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from abtest.training.data import Rows
     from abtest.training.recipe import Recipe
     from abtest.training.scoring import Array
     from abtest.training.splitting import Contest, Split
 
 _PREFIX = f"{ESTIMATOR}__"
+_SAID_ELSEWHERE = "One or more of the test scores are non-finite"  # fits that failed are counted
 _MOST_SIZE = 300  # of a parameter that is spelled out
 
 
@@ -61,13 +61,16 @@ class Fitted:
     failed: str | None = None
 
 
-def prepared(recipe: Recipe, rows: Rows) -> dict[str, Any]:
+def prepared(contest: Contest) -> dict[str, Any]:
     """Make each candidate's pipeline, by its name: what cannot be made is told before anything is fitted.
 
     Raises:
-        AbtestError: An estimator does not do this task, is not installed, or has no such parameter.
+        AbtestError: An estimator does not do this task, or not with these classes, is not installed, or has no such
+            parameter.
     """
-    given = recipe.parameters
+    recipe, rows, given = contest.recipe, contest.rows, contest.recipe.parameters
+    for name in recipe.models:
+        refuse_classes(name, contest.classes)
     return {name: pipeline(name, rows.task, rows.features, given.get(name, {}), recipe.seed) for name in recipe.models}
 
 
@@ -164,13 +167,18 @@ def _size(space: Mapping[str, Sequence[Any]], recipe: Recipe) -> int:
 
 
 def _about(name: str, warned: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Say what fits warned of, once a kind, with a count."""
-    counted = Counter(each.category for each in warned)
-    first = {each.category: each.message for each in reversed(warned)}
+    """Say what fits warned of, once for each place that warned, with a count."""
+    found = [each for each in warned if not str(each.message).startswith(_SAID_ELSEWHERE)]
+    counted = Counter((each.category, each.filename, each.lineno) for each in found)
+    first = {(each.category, each.filename, each.lineno): each for each in reversed(found)}
     return [
-        f"{name} warned {wording.plural(n, 'time')}: {kind.__name__}: {wording.first_line(Exception(str(first[kind])))}"
-        for kind, n in counted.items()
+        f"{name} warned {wording.plural(n, 'time')}: {place[0].__name__}: {_first_line(first[place])}."
+        for place, n in counted.items()
     ]
+
+
+def _first_line(warned: warnings.WarningMessage) -> str:
+    return wording.first_line(Exception(str(warned.message)))
 
 
 def _spelled(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - an estimator's parameter may be anything

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from abtest.loaders.datasets import open_data
 from abtest.record.spelled import slug
 from abtest.reporter.training import folder
 from abtest.training import saving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from abtest.training.training import Trained
 
@@ -21,16 +24,23 @@ HOLDOUT, MODELS = "holdout.parquet", "models"
 def write(trained: Trained, parent: Path, *, draw: bool, models: bool) -> Trained:
     """Write the report into a new folder, with the rows held out, and the models where they are asked for.
 
+    From here on the digest of the hold-out is that of its file, which is what a comparison on it records.
+
     Raises:
         InvalidInputError: It cannot be written; nothing is left behind.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / HOLDOUT
+        trained.holdout.to_parquet(file, index=False)
+        rows = replace(trained.record.rows, holdout_digest=open_data(file).digest())
+        trained = replace(trained, record=replace(trained.record, rows=rows))
 
-    def beside(part: Path) -> None:
-        trained.holdout.to_parquet(part / HOLDOUT, index=False)
-        if models:
-            save_models(trained, part)
+        def beside(part: Path) -> None:
+            shutil.move(file, part / HOLDOUT)
+            if models:
+                save_models(trained, part)
 
-    report = folder.write(trained.record, parent, figures=draw, beside=beside)
+        report = folder.write(trained.record, parent, figures=draw, beside=beside)
     return replace(trained, report=report, holdout_file=report / HOLDOUT)
 
 

@@ -15,6 +15,7 @@ from abtest.reporter.training import markdown
 from abtest.reporter.training.folder import rewrite
 from abtest.reporter.training.summary import summarise
 from abtest.training import saving
+from abtest.training.folder import HOLDOUT, MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from abtest.training.training import Trained
 
 _LONGEST_PARAM, _LONGEST_NOTE = 500, 5000  # letters that every server of MLflow's takes
+_STAYS = (HOLDOUT, MODELS)  # rows are not sent anywhere
 DEFAULT_EXPERIMENT = "abtest/training"
 
 
@@ -63,7 +65,9 @@ def log(trained: Trained, registry: RegistryClient, report: Path, *, experiment:
         _enclose(run, record)
         rewrite(record, report, figures=draw)
         run.tags({"mlflow.note.content": note(record)})
-        run.artifacts(report)
+        for path in sorted(report.iterdir()):
+            if path.name not in _STAYS:
+                run.artifact(path)
     return replace(trained, record=record)
 
 
@@ -73,7 +77,7 @@ def tell_again(trained: Trained, registry: RegistryClient, report: Path, *, draw
     assert record.run_id is not None  # noqa: S101 - it was logged
     rewrite(record, report, figures=draw)
     run = tracking.OpenRun(registry.client, record.run_id)
-    run.tags({"abtest.model_version": str(record.version), "mlflow.note.content": note(record)})
+    run.tags({"abtest.version": str(record.version), "mlflow.note.content": note(record)})
     for name in ("report.html", "training.json", "summary.md"):
         run.artifact(report / name)
 

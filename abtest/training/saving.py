@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from abtest import wording
 from abtest.errors import BackendError
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    import pandas as pd
 
 _ALWAYS = ("scikit-learn", "numpy", "pandas")  # what every such model is loaded and asked with
 _SAMPLE = 100  # rows, whose predictions show what the model gives
@@ -106,7 +108,7 @@ def _pinned(name: str) -> str:
 
 def _types(estimator: Any) -> list[str] | None:  # noqa: ANN401 - see above
     """The types that skops has to be told to trust; None where it cannot write, or read, the pipeline."""
-    import skops.io  # noqa: PLC0415 - see above
+    import skops.io  # type: ignore[import-untyped] # noqa: PLC0415 - it ships no types; see above
 
     try:
         written = skops.io.dumps(estimator)
@@ -121,9 +123,8 @@ def _signature(estimator: Any, features: pd.DataFrame) -> Any:  # noqa: ANN401 -
     """What columns go in, and what comes out: whole numbers of which some are missing go in as floats."""
     from mlflow.models import infer_signature  # noqa: PLC0415 - see above
 
-    sample = features.head(_SAMPLE)
     frame = features.astype({name: float for name in features if _is_whole_with_gaps(features[name])})
-    return infer_signature(frame, estimator.predict(sample))
+    return infer_signature(frame, pd.Series(estimator.predict(features.head(_SAMPLE))))
 
 
 def _is_whole_with_gaps(column: pd.Series[Any]) -> bool:
@@ -139,6 +140,9 @@ def _quiet() -> Iterator[None]:
     """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see above
 
+    remarks = logging.getLogger("mlflow.sklearn")  # on pickles, which is said by ourselves
+    level = remarks.level
+    remarks.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # Whole numbers without gaps stay so: abtest casts a file's columns by the signature, and says so.
         warnings.filterwarnings("ignore", message=".*integer column.*", category=UserWarning)
@@ -146,3 +150,5 @@ def _quiet() -> Iterator[None]:
             yield
         except MlflowException as error:
             raise BackendError(f"A model could not be logged: {wording.first_line(error)}.") from error
+        finally:
+            remarks.setLevel(level)

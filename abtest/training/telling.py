@@ -94,11 +94,24 @@ def logged(trained: Trained, registry: RegistryClient, *, experiment: str | None
     except AbtestError as error:
         if not kept:
             raise
-        folder.save_models(trained, trained.report)
         raise type(error)(
-            f"The candidates are trained, and in {trained.report} with their models, but not logged: {error.message}",
+            f"The candidates are trained, and in {trained.report}{_saved(trained)}, but not logged: {error.message}",
             hint=error.hint,
         ) from error
+    except KeyboardInterrupt as stop:
+        if kept:
+            stop.add_note(f"The candidates are trained, and told of in {trained.report}.")
+        raise
+
+
+def _saved(trained: Trained) -> str:
+    """Save the models too, now that they are logged nowhere; what went wrong first is what is told."""
+    assert trained.report is not None  # noqa: S101 - it was written
+    try:
+        folder.save_models(trained, trained.report)
+    except (AbtestError, OSError):  # a full disk, as it may be
+        return ""
+    return " with their models"
 
 
 def registered(
@@ -118,7 +131,8 @@ def registered(
     except AbtestError as error:
         later = typed("models", "register", "--run-id", run_id, name)
         raise type(error)(
-            f"The candidates are trained and logged, but {record.best.name} is not registered: {error.message}",
+            f"The candidates are trained, and logged in run {record.run_id}, but {record.best.name} is not registered: "
+            f"{error.message}",
             hint=f"{error.hint} Later: {later}" if error.hint else f"later: {later}",
         ) from error
     done = replace(trained, record=replace(record, version=moved.version, notices=(*record.notices, *moved.notices)))

@@ -40,7 +40,7 @@ class Trained:
     Attributes:
         record: What was found.
         estimators: The fitted pipelines, by the candidate's name.
-        train: The rows that were trained on: features and target, in the data's order.
+        train: The rows that were trained on: features, target, and unit if there is one, in the data's order.
         holdout: The rows held out, likewise.
         report: The folder it was written to.
         holdout_file: The file of the rows held out, in that folder: labelled rows for ``abtest compare``.
@@ -70,7 +70,7 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
     metric = _metric(recipe, rows)
     contest = Contest(recipe=recipe, rows=rows, split=split(rows, recipe), metric=metric)
     tell = progress or (lambda _what, _done, _total: None)
-    found = {name: fitted(name, made, contest, tell) for name, made in prepared(recipe, rows).items()}
+    found = {name: fitted(name, made, contest, tell) for name, made in prepared(contest).items()}
     well = {name: each for name, each in found.items() if each.failed is None}
     if not well:
         first = found[recipe.models[0]]
@@ -83,7 +83,9 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
         *(_ranked(i, well[name], ranks[name], held[name], said[name]) for i, name in enumerate(ranks, start=1)),
         *(_candidate(each) for each in found.values() if each.failed is not None),
     ]
-    holdout = rows.frame.iloc[contest.split.holdout]
+    train, holdout = (
+        rows.frame.iloc[those].reset_index(drop=True) for those in (contest.split.train, contest.split.holdout)
+    )
     record = TrainingRecord(
         created_at=datetime.now(UTC),
         task=rows.task,
@@ -99,7 +101,7 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
     return Trained(
         record=record,
         estimators={name: well[name].pipeline for name in ranks},
-        train=rows.frame.iloc[contest.split.train],
+        train=train,
         holdout=holdout,
     )
 
@@ -189,7 +191,7 @@ def train(
     first, and models that could not be logged are saved there.
 
     Args:
-        recipe: What to train, and how.
+        recipe: What to train, and how; its own ``data`` are not looked at, and not kept: it repeats with any.
         data: The rows.
         model_name: Register the best candidate as a new version of this model.
         stage: Put that version into this stage.
@@ -212,7 +214,7 @@ def train(
         model_name=model_name, stage=stage, alias=alias, tracking_uri=tracking_uri, registry_uri=registry_uri,
         output=output, log=log,
     )  # fmt: skip
-    trained = telling.named(fit(recipe, data, progress=progress), model_name, registry, command)
+    trained = telling.named(fit(replace(recipe, data=None), data, progress=progress), model_name, registry, command)
     with telling.folder_for(output) as parent:
         trained = folder.write(trained, parent, draw=draw, models=registry is None)
         if registry is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abtest import wording
-from abtest.metrics.catalogue import title, unit
+from abtest.metrics.catalogue import in_text, unit
 from abtest.reporter.summary import Tone, Toned, cleaned, shown
 from abtest.reporter.training import headline
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from abtest.wording import Unit
 
 _WHOLE_SECONDS = 10.0  # from here on, no decimal
+_PARTS = ("precision", "recall")  # which F1 joins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class TrainingSummary:
 
 def summarise(record: TrainingRecord) -> TrainingSummary:
     """Put what training found into words."""
-    metrics = tuple(record.best.holdout)
+    metrics = tuple(sorted(record.best.holdout, key=lambda name: (name != record.metric, name in _PARTS)))
     sure = headline.is_surely_best(record)
     written = tuple(_candidate(it, record, metrics) for it in record.candidates)
     return TrainingSummary(
@@ -128,10 +129,10 @@ def summarise(record: TrainingRecord) -> TrainingSummary:
         headline=cleaned(headline.headline(record)),
         advice=cleaned(headline.advice(record)),
         tone="better" if sure else "same",
-        metric=title(record.metric),
+        metric=in_text(record.metric),
         points=unit(record.metric) == "share",
         folds=wording.plural(headline.folds(record), "fold"),
-        holdout_metrics=tuple(title(name) for name in metrics),
+        holdout_metrics=tuple(in_text(name) for name in metrics),
         candidates=written,
         volume=tuple(_volume(record)),
         not_repeatable=tuple(
