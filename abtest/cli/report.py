@@ -37,6 +37,7 @@ def index(
         $ abtest report index reports
     """
     from abtest.gallery import finding, indexing  # noqa: PLC0415 - --help does not pay for it
+    from abtest.reporter.summary import cleaned  # noqa: PLC0415 - see above
 
     page = output or folder / "index.html"
     gallery = finding.find(folder)
@@ -47,7 +48,8 @@ def index(
         common.print_rich(_table(gallery))
     if gallery.unread:
         first = gallery.unread[0]
-        common.tell(f"{len(gallery.unread)} cannot be read; the first is {first.path}: {first.why}", quiet=quiet)
+        told = f"{len(gallery.unread)} cannot be read; the first is {first.path}: {first.why}"
+        common.tell(cleaned(told), quiet=quiet)
     common.tell(f"\nPage      {common.near(page)}", quiet=quiet)
 
 

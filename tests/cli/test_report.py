@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -61,6 +62,20 @@ def test_index_as_json(cli: Cli, reports: Path) -> None:
     assert all(Path(it["record"]).is_file() for it in told["reports"])
     assert [it["path"] for it in told["unread"]] == ["reports/damaged/comparison.json"]
     assert reports.exists()
+
+
+def test_index_with_names_that_no_page_can_show(cli: Cli, tmp_path: Path) -> None:
+    """A folder whose name is no text, or would move a terminal's cursor, is linked to, or told of harmlessly."""
+    raw = Path(os.fsdecode(os.fsencode(tmp_path) + b"/reports/\xff\xfe"))
+    put(SITUATIONS["offline-one_row"](), raw)
+    (tmp_path / "reports" / "\x1b[2J").mkdir()
+    (tmp_path / "reports" / "\x1b[2J" / "comparison.json").write_text("{", encoding="utf-8")
+    told = cli("report", "index", "reports")
+    assert "\x1b" not in told.err + told.out
+    page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    assert 'href="%FF%FE/report.html"' in page
+    assert "\x1b" not in page
+    cli("report", "index", "reports", "--format", "json")
 
 
 def test_index_keeps_what_is_not_its_own(cli: Cli, reports: Path) -> None:
