@@ -62,7 +62,7 @@ def redraw(path: Path, output: Path | None = None, *, figures: bool = True, forc
 def _check(folder: Path, name: str, text: bytes, *, force: bool) -> None:
     """Refuse to write over what is not this report; what is no report at all is never written over."""
     there = {it.name for it in folder.iterdir()} if folder.is_dir() else set()
-    if not there or (name in there and (folder / name).read_bytes() == text):
+    if not there or ((folder / name).is_file() and (folder / name).read_bytes() == text):
         return
     if not there & {*FILES.values(), _PAGE}:
         raise RefusedError(f"output {folder} holds no report, but other files.", hint="--output names a new folder.")
