@@ -83,6 +83,12 @@ def test_training_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_reports_again_and_all_together(tmp_path: Path) -> None:
+    """The demo's report is put on a page, and drawn again from its record, as the guide shows."""
+    assert guide("reports.md", tmp_path) == 6
+
+
+@pytest.mark.slow
 def test_the_books(tmp_path: Path) -> None:
     """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
     assert guide("books.md", tmp_path) == 6
@@ -96,6 +102,7 @@ def test_the_books(tmp_path: Path) -> None:
         ("monitor", "monitoring.md"),
         ("runs", "books.md"),
         ("experiments", "books.md"),
+        ("report", "reports.md"),
     ],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:

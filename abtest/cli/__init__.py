@@ -30,6 +30,7 @@ from abtest.cli import (
     power,
     predict,
     predictions,
+    report,
     retrain,
     runs,
     serve,
@@ -65,6 +66,7 @@ app.command("label")(label.label)
 app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
 app.command("train")(train.train)
 app.command("retrain")(retrain.retrain)
+app.add_typer(report.app, name="report", help="Reports that are there: all on one page, and drawn again.")
 app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
 app.add_typer(
     experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."

@@ -35,15 +35,20 @@ def write(
         InvalidInputError: It cannot be written; nothing is left behind.
     """
 
-    def fill(part: Path) -> None:
-        drawn = _drawn(record) if figures else ()
-        if figures:
-            folder.paint(part / "figures", drawn)
-        (part / "recipe.toml").write_text(record.recipe, encoding="utf-8")
-        _tell(part, record, drawn)
+    def fill_all(part: Path) -> None:
+        fill(part, record, figures=figures)
         beside(part)
 
-    return folder.write_folder(parent, record, fill)
+    return folder.write_folder(parent, record, fill_all)
+
+
+def fill(part: Path, record: TrainingRecord, *, figures: bool) -> None:
+    """Write the files of a report of training into a folder."""
+    drawn = _drawn(record) if figures else ()
+    if figures:
+        folder.paint(part / "figures", drawn)
+    (part / "recipe.toml").write_text(record.recipe, encoding="utf-8")
+    _tell(part, record, drawn)
 
 
 def rewrite(record: TrainingRecord, report: Path, *, figures: bool = True) -> None:
