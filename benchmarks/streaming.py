@@ -23,7 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from abtest.bulk.choosing import choose
-from abtest.bulk.streaming import BATCH_ROWS, stream
+from abtest.bulk.stream.streaming import BATCH_ROWS, stream
 from benchmarks.agreeing import must_agree
 from benchmarks.measured import Aim, Measurement, Rival
 from benchmarks.scoring import NAMES, frame, logged

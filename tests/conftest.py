@@ -151,6 +151,22 @@ def iris(registered: Path, tmp_path: Path) -> Registry:
     return Registry(zoo.copy(registered, tmp_path))
 
 
+@pytest.fixture(scope="session")
+def judged(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``tests/retraining/examples.py`` says: "fruit" was trained again, and may serve, and does not."""
+    from tests.retraining import examples
+
+    return examples.build(templates / "zoo.db", tmp_path_factory.mktemp("judged"))
+
+
+@pytest.fixture
+def retrained(judged: Path, tmp_path: Path) -> RegistryClient:
+    """The same, of the test's own; MLflow's default in the test's folder."""
+    for name in ("new.csv", "recipe.toml"):
+        shutil.copy(judged / name, tmp_path)
+    return RegistryClient(zoo.copy(judged / "mlflow.db", tmp_path))
+
+
 @dataclass(frozen=True)
 class Told:
     """What a command said, and its exit code."""

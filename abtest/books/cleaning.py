@@ -19,7 +19,7 @@ from abtest.books.used import in_use, referred
 from abtest.errors import AbtestError, PromotionError, RefusedError
 from abtest.lifecycle import moving
 from abtest.talking import told_as_ours
-from abtest.trail import records_of_all
+from abtest.trail import Outcome, records_of_all
 from abtest.transitions import PRODUCTION, STAGING
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 REMOVABLE = ("comparison", "comparisons", "training", "candidate", "monitoring", "prediction")
-_IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "is not part of this"
+_IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "stays"
 _PLACING = ("promotion", "rollback", "registration", "recovery")  # records that make a version part of the history
+_RETRAINING = "retraining"
 _PARENT = "mlflow.parentRunId"
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 
@@ -79,13 +80,15 @@ def plan(registry: RegistryClient, wanted: Wanted, *, now: datetime | None = Non
     )
 
 
-def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item], None] | None = None) -> Cleaned:
+def clean(
+    registry: RegistryClient, shown: CleanupPlan, *, progress: Callable[[str, int, int | None], None] | None = None
+) -> Cleaned:
     """Delete what a plan says, each thing looked at again before; what something stands on by now stays.
 
     Args:
         registry: Where it is.
         shown: The plan.
-        tell: Is told of each thing that is gone.
+        progress: Is told what is done, how many of it, and of how many.
 
     Returns:
         What was done. Where MLflow fails it stops there, and ``failed`` says why.
@@ -93,6 +96,8 @@ def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item]
     deleted: list[Item] = []
     spared: list[Item] = []
     for number, item in enumerate(shown.going):
+        if progress is not None:
+            progress("Deleting", number, len(shown.going))
         try:
             held = _held(registry, item)
             if held is None:
@@ -112,8 +117,6 @@ def clean(registry: RegistryClient, shown: CleanupPlan, *, tell: Callable[[Item]
             spared.append(replace(item, reason=_IN_USE, because=held))
             continue
         deleted.append(item)
-        if tell is not None:
-            tell(item)
     return Cleaned(deleted=tuple(deleted), spared=tuple(spared), left=(), failed=None)
 
 
@@ -138,11 +141,16 @@ def _versions(registry: RegistryClient, wanted: Wanted, now: datetime) -> list[I
 
 
 def protected(registry: RegistryClient) -> dict[tuple[str, int], tuple[str, ...]]:
-    """Versions that are never deleted, and why: staged, with an alias, or in the history."""
+    """Versions that are never deleted, and why: staged, with an alias, in the history, or of a retraining under way."""
     found = {key: list(reasons) for key, reasons in in_use(registry).versions.items()}
     for it in records_of_all(registry):
         if it.version is not None and it.kind in _PLACING:
             found.setdefault((it.model, it.version), []).append(f"is in the history ({it.kind})")
+    for run in tracing.own_runs(registry, _RETRAINING):
+        tags = run.data.tags
+        if tags.get("abtest.outcome") == Outcome.PENDING and tags.get("abtest.version", "").isdecimal():
+            key = tags.get("abtest.model_name", ""), int(tags["abtest.version"])
+            found.setdefault(key, []).append("is being retrained")
     return {key: tuple(dict.fromkeys(reasons)) for key, reasons in found.items()}
 
 
@@ -191,7 +199,7 @@ def _with_retrainings(used: Mapping[str, tuple[str, ...]], runs: Iterable[Run]) 
     """Add what retrainings refer to: they are records, and stay."""
     found = dict(used)
     for run in runs:
-        if tracing.kind(run) == "retraining":
+        if tracing.kind(run) == _RETRAINING:
             for run_id in (*referred(run.data.tags), run.info.run_id):
                 found[run_id] = (*found.get(run_id, ()), f"the retraining {run.info.run_id[:12]} refers to it")
     return found
@@ -202,7 +210,7 @@ def _held(registry: RegistryClient, item: Item) -> tuple[str, ...] | None:
     if item.kind == "version":
         return protected(registry).get(_key(item))
     kept = {(name, it.version.version): "is there" for name, known in registry.all_details().items() for it in known}
-    used = _with_retrainings(in_use(registry, kept).runs, tracing.own_runs(registry))
+    used = _with_retrainings(in_use(registry, kept).runs, tracing.own_runs(registry, _RETRAINING))
     return tuple(dict.fromkeys(why for run_id in item.run_ids for why in used.get(run_id, ()))) or None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from abtest import wording
 from abtest.books import tracing
 from abtest.books.environments import environment_of
+from abtest.errors import BackendError, NotPermittedError
 from abtest.record.traced import LineageRecord, Served, TracedCode, TracedData, TracedMove
 from abtest.trail import Trail, history_of
 from abtest.transitions import Standing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Run
 
+    from abtest.record.traced import Environment
     from abtest.registry import Reference, RegistryClient, VersionDetails
     from abtest.trail import History, Movement
     from abtest.transitions import Transition
@@ -47,6 +49,7 @@ def lineage(registry: RegistryClient, name: str, reference: Reference) -> Lineag
     movements = Trail(registry, name).read()
     past = history_of(name, movements, Standing.of([one.version for one in details]))
     since = it.created_at - _LEEWAY
+    environment, unread = _environment(registry, it)
     moves = tuple(_moved(one, version) for one in movements if one.began_at >= since and _about(one, version))
     became = _became(registry, it, served(past, version, since), since)
     found = LineageRecord(
@@ -58,14 +61,22 @@ def lineage(registry: RegistryClient, name: str, reference: Reference) -> Lineag
         registered_by=it.created_by or next((one.by for one in moves if one.kind == "registration"), None),
         description=it.description,
         source=_text(it.source),
-        environment=environment_of(registry, it.version),
+        environment=environment,
         moves=moves,
         unknown=(),
         registry=str(registry),
         **_made_from(registry, it),
         **became,
     )
-    return replace(found, unknown=_unknown(found, it))
+    return replace(found, unknown=_unknown(found, it, unread))
+
+
+def _environment(registry: RegistryClient, it: VersionDetails) -> tuple[Environment | None, str]:
+    """A version's environment; where the files cannot be read that it is in, why, to be said beside."""
+    try:
+        return environment_of(registry, it.version), ""
+    except (BackendError, NotPermittedError) as error:
+        return None, f" ({error.message.rstrip('.')})"
 
 
 def _made_from(registry: RegistryClient, it: VersionDetails) -> dict[str, Any]:
@@ -185,13 +196,13 @@ def _within(moment: datetime, served: Sequence[Served]) -> bool:
     return any(it.since is not None and it.since <= moment <= (it.until or now) for it in served)
 
 
-def _unknown(found: LineageRecord, it: VersionDetails) -> tuple[str, ...]:
+def _unknown(found: LineageRecord, it: VersionDetails, unread: str) -> tuple[str, ...]:
     """Name what is not on record."""
     told: Mapping[str, object] = {
         "who registered it": found.registered_by,
         "the training data": found.data,
         "the git commit": found.code.git_commit,
-        "the environment": found.environment,
+        f"the environment{unread}": found.environment,
         "Python's version": found.environment is None or found.environment.python,
     }
     unknown = [what for what, known in told.items() if not known]

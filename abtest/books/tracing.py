@@ -60,9 +60,9 @@ def _search(registry: RegistryClient, experiments: Iterable[str], wanted: str, w
         return tuple(sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))) if ids else ()
 
 
-def own_runs(registry: RegistryClient) -> tuple[Run, ...]:
-    """Every run of abtest's, deleted ones too, the oldest first."""
-    return _search(registry, experiments_of(registry), f"tags.`{_KIND}` LIKE '%'", "abtest's runs")
+def own_runs(registry: RegistryClient, like: str = "%") -> tuple[Run, ...]:
+    """Every run of abtest's whose kind is like this, deleted ones too, the oldest first."""
+    return _search(registry, experiments_of(registry), f"tags.`{_KIND}` LIKE '{like}'", "abtest's runs")
 
 
 def kind(run: Run) -> str | None:

@@ -65,7 +65,8 @@ def cleanup(
         return
     if form != "json":
         _show(plan, yes=True)
-    done = cleaning.clean(registry, plan)
+    with common.Bar(quiet=form == "json") as progress:
+        done = cleaning.clean(registry, plan, progress=progress)
     if not s.json_or(form, {"plan": plan.to_dict(), "done": done.to_dict()}):
         _told(done)
     common.tell(f"Registry  {registry}")
@@ -78,8 +79,8 @@ def cleanup(
 def _show(plan: CleanupPlan, *, yes: bool = False) -> None:
     if plan.going:
         typer.echo(f"{'To go' if yes else 'Would go'}: {_counted(plan.going)}.\n")
-        rows = [(it.what, s.time(it.at)) for it in plan.going[:_MOST]]
-        s.print_table(("what", "since"), rows)
+        going = [(it.what, s.time(it.at)) for it in plan.going[:_MOST]]
+        s.print_table(("what", "since"), going)
         if plan.going[_MOST:]:
             typer.echo(f"… and {len(plan.going) - _MOST} more; --format json has all.")
     else:

@@ -72,7 +72,7 @@ def _show(found: Environments, *, everything: bool) -> None:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    told = [row.between] if row.between else []
+    told: list[str] = [row.between] if row.between else []
     told += [f"here {row.from_here}"] if row.from_here else []
     told += ["required"] if row.unmet else []
     return (row.library, *(it or wording.MISSING for it in row.versions), row.here or wording.MISSING, ", ".join(told))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from abtest.bulk.choosing import Chosen
-    from abtest.bulk.streaming import Streamed
-    from abtest.bulk.streaming_faults import Fault
-    from abtest.bulk.streaming_tracked import Tallier
+    from abtest.bulk.stream.faults import Fault
+    from abtest.bulk.stream.streaming import Streamed
+    from abtest.bulk.stream.tracked import Tallier
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -72,7 +72,7 @@ def answer(
         typer.BadParameter: There is no standard input.
         KeyboardInterrupt: It was interrupted; what was read is answered.
     """
-    from abtest.bulk import streaming  # noqa: PLC0415 - --help does not pay for it
+    from abtest.bulk.stream import streaming  # noqa: PLC0415 - --help does not pay for it
 
     given: dict[str, Any] = {"batch_rows": batch_size, "wait": None if max_wait is None else max_wait / 1000}
     if sys.stdin is None:  # "<&-" closes it
@@ -97,7 +97,7 @@ def answer(
 def _tallying(
     chosen: Chosen, store: str | None, keep: Sequence[str], columns: Mapping[str, str | None]
 ) -> Iterator[Tallier]:
-    from abtest.bulk.streaming_tracked import tallier  # noqa: PLC0415 - who does not track does not pay for it
+    from abtest.bulk.stream.tracked import tallier  # noqa: PLC0415 - who does not track does not pay for it
 
     with open_store(store, create=True) as log:
         yield tallier(chosen, log, keep=keep, **columns)

@@ -116,7 +116,12 @@ def test_svg_is_a_file_of_its_own(name: str) -> None:
     assert root.find(f"{SVG}text").text == "How many rows does it take?"  # type: ignore[union-attr]  # it is there
     (inner,) = root.findall(f"{SVG}svg")
     assert inner.attrib["aria-label"] == power_curve.alt(PLANS[name])
-    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {"svg", "style", "rect", "path", "text"}
+    assert [root.find(f"{SVG}{name}").text for name in ("title", "desc")] == [  # type: ignore[union-attr]  # see above
+        "How many rows does it take?",
+        power_curve.alt(PLANS[name]),
+    ]
+    shapes = {"svg", "style", "rect", "path", "text"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {*shapes, "title", "desc"}
     assert not [name for element in root.iter() for name in element.attrib if name in {"id", "href"}]
     assert LIGHT.as_css() in text
     assert DARK.as_css() in text.split("prefers-color-scheme: dark")[1]

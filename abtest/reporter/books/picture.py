@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _GAP, _BETWEEN = 216.0, 36.0, 14.0  # pixels of a box, between columns, between boxes
 _PAD, _LINE, _TITLE = 10.0, 16.0, 11.0
-_LETTERS = 33  # of size 11 that fit in a box
+_LETTERS = 29  # of size 11 that fit in a box
 _MOST = 6  # comparisons, or moves, that are drawn
 _ARROW = 5.0
 _TONES: dict[str, Role] = {"PROMOTE": "better", "KEEP_CHAMPION": "worse"}
@@ -199,10 +199,11 @@ def _comparisons(record: LineageRecord) -> Box:
 
 def _compared(it: TracedComparison) -> tuple[tuple[str, Role], ...]:
     against = f"v{it.other}" if it.other.isdecimal() else it.other
+    other = "challenger" if it.side == "champion" else "champion"
     sign = {"PROMOTE": "▲", "KEEP_CHAMPION": "▼"}.get(it.verdict or "", "●")
     return (
         (cleaned(f"{sign} {told.verdict(it.verdict)}"), _TONES.get(it.verdict or "", "ink")),
-        (cleaned(f"{it.at:%Y-%m-%d}, {it.side} against {against}"), "muted"),
+        (cleaned(f"{it.at:%Y-%m-%d} vs {other} {against}"), "muted"),
     )
 
 
