@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["number", "text"]
 _FEW_TEXTS = 50  # of a column; more, and mostly different ones, name the rows
 _MOST_CLASSES = 1_000
+_MOST_WHOLE = 2.0**53  # beyond, doubles skip whole numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,8 +144,11 @@ def _truth(column: pa.Array, target: str, task: Task, rows: npt.NDArray[np.int64
             raise InvalidInputError(f"Target '{target}' must vary, got {numbers[0]:g} in every row.")
         return numbers
     if values.dtype.kind == "f":  # whole numbers beside missing ones
-        if not np.isfinite(values).all():
-            raise InvalidInputError(f"Target '{target}' must be finite, got an infinite number.")
+        if not (np.abs(values) <= _MOST_WHOLE).all():
+            raise InvalidInputError(
+                f"Target '{target}' must hold classes, got numbers beyond 2^53, which are not told apart.",
+                hint="write them as texts.",
+            )
         values = values.astype(np.int64)
     classes = np.unique(values)
     if len(classes) == 1:
