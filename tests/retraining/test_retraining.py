@@ -19,7 +19,8 @@ from abtest.retraining import Audit, retrain
 from abtest.retraining.audit import RUN
 from abtest.retraining.honest import seen_by_champion
 from abtest.retraining.request import champion_of
-from abtest.trail import Trail
+from abtest.trail import Outcome, Trail
+from abtest.trail.process import UNDER_WAY
 from tests import trails, zoo
 from tests.retraining import examples
 from tests.retraining.examples import request
@@ -111,13 +112,15 @@ def test_one_that_was_killed_after_its_promotion_was_done(retrained: RegistryCli
 
 
 def test_what_waits_for_approval_is_not_asked_for_twice(retrained: RegistryClient) -> None:
-    """A request is left once, and nothing moves until it is approved."""
+    """A request is left once, and nothing moves until it is approved; what became of it is told."""
     done = retrain(request(promote_on="promote", require_approval=True), retrained)
     assert done.audit.awaits_approval
     again = retrain(request(promote_on="promote", require_approval=True), retrained)
-    assert (again.before, again.audit.awaits_approval, serving(retrained)) == (True, True, (1,))
+    assert (again.before, again.asked_for, serving(retrained)) == (True, Outcome.AWAITING, (1,))
     Registry(retrained.tracking_uri).approve("fruit", why="a test")
     assert serving(retrained) == (12,)
+    Registry(retrained.tracking_uri).rollback("fruit", to=1)
+    assert retrain(request(promote_on="promote"), retrained).asked_for is Outcome.APPROVED
 
 
 def test_a_policy_that_refuses_moves_nothing_and_the_next_run_goes_on(retrained: RegistryClient) -> None:
@@ -154,6 +157,20 @@ def test_an_estimator_that_raises_leaves_nothing_behind(retrained: RegistryClien
     failed = Audit(retrained, "fruit").read()[-1]
     assert (failed.outcome, failed.step, failed.version) == ("failed", "locked", None)
     assert (serving(retrained), len(retrained.versions("fruit"))) == ((1,), 12)
+
+
+def test_rows_that_change_while_they_are_read_are_refused(retrained: RegistryClient) -> None:
+    """Where a file is written anew after it was put on record, nothing that was trained on it is gone on with."""
+    Audit(retrained, "fruit").open({})  # is told of once the rows are on record
+    UNDER_WAY.clear()
+    with pytest.raises(InvalidInputError, match=r"new\.csv was changed while it was read"):
+        retrain(
+            request(again=True, promote_on="promote"),
+            retrained,
+            tell=lambda _: zoo.fruit(390).to_csv("new.csv", index=False),
+        )
+    failed = Audit(retrained, "fruit").read()[-1]
+    assert (failed.outcome, failed.version, serving(retrained)) == ("failed", None, (1,))
 
 
 def test_a_registry_that_goes_away_holds_nobody_back(retrained: RegistryClient) -> None:
