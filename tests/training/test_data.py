@@ -73,6 +73,17 @@ def test_whole_numbers_without_a_sign(tmp_path: Path) -> None:
     assert found.frame["huge"].tolist() == [1.0, 2.0**63]
 
 
+def test_truth_values_beside_missing_ones(tmp_path: Path) -> None:
+    """True and false beside missing values are texts, and how they are spelled is told; else they are numbers."""
+    frame = pd.DataFrame({"y": [0, 1, 1], "all": [True, False, True]})
+    frame["some"] = pd.array([True, None, False], dtype="boolean")
+    for ending, spelled in (("csv", "'False' and 'True'"), ("parquet", "'false' and 'true'")):
+        found = read(Recipe(target="y", models=("Baseline",)), write(frame, tmp_path / f"few.{ending}"))
+        assert found.features == {"all": "number", "some": "text"}
+        (said,) = found.notices
+        assert said.startswith(f"Column 'some' has missing values beside {spelled}, ")
+
+
 def test_rows_without_truth_are_left_out(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Rows without truth are left out, counted and told; the digest is of all rows."""
     gone = frame.astype({"late": "Float64"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from abtest.stats.multiplicity import holm
 from abtest.stats.resampled import corrected_t
 from abtest.training.ranking import ranked
+from tests.stats.test_resampled import cross_validated
 
 VALUES = st.lists(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=5, max_size=5), min_size=1, max_size=5)
 
@@ -58,6 +60,20 @@ def test_adjusted_over_all_pairs() -> None:
         for i, j in itertools.combinations("abc", 2)
     ]
     assert [found["b"].pvalue, found["c"].pvalue] == pytest.approx(holm(raw).tolist()[:2])
+
+
+@pytest.mark.slow
+def test_level_after_a_search() -> None:
+    """The best of 20 equally good settings is surely better than an equal without a search about 6 times in 100."""
+    rng, rounds, sure = np.random.default_rng(3), 600, 0
+    for _ in range(rounds):
+        alone, *settings = cross_validated(rng, 21, 5)
+        found, _ = ranked(
+            {"searched": max(settings, key=np.mean), "alone": alone}, greater_is_better=True, test_over_train=1 / 4
+        )
+        pvalue = found["alone"].pvalue
+        sure += next(iter(found)) == "searched" and pvalue is not None and pvalue < 0.05
+    assert 0.03 < sure / rounds < 0.09
 
 
 def test_what_cannot_be_tested_is_said() -> None:
