@@ -220,8 +220,8 @@ def _spelled(name: str, column: pa.ChunkedArray) -> list[str]:
         return []
     both = " and ".join(map(repr, found))
     told = (
-        f"Column '{name}' has missing values beside {both}, which are texts then: rows to predict have to spell them so "
-        "too. Those of Parquet are read as 'true' and 'false'."
+        f"Column '{name}' has missing values beside {both}, which are texts then: rows to predict have to spell them "
+        "so too. Those of Parquet are read as 'true' and 'false'."
     )
     return [told]
 

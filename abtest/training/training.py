@@ -155,10 +155,6 @@ def _about(contest: Contest) -> Iterator[str]:
     yield from contest.rows.notices
     yield from contest.split.notices
     yield from in_both(contest)
-    yield (
-        f"{wording.plural(len(contest.split.holdout), 'row')} were held out before anything was fitted, and had no "
-        "part in choosing: candidates are ranked by cross-validation on the others."
-    )
 
 
 def train(
