@@ -79,7 +79,7 @@ def predicted(pipeline: Any, contest: Contest) -> Predicted:  # noqa: ANN401 - s
     """Predict the rows held out, once; and score them, where the ranking metric takes that.
 
     Raises:
-        InvalidInputError: It does not give every row a class, or a finite number.
+        InvalidInputError: It does not give every row a class, or a finite number; or only classes that are not there.
     """
     features = contest.features(contest.split.holdout)
     labels = np.asarray(pipeline.predict(features))
@@ -96,6 +96,8 @@ def predicted(pipeline: Any, contest: Contest) -> Predicted:  # noqa: ANN401 - s
     strange = labels[np.isin(labels, contest.classes, invert=True)].tolist()
     if strange:
         raise InvalidInputError(f"it predicts {strange[0]!r}, which is no class.")
+    if not np.isin(labels, contest.rows.truth[contest.split.holdout]).any():
+        raise InvalidInputError("it predicts no class that the rows held out have.")
     scores = scores_of(pipeline, features, contest.classes) if contest.metric in SCORES else None
     return Predicted(labels=labels, scores=scores)
 

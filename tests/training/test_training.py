@@ -223,6 +223,8 @@ def test_what_cannot_predict_the_holdout_has_failed(visits: Path) -> None:
     assert said[:2] == ["SystemExit: 0", "on the hold-out: RuntimeError: not that many"]
     assert said[2].startswith("on the hold-out: it predicts 0.")
     assert said[2].endswith(", which is no class.")
+    with pytest.raises(InvalidInputError, match="it predicts no class that the rows held out have"):
+        fit(Recipe(target="row", models=("Baseline",), features=("wind",)), visits)
 
 
 def test_rows_on_both_sides_are_told(frame: pd.DataFrame) -> None:
