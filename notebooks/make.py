@@ -11,6 +11,8 @@ is another one each time has the tag ``varies``; the tests compare the words of 
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import re
 import tempfile
@@ -20,6 +22,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image  # Matplotlib brings it
 
 FOLDER = Path(__file__).parent
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -57,8 +60,18 @@ def _light(output: Any) -> Any:
     if "data" in output:
         form = next(form for form in _FORMS if form in output.data)
         output.metadata = {form: output.metadata[form]} if form in output.metadata else {}
-        output.data = {form: output.data[form]}
+        output.data = {form: _small(output.data[form]) if form == "image/png" else output.data[form]}
     return output
+
+
+def _small(png: str) -> str:
+    """A picture in few colours: plots have no more."""
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    if picture.mode == "P":
+        return png
+    small = io.BytesIO()
+    picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def words(cell: Any) -> list[str]:

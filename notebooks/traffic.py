@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import logging
 import re
@@ -21,8 +22,7 @@ from abtest import demo
 
 _ADDRESS = re.compile(r"http://\S+")
 _SHADOW = re.compile("^abtest_shadow_resident_memory_bytes [1-9]", re.MULTILINE)
-# A shell that ends the server once its own input ends. It does when the kernel does, however that came about.
-_KEEPER = '"$@" & server=$!; cat >/dev/null; kill $server 2>/dev/null; wait $server'
+_KEEPER = '"$@" & program=$!; cat >/dev/null; kill $program 2>/dev/null; wait $program'
 
 
 def until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
@@ -32,6 +32,14 @@ def until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"That did not happen within {seconds:g} seconds.")
         time.sleep(0.05)
+
+
+def kept(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
+    """Start a program that ends when the stdin of what is given here is closed, or this process ends, however it does.
+
+    A shell stands between the two: it waits for the end of its own input, and then ends the program.
+    """
+    return subprocess.Popen(["/bin/sh", "-c", _KEEPER, "keeper", *command], stdin=subprocess.PIPE, **how)
 
 
 class Server:
@@ -48,9 +56,7 @@ class Server:
         self._log = folder / "serve.log"
         command = [sys.executable, "-m", "abtest", "serve", "--port", "0", *options]
         with self._log.open("wb") as log:
-            self._keeper = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, "keeper", *command], cwd=folder, stdin=subprocess.PIPE, stderr=log
-            )
+            self._keeper = kept(command, cwd=folder, stderr=log)
         try:
             until(lambda: _ADDRESS.search(self.log))
             address = urlsplit(_ADDRESS.search(self.log)[0])
@@ -110,14 +116,14 @@ def label(server: Server, answers: pd.DataFrame, truth: Sequence[Any]) -> dict[s
 
 
 def hasty(registry: abtest.Registry, uri: str) -> None:
-    """Put a model into Staging that somebody trained on every twentieth row, in a hurry."""
+    """Put a model into Staging that somebody trained on every tenth row, in a hurry."""
     import mlflow
     from mlflow.models import infer_signature
     from sklearn.datasets import load_digits
     from sklearn.tree import DecisionTreeClassifier
 
     pixels, digits = load_digits(return_X_y=True, as_frame=True)
-    model = DecisionTreeClassifier(random_state=0).fit(pixels[::20], digits[::20])
+    model = DecisionTreeClassifier(random_state=0).fit(pixels[::10], digits[::10])
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(f"{demo.MODEL} training")
     with mlflow.start_run() as run:
@@ -130,6 +136,8 @@ def hasty(registry: abtest.Registry, uri: str) -> None:
 
 def quiet() -> None:
     """Leave out remarks of MLflow on models and databases made on purpose."""
+    warnings.filterwarnings("ignore", "IProgress not found")
+    importlib.import_module("mlflow")  # sets its loggers up
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*integer column.*", UserWarning)
