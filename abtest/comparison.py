@@ -12,6 +12,8 @@ from abtest.record import ComparisonRecord, ComparisonsRecord
 from abtest.registry import ModelVersion, RegistryClient
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from abtest.decision import Decision, Verdict
@@ -176,6 +178,7 @@ class Comparison:
         experiment: str | None = None,
         dry_run: bool = False,
         require_approval: bool = False,
+        evidence: Mapping[str, str] | None = None,
     ) -> Promotion:
         """Carry the verdict out in the registry, once, with an audit record; the comparison is logged first.
 
@@ -184,6 +187,7 @@ class Comparison:
             experiment: Where the comparison is logged, if it is not yet; the record goes to ``abtest/<model>``.
             dry_run: Plan only: nothing is logged and nothing moves.
             require_approval: Leave it to be approved: nothing moves until ``abtest models approve``.
+            evidence: Tags of the record that lead to what else it rests on.
 
         Raises:
             RefusedError: The verdict does not allow it, or a side is no registered version.
@@ -206,6 +210,7 @@ class Comparison:
             comparison_run_id=logged.run_id,
             promote_on=promote_on,
             require_approval=require_approval,
+            evidence=evidence,
         )
 
     def unfinished_promotions(self) -> tuple[str, ...]:

@@ -97,8 +97,10 @@ def near(name: str, known: Iterable[str]) -> str | None:
     """Name the nearest known spelling as a hint, or nothing.
 
     Example:
-        >>> near("acuracy", ["accuracy", "f1"])
-        "did you mean 'accuracy'?"
+        >>> near("acuracy", ["accuracy", "f1"]), near("IRIS", ["fruit", "iris"])
+        ("did you mean 'accuracy'?", "did you mean 'iris'?")
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
+    spellings = list(known)
+    close = difflib.get_close_matches(name, spellings, n=1)
+    close += [spelling for spelling in spellings if spelling.casefold() == name.casefold()]
     return f"did you mean '{close[0]}'?" if close else None

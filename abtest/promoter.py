@@ -15,7 +15,7 @@ from abtest.loaders.references import BASELINE
 from abtest.transitions import CHAMPION, PRODUCTION, Plan, Standing, into_production
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from abtest.record import ComparisonRecord
     from abtest.registry import ModelVersion, RegistryClient
@@ -111,6 +111,7 @@ def promote(
     comparison_run_id: str | None,
     promote_on: PromoteOn = "promote",
     require_approval: bool = False,
+    evidence: Mapping[str, str] | None = None,
 ) -> Promotion:
     """Carry the decision out, once, and record that it was; or leave it to be approved.
 
@@ -121,6 +122,7 @@ def promote(
         comparison_run_id: The run that holds the evidence.
         promote_on: What the verdict must be.
         require_approval: Ask for approval, and move nothing.
+        evidence: Tags of the record that lead to what else it rests on.
 
     Raises:
         RefusedError, StaleChampionError: As ``prepare``, which looks once more.
@@ -135,7 +137,11 @@ def promote(
         version=challenger,
         planner=lambda versions: _planned(challenger, record.champion.version, seen, versions),
         why=f"{record.decision.verdict}: " + " ".join(reason.text for reason in record.decision.reasons),
-        evidence={**record.tags, **({"abtest.comparison_run_id": comparison_run_id} if comparison_run_id else {})},
+        evidence={
+            **record.tags,
+            **({"abtest.comparison_run_id": comparison_run_id} if comparison_run_id else {}),
+            **(evidence or {}),
+        },
     )
     moved = mover.ask(registry, request) if require_approval else mover.carry_out(registry, request)
     if moved is None:

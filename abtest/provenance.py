@@ -28,6 +28,13 @@ def provenance(*, registry: str | None, policy_digest: str, command: str | None 
     )
 
 
+def environment() -> str:
+    """Every distribution that is installed, as text: Python first, then ``name==version`` a line, sorted by name."""
+    found = {it.metadata["Name"]: it.version for it in metadata.distributions() if it.metadata["Name"]}
+    lines = sorted((f"{name}=={number}" for name, number in found.items()), key=str.casefold)
+    return "\n".join([f"python=={platform.python_version()}", *lines]) + "\n"
+
+
 def version() -> str:
     """This package's version."""
     return _installed("mlflow-abtest") or "unknown"

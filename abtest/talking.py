@@ -78,7 +78,15 @@ def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False, 
             raise
         if typed and is_invalid(error):
             raise InvalidInputError(f"{what}: {wording.first_line(error)}.") from error
-        raise refusal(error, what) or BackendError(f"{what}: {wording.first_line(error)}.", hint=hint) from error
+        told = f"{what}: {wording.first_line(error)}."
+        raise refusal(error, what) or BackendError(told, hint=_of_letters(error) or hint) from error
+
+
+def _of_letters(error: Exception) -> str | None:
+    """What helps a database that was made for the letters of one country."""
+    if "Incorrect string value" not in str(error):
+        return None
+    return "this MySQL database keeps no such letter: make it anew, CHARACTER SET utf8mb4 COLLATE utf8mb4_bin."
 
 
 def _is_foreign(error: Exception) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SQLITE = "sqlite:///"
 _IDS = 100  # in one filter
+HOLDOUT = "abtest.holdout_digest"  # tags a run that held rows of its data out
 _SUPPRESS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 
 
@@ -174,6 +175,18 @@ def begin_run(client: MlflowClient, experiment: str, name: str, tags: Mapping[st
     with _logging(f"The run '{name}'"):
         run = client.create_run(_experiment_id(client, experiment), run_name=name, tags={**_caller(), **tags})
     return str(run.info.run_id)
+
+
+def tag_run(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
+    """Tag a run, all tags at once.
+
+    Raises:
+        BackendError: MLflow does not take it.
+    """
+    from mlflow.entities import RunTag  # noqa: PLC0415 - only who logs pays for MLflow
+
+    with _logging(f"Tags of run {run_id}"):
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
 
 def settle_run(client: MlflowClient, run_id: str, tags: Mapping[str, str], status: str) -> None:
@@ -350,9 +363,15 @@ def requirements_of(client: MlflowClient, model_id: str) -> str:
 
 
 def training_source(client: MlflowClient, run_id: str) -> str | None:
-    """Find where the training data that a run logged lie, if that can be read as a file."""
+    """Find where the training data that a run logged lie, if that can be read as a file.
+
+    A file of which rows were held out is not the training data: what is held out is in it too.
+    """
     with told_as_ours(f"The data of run {run_id} could not be read"):
-        inputs = client.get_run(run_id).inputs
+        run = client.get_run(run_id)
+    if HOLDOUT in run.data.tags:
+        return None
+    inputs = run.inputs
     for entry in inputs.dataset_inputs if inputs else ():
         context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
         try:

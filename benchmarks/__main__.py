@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ALL = (
     "whole", "start_up", "scoring", "tally", "columns", "intervals", "resampling", "segments", "growth", "delong",
     "areas", "registry", "sql", "memory", "caching", "serving", "live_costs", "predicting", "streaming", "monitoring",
-    "drift", "spark", "evidently",
+    "drift", "training", "gallery", "spark", "evidently",
 )  # fmt: skip
 
 

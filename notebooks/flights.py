@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from mlflow.models import infer_signature
-from sklearn.compose import make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
@@ -98,13 +98,17 @@ def labelled(flights: pd.DataFrame) -> pd.DataFrame:
 
 def train(flights: pd.DataFrame) -> Pipeline:
     """Fit boosted trees; classes weigh alike, or the model would call hardly any flight late."""
-    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=float("nan"))
-    columns = make_column_transformer((codes, PLACES), remainder="passthrough")
     trees = HistGradientBoostingClassifier(
         categorical_features=[0, 1], class_weight="balanced", max_leaf_nodes=8, max_iter=80, random_state=0
     )
     known = labelled(flights)
-    return make_pipeline(columns, trees).fit(known[FEATURES], known[TRUTH])
+    return make_pipeline(coded(), trees).fit(known[FEATURES], known[TRUTH])
+
+
+def coded() -> ColumnTransformer:
+    """Give places numbers, so that trees can split them."""
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=float("nan"))
+    return make_column_transformer((codes, PLACES), remainder="passthrough")
 
 
 @dataclass(kw_only=True)

@@ -17,12 +17,12 @@ import pytest
 from abtest.lifecycle import Registry
 from abtest.registry import RegistryClient
 from tests import zoo
-from tests.databases import duckdb, postgres, postgresql, sqlite, store
+from tests.databases import duckdb, mariadb, postgres, postgresql, sqlite, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["duckdb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
+__all__ = ["duckdb", "mariadb", "postgres", "postgresql", "sqlite", "store"]  # fixtures of real databases
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it looks up a host; read when MLflow is first imported
 TOGETHER = (
@@ -149,6 +149,22 @@ def registered(training: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.
 def iris(registered: Path, tmp_path: Path) -> Registry:
     """A registry of the test's own with model "iris", as ``registered`` says; MLflow's default in the test's folder."""
     return Registry(zoo.copy(registered, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def judged(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``tests/retraining/examples.py`` says: "fruit" was trained again, and may serve, and does not."""
+    from tests.retraining import examples
+
+    return examples.build(templates / "zoo.db", tmp_path_factory.mktemp("judged"))
+
+
+@pytest.fixture
+def retrained(judged: Path, tmp_path: Path) -> RegistryClient:
+    """The same, of the test's own; MLflow's default in the test's folder."""
+    for name in ("new.csv", "recipe.toml"):
+        shutil.copy(judged / name, tmp_path)
+    return RegistryClient(zoo.copy(judged / "mlflow.db", tmp_path))
 
 
 @dataclass(frozen=True)

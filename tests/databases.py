@@ -1,8 +1,9 @@
-"""Real databases: a SQLite file, a DuckDB file where DuckDB is installed, and a PostgreSQL, each of a test's own."""
+"""Real databases: a SQLite file, a DuckDB file where it is installed, a PostgreSQL, each a test's; and a MariaDB."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,6 +95,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from tests.deployment import servers  # not above: it imports MLflow, before the environment is set
 
     with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a MariaDB, without a database; about three seconds."""
+    pytest.importorskip("pymysql")
+    if shutil.which("mariadb-install-db") is None:
+        pytest.skip("not installed: mariadb-server")
+    from tests.deployment import servers  # see postgres
+
+    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as url:
         yield url
 
 

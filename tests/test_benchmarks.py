@@ -53,7 +53,7 @@ def faster(times: float, **said: object) -> Measurement:
             pytest.param(name, marks=pytest.mark.slow)
             for name in (
                 *("start_up", "whole", "segments", "registry", "sql", "memory", "caching"),
-                *("serving", "live_costs", "monitoring", "predicting", "streaming"),
+                *("serving", "live_costs", "monitoring", "predicting", "streaming", "training", "gallery"),
             )
         ),
     ],

@@ -34,6 +34,12 @@ def test_predictions_in_a_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_training_candidates(tmp_path: Path) -> None:
+    """Candidates are ranked, registered and compared with the champion, and trained by a recipe, as the guide shows."""
+    assert guide("training.md", tmp_path) == 5
+
+
+@pytest.mark.slow
 def test_predicting_in_bulk(tmp_path: Path) -> None:
     """The demo's model predicts a file, and commands print what the guide shows."""
     assert guide("predict.md", tmp_path) == 10
@@ -70,6 +76,19 @@ def test_lineage_environments_and_cleaning_up(tmp_path: Path) -> None:
     assert guide("lineage.md", tmp_path) == 6
 
 
+@pytest.mark.slow
+def test_training_again(tmp_path: Path) -> None:
+    """A model is trained on new rows, promoted by a second call, and the history shows it as the guide does."""
+    assert guide("retraining.md", tmp_path) == 5
+
+
+@pytest.mark.slow
+def test_reports_again_and_all_together(tmp_path: Path) -> None:
+    """The demo's report is put on a page, and drawn again from its record, as the guide shows."""
+    assert guide("reports.md", tmp_path) == 6
+
+
+@pytest.mark.slow
 def test_the_books(tmp_path: Path) -> None:
     """Runs of the demo are listed, compared and kept, and experiments told, as the guide shows."""
     assert guide("books.md", tmp_path) == 6
@@ -83,6 +102,7 @@ def test_the_books(tmp_path: Path) -> None:
         ("monitor", "monitoring.md"),
         ("runs", "books.md"),
         ("experiments", "books.md"),
+        ("report", "reports.md"),
     ],
 )
 def test_every_command_of_a_group_is_in_its_guide(group: str, guide: str) -> None:

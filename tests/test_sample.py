@@ -1,35 +1,115 @@
-"""The sample report in `reports/sample/` is what the demo makes today."""
+"""The samples in `reports/sample/` are what their records draw today, and what is trained today gives those records."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from abtest import demo, workflow
+from abtest.gallery import finding, indexing
+from abtest.record import ComparisonRecord, ComparisonsRecord, MonitoringRecord
+from abtest.record.reading import FILES, read_file
+from abtest.reporter import folder as compared
+from abtest.reporter import markdown, several
+from abtest.reporter.monitoring import folder as monitored
+from abtest.reporter.monitoring import markdown as monitored_markdown
+from abtest.reporter.monitoring import summary as monitored_summary
+from abtest.reporter.summary import summarise
 
-SAMPLE = Path(__file__).parent.parent / "reports" / "sample"
+if TYPE_CHECKING:
+    from types import ModuleType
+
+REPORTS = Path(__file__).parent.parent / "reports"
+SAMPLE = REPORTS / "sample"
+NAMES = ("binary", "live", "monitoring", "multiclass", "regression", "several")
+MEGABYTES = 6
 
 
-def lean(comparison: dict[str, Any]) -> dict[str, Any]:
-    """A comparison without what differs from one making to the next: times, places, runs."""
-    kept = {key: value for key, value in comparison.items() if key not in {"provenance", "created_at"}}
-    kept["data"] = {**kept["data"], "path": Path(kept["data"]["path"]).name}
-    for side in ("champion", "challenger"):
-        kept[side] = {**kept[side], "run_id": None, "latency": None, "size": None}
-    return kept
+def record_of(name: str) -> Any:
+    """The record of a sample."""
+    (path,) = [SAMPLE / name / file for file in set(FILES.values()) if (SAMPLE / name / file).exists()]
+    return read_file(path)
 
 
-def test_the_sample_is_what_the_demo_makes(tmp_path: Path) -> None:
-    """The demo's comparison equals the committed one, provenance aside; `python reports/make_sample.py` renews it."""
-    registry = demo.build(tmp_path)
-    made = workflow.compare(
-        data=tmp_path / demo.TEST_DATA, target=demo.TARGET, model_name=demo.MODEL, tracking_uri=registry.tracking_uri
-    ).to_dict()
-    kept = json.loads((SAMPLE / "comparison.json").read_text(encoding="utf-8"))
-    assert _close(lean(kept), lean(made))
+def drawn(record: Any) -> tuple[str, str]:
+    """The page of a record, with its figures, and the summary."""
+    if isinstance(record, MonitoringRecord):
+        summary = monitored_markdown.render(monitored_summary.summarise(record))
+        return monitored.page(record, None), summary
+    if isinstance(record, ComparisonsRecord):
+        return compared.page(record, None), markdown.render_several(several.summarise(record))
+    return compared.page(record, None), markdown.render(summarise(record))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_is_what_its_record_draws(name: str) -> None:
+    """Page and summary are drawn from the record as committed; `python reports/make_sample.py --redraw` renews them."""
+    page, summary = drawn(record_of(name))
+    assert (SAMPLE / name / "report.html").read_text(encoding="utf-8") == page
+    assert (SAMPLE / name / "summary.md").read_text(encoding="utf-8") == summary
+    assert list((SAMPLE / name / "figures").rglob("*.png"))
+
+
+def test_the_page_over_the_samples_is_todays() -> None:
+    """It shows every sample, newest first; `python reports/make_sample.py --redraw` renews it."""
+    found = finding.find(SAMPLE)
+    assert {it.path.parent.name for it in found.shown} == set(NAMES)
+    index = SAMPLE / "index.html"
+    assert index.read_text(encoding="utf-8") == indexing.render(found, index, title="Sample reports")
+
+
+def test_the_samples_show_what_they_are_for() -> None:
+    """Two classes, ten with a harmed segment, numbers, several challengers, live traffic, and a month's watch."""
+    records = {name: record_of(name) for name in NAMES}
+    assert len(records["binary"].confusion.labels) == 2
+    harmed = [reason for reason in records["multiclass"].decision.reasons if reason.segment and not reason.held]
+    assert harmed
+    assert records["multiclass"].decision.by_rule != records["multiclass"].decision.verdict
+    assert records["regression"].task == "regression"
+    assert len(records["several"].comparisons) > 1
+    assert records["live"].live is not None
+    assert isinstance(records["monitoring"], MonitoringRecord)
+
+
+def test_the_samples_are_light_and_name_no_machine() -> None:
+    """They stay below six megabytes, and hold no path of the machine they were made on."""
+    files = [path for path in SAMPLE.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MEGABYTES * 1_000_000
+    for path in files:
+        if path.suffix in {".html", ".json", ".md"}:
+            text = path.read_text(encoding="utf-8")
+            assert not [word for word in ("/tmp/", "/home/", "/root/") if word in text]  # noqa: S108 - looked for
+
+
+def beside(name: str) -> ModuleType:
+    """A script of `reports/`, imported."""
+    spec = importlib.util.spec_from_file_location(name, REPORTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its dataclasses look it up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["multiclass", "live"])
+def test_what_is_made_today_is_the_sample(tmp_path: Path, name: str) -> None:
+    """Trained and compared anew, a sample's record is the committed one; `python reports/make_sample.py` renews it."""
+    samples = beside("samples")
+    made = samples.lean(samples.SAMPLES[name](tmp_path), name)
+    assert isinstance(made, ComparisonRecord)
+    assert _close(_compared(made), _compared(record_of(name)))
+
+
+def _compared(record: Any) -> Any:
+    """A record without what differs between machines: versions of libraries, and a file's digest by its writer."""
+    data = json.loads(record.to_json())
+    return {key: value for key, value in data.items() if key != "provenance"}
 
 
 def _close(one: Any, other: Any) -> bool:

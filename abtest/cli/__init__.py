@@ -18,6 +18,7 @@ from abtest.cli import (
     cleanup,
     compare,
     demo,
+    doctor,
     env,
     experiment,
     experiments,
@@ -29,8 +30,11 @@ from abtest.cli import (
     power,
     predict,
     predictions,
+    report,
+    retrain,
     runs,
     serve,
+    train,
 )
 from abtest.cli.examples import App
 from abtest.errors import AbtestError
@@ -47,27 +51,54 @@ app = App(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compare")(compare.compare)
-app.command("compare-predictions")(predictions.compare_predictions)
-app.command("power")(power.power)
-app.command("predict")(predict.predict)
-app.add_typer(models.app, name="models", help="The life of registered models: promote, roll back, history, and more.")
+_DECIDE, _REGISTRY, _LIVE, _AROUND = "Decide", "Look after the registry", "Live, and over time", "Around it"
+
+app.command("compare", rich_help_panel=_DECIDE)(compare.compare)
+app.command("compare-predictions", rich_help_panel=_DECIDE)(predictions.compare_predictions)
+app.command("power", rich_help_panel=_DECIDE)(power.power)
+app.command("train", rich_help_panel=_DECIDE)(train.train)
+app.command("retrain", rich_help_panel=_DECIDE)(retrain.retrain)
+app.command("predict", rich_help_panel=_DECIDE)(predict.predict)
+app.add_typer(
+    models.app,
+    name="models",
+    help="The life of registered models: promote, roll back, history, and more.",
+    rich_help_panel=_REGISTRY,
+)
+app.command("lineage", rich_help_panel=_REGISTRY)(lineage.lineage)
+app.command("env", rich_help_panel=_REGISTRY)(env.env)
+app.add_typer(
+    runs.app,
+    name="runs",
+    help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.",
+    rich_help_panel=_REGISTRY,
+)
+app.add_typer(
+    experiments.app,
+    name="experiments",
+    help="MLflow's folders of runs; abtest experiment is one on live traffic.",
+    rich_help_panel=_REGISTRY,
+)
+app.command("cleanup", rich_help_panel=_REGISTRY)(cleanup.cleanup)
+app.command("serve", rich_help_panel=_LIVE)(serve.serve)
 app.add_typer(
     experiment.app,
     name="experiment",
     help="Champion and challenger on live traffic; abtest experiments are MLflow's.",
+    rich_help_panel=_LIVE,
 )
-app.command("serve")(serve.serve)
-app.command("label")(label.label)
-app.add_typer(monitor.app, name="monitor", help="How a model does over time: tracked, reported, checked, plotted.")
-app.add_typer(runs.app, name="runs", help="MLflow's runs of trainings, comparisons, promotions: list, compare, delete.")
+app.command("label", rich_help_panel=_LIVE)(label.label)
 app.add_typer(
-    experiments.app, name="experiments", help="MLflow's folders of runs; abtest experiment is one on live traffic."
+    monitor.app,
+    name="monitor",
+    help="How a model does over time: tracked, reported, checked, plotted.",
+    rich_help_panel=_LIVE,
 )
-app.command("lineage")(lineage.lineage)
-app.command("env")(env.env)
-app.command("cleanup")(cleanup.cleanup)
-app.command("demo")(demo.demo)
+app.add_typer(
+    report.app, name="report", help="Reports that are there: all on one page, and drawn again.", rich_help_panel=_AROUND
+)
+app.command("doctor", rich_help_panel=_AROUND)(doctor.doctor)
+app.command("demo", rich_help_panel=_AROUND)(demo.demo)
 
 
 def _version(*, value: bool) -> None:
@@ -109,6 +140,9 @@ def main() -> NoReturn:
         sys.exit(_INTERRUPTED)
     except AbtestError as error:
         _tell(str(error), error)
+    except UnicodeEncodeError as error:
+        told = f"The output could not be written: its encoding, {error.encoding}, lacks {error.object[error.start]!a}."
+        _tell(f"{told} Hint: PYTHONIOENCODING=utf-8.", error)
     except OSError as error:  # ours come as errors of ours: what is left is the output, a full disk or a closed pipe
         _tell(f"The output could not be written: {error.strerror or error}.", error)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
@@ -144,4 +178,6 @@ def _tell(message: str, error: Exception, *, bug: bool = False) -> None:
     if "--debug" in sys.argv:
         raise error
     typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(" ".join(message.split()) + hint, err=True)
+    line = " ".join(message.split()) + hint
+    # What a name, or a damaged file, holds must not talk to the terminal.
+    typer.echo("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line), err=True)

@@ -34,7 +34,7 @@ _HEAD, _PROMPT = "Example:", "$ "
 class App(typer.Typer):
     """A group of commands, each with the example of its docstring."""
 
-    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # type: ignore[override] # noqa: ANN401 - Typer's own options, all of them
+    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - Typer's own options, all of them
         """Enter a command, as ``typer.Typer.command`` does; its help ends with its example."""
 
         def enter(function: Callable[..., Any]) -> Callable[..., Any]:

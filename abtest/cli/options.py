@@ -165,6 +165,7 @@ EngineOption: TypeAlias = Annotated[
         metavar="|".join(ENGINES),
         help="Where rows are scored. Default: local.",
         callback=_known_engine,
+        autocompletion=lambda: list(ENGINES),
         rich_help_panel=_DATA,
     ),
 ]
@@ -243,6 +244,7 @@ Accept: TypeAlias = Annotated[
     typer.Option(
         metavar="VERDICT",
         help="conditional or insufficient-evidence: passes the gate too. May repeat.",
+        autocompletion=lambda: ["conditional", "insufficient-evidence"],
         rich_help_panel=_ACTION,
     ),
 ]

@@ -155,7 +155,7 @@ def predict(
     distribution of what was predicted: on standard output, or on standard error where rows go there.
 
     Example:
-        $ abtest predict --stage Production --input digits-test.csv --output said.csv
+        $ abtest predict --stage Production --input digits-test.csv --output out.csv
     """
     how = by_hand.way(values=values, interactive=interactive, demo=demo, stream=stream)
     tracked = {"--store": store, "--id": id_column, "--time": time_column, "--target": target}

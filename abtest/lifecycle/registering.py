@@ -56,11 +56,8 @@ def register(
     """Register a logged model as a new version. See ``Registry.register``."""
     if (run_id is None) == (model_uri is None):
         raise InvalidInputError("Give one of run_id and model_uri.", hint="a run id, or runs:/…, models:/…, a path.")
-    entered = None if stage is None else stage_name(stage)
-    _check_alias(alias)
     refuse_reserved(tuple(tags or ()))
-    if entered or alias:
-        _refuse_unfinished(registry, name)
+    entered = refuse(registry, name, stage=stage, alias=alias)
     source = find(registry, run_id=run_id, model_uri=model_uri)
     registry.create_model(name)
     number = registry.create_version(
@@ -87,6 +84,25 @@ def register(
             f"Version {number} of '{name}' was registered, but not put into {where}: {error.message}", hint=error.hint
         ) from error
     return replace(moved, notices=(*moved.notices, *_left_out(source)))
+
+
+def refuse(registry: RegistryClient, name: str, *, stage: str | None, alias: str | None) -> str | None:
+    """Refuse what cannot come to be, before a version is made, or a model is trained for it.
+
+    Returns:
+        The stage, as MLflow spells it.
+
+    Raises:
+        InvalidInputError: MLflow knows no such stage, or takes no such name or alias.
+        UnfinishedError: Another move of this model is under way.
+    """
+    entered = None if stage is None else stage_name(stage)
+    _check_alias(alias)
+    if not name.strip() or any(letter in name for letter in "/:"):
+        raise InvalidInputError(f"name cannot be {name!r}.", hint="use letters, digits, - and _.")
+    if entered or alias:
+        _refuse_unfinished(registry, name)
+    return entered
 
 
 def find(registry: RegistryClient, *, run_id: str | None, model_uri: str | None) -> Source:

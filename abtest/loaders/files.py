@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import re
+import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,16 @@ class _Parquet(_Files):
         return total
 
 
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep Python from printing what Arrow cannot raise: that a row it would tell of is no text."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 class _Csv(_Files):
     what = "CSV"
     is_text = True
@@ -233,7 +244,7 @@ class _Csv(_Files):
             found.append(row)
             return "skip" if len(found) == 1 else "error"
 
-        with contextlib.suppress(pa.ArrowException), self._open(path, None, {}, keep) as reader:
+        with _unheard(), contextlib.suppress(pa.ArrowException), self._open(path, None, {}, keep) as reader:
             for _ in reader:
                 if found:
                     break

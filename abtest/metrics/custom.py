@@ -35,8 +35,13 @@ def is_custom(name: str) -> bool:
     return bool(separator) and function.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def imported(name: str) -> Callable[..., object]:
+def imported(name: str, *, what: str = "metrics", kind: str = "function") -> Callable[..., object]:
     """Import a function of the user's own, ``module:function``.
+
+    Args:
+        name: Where it is.
+        what: The option that names it, for messages.
+        kind: What is looked for, likewise.
 
     Raises:
         InvalidInputError: There is no such function, or its module cannot be imported.
@@ -48,14 +53,14 @@ def imported(name: str) -> Callable[..., object]:
         found = getattr(importlib.import_module(module), function, None)
     except (Exception, SystemExit) as error:  # the user's module may do anything while it is imported
         raise InvalidInputError(
-            f"metrics: '{name}' cannot be imported: {told(error)}.",
+            f"{what}: '{name}' cannot be imported: {told(error)}.",
             hint="the module must be installed, or lie in this folder.",
         ) from error
     finally:
         sys.path.remove(here)
     if not callable(found):
         raise InvalidInputError(
-            f"metrics: module {module} has no function '{function}'.",
+            f"{what}: module {module} has no {kind} '{function}'.",
             hint=near(function, _functions(sys.modules[module])),
         )
     return cast("Callable[..., object]", found)

@@ -16,7 +16,8 @@ from abtest.mover.unfinished import unfinished
 from abtest.registry import ModelVersion
 from abtest.talking import once
 from abtest.trail import Movement, MovementKind, Outcome, Trail
-from abtest.trail.movement import UNDER_WAY
+from abtest.trail.alone import first_in_the_way
+from abtest.trail.process import UNDER_WAY
 from abtest.transitions import Plan, Standing, spelled
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Planner: TypeAlias = Callable[[Sequence[ModelVersion]], Plan]
 _NOTHING, _ALL, _STOPPED = "Nothing was moved.", "All moves were made.", "It stopped after"
-_PATIENCE = 15.0  # seconds to wait for another that goes first
 _PAUSES = (0.5, 2.0)  # seconds before a move is tried again that is seen not to have happened
 
 
@@ -138,20 +138,18 @@ def _refuse_moved(request: Request, versions: Sequence[ModelVersion], steps: Pla
 def _alone(registry: RegistryClient, trail: Trail, mine: Movement, ignored: Sequence[Movement]) -> None:
     """Return when no other move of this model is open; withdraw where another has the right of way."""
     passed = {mine.run_id, *(movement.run_id for movement in ignored)}
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        others = [m for m in trail.read() if m.is_open and m.run_id not in passed]
-        for twin in [m for m in others if m.attempt == mine.attempt]:
+
+    def others() -> list[Movement]:
+        found = [m for m in trail.read() if m.is_open and m.run_id not in passed]
+        for twin in [m for m in found if m.attempt == mine.attempt]:
             # MLflow sent the request again, since an answer was lost: one intent, two runs.
             settle_twin(trail, twin, mine)
-            others.remove(twin)
-        if not others:
-            return
-        now = datetime.now(UTC)
-        in_the_way = [m for m in others if m.run_id < mine.run_id or m.is_cut_off(now)]
-        if in_the_way or time.monotonic() > deadline:
-            raise unfinished([*in_the_way, *others][:1], registry.versions(mine.model))[0].error()
-        time.sleep(0.2)
+            found.remove(twin)
+        return found
+
+    one = first_in_the_way(mine.run_id, others, holds=lambda m: m.is_cut_off(datetime.now(UTC)))
+    if one is not None:
+        raise unfinished([one], registry.versions(mine.model))[0].error()
 
 
 def _walk(registry: RegistryClient, trail: Trail, mine: Movement) -> None:

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what is written, a comparison or a report of monitoring, with docstrings for descriptions."""
+"""The JSON Schemas of what is written, a comparison, a report of monitoring or of training, explained by docstrings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from pydantic import TypeAdapter
 
 from abtest.record.monitored import MonitoringRecord
 from abtest.record.several import ComparisonsRecord
+from abtest.record.trained import TrainingRecord
 from abtest.record.whole import ComparisonRecord
 
-Kind: TypeAlias = Literal["comparison", "monitoring"]
-_RECORDS: dict[Kind, Any] = {"comparison": ComparisonRecord | ComparisonsRecord, "monitoring": MonitoringRecord}
+Kind: TypeAlias = Literal["comparison", "monitoring", "training"]
+_RECORDS: dict[Kind, Any] = {
+    "comparison": ComparisonRecord | ComparisonsRecord,
+    "monitoring": MonitoringRecord,
+    "training": TrainingRecord,
+}
 
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)  # of a Google-style docstring
 
@@ -28,7 +33,7 @@ SCHEMA_FILE = schema_file("comparison")
 
 
 def json_schema(kind: Kind = "comparison") -> dict[str, Any]:
-    """The JSON Schema of ``comparison.json``, with one challenger or several, or of ``monitoring.json``."""
+    """The JSON Schema of ``comparison.json``, with one challenger or several, or of another record's file."""
     known: TypeAdapter[Any] = TypeAdapter(_RECORDS[kind])
     schema = known.json_schema(by_alias=True, mode="serialization")
     for entry in (schema, *schema["$defs"].values()):

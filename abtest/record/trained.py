@@ -50,7 +50,8 @@ class CrossValidated:
         behind: What the best is better by, positive where this one is worse: mean over folds; None of the best.
         ci_lower: Of ``behind``: Nadeau and Bengio's corrected resampled t.
         ci_upper: Likewise.
-        pvalue: Of no difference to the best, adjusted over the candidates (Holm).
+        pvalue: Of no difference to the best, adjusted (Holm) over all pairs of candidates, as the same folds say which
+            is the best.
     """
 
     mean: float

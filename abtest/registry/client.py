@@ -258,6 +258,7 @@ class RegistryClient:
                     ) from error
                 if not exists_already(error):
                     raise
+        self._model(name)  # a database that takes another's name for this one would file versions nowhere
 
     def create_version(
         self,
@@ -340,12 +341,15 @@ class RegistryClient:
     def _model(self, name: str) -> RegisteredModel:
         with self._talking("read"):
             try:
-                return self.client.get_registered_model(name)
+                found = self.client.get_registered_model(name)
             except Exception as error:
                 # A name that MLflow does not take is no model's.
                 if not is_missing(error) and not is_invalid(error):
                     raise
                 raise self._no_model(name) from None
+        if found.name != name:  # MySQL's own collations do not tell Iris from iris, and MLflow then loses versions
+            raise self._no_model(name)
+        return found
 
     def _no_model(self, name: str) -> ModelNotFoundError:
         known = self.models()

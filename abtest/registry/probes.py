@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from abtest import wording
-from abtest.errors import BackendError, InvalidInputError, NotFoundError
+from abtest.errors import BackendError, InvalidInputError, NotFoundError, NotPermittedError
 
 _PROBE_SECONDS = 5
 # MLflow's own patience with a server that died is minutes; whoever wants it sets these.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+_REFUSED = re.compile(r"access denied|authentication|no password supplied|role .* does not exist", re.IGNORECASE)
+_NO_SUCH = re.compile(r"unknown database|database .* does not exist|not a database", re.IGNORECASE)
 
 
 def probe(uri: str) -> None:
@@ -80,10 +83,11 @@ def _probe_database(uri: str) -> None:
             hint="write postgresql+psycopg2:// or mysql+pymysql://, with that driver installed.",
         ) from error
     except SQLAlchemyError as error:
-        raise BackendError(
-            f"The registry {shown} cannot be opened: {wording.first_line(error)}.",
-            hint="is the database up?",
-        ) from error
+        told = f"The registry {shown} cannot be opened: {wording.first_line(getattr(error, 'orig', None) or error)}."
+        if _REFUSED.search(told):
+            raise NotPermittedError(told, hint="check the user and the password in its URL.") from error
+        hint = "is this the right database?" if _NO_SUCH.search(told) else "is the database up?"
+        raise BackendError(told, hint=hint) from error
     if not found:
         raise NotFoundError(f"{shown} is a database without an MLflow registry.", hint="is this the right database?")
 

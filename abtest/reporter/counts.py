@@ -35,6 +35,9 @@ class _Grid:
         self.side = self.cell * len(labels)
         self.size = max(6.5, min(11.0, 0.8 * self.cell))
         self.margin = 12 + label_width(labels) * self.size / 11
+        self.flat = all(len(label) * CHARACTER * self.size / 11 <= self.cell for label in self.labels)
+        self.below = 24.0 if self.flat else self.margin  # what labels under it take
+        self.gap = 1.5 if self.cell >= 17 else 0.0  # so that neighbours of one shade are still two cells
         self.counts = self.cell >= 17
         self.shares = self.cell >= 34
 
@@ -56,23 +59,27 @@ class _Matrix:
         """Draw the outline, and each label that has room to be read."""
         canvas, grid, x, y = self.canvas, self.grid, self.x, self.y
         canvas.boxes([(x, y, grid.side, grid.side)], stroke="rule")
-        flat = all(len(label) * CHARACTER * grid.size / 11 <= grid.cell for label in grid.labels)
         for i in range(0, len(grid.labels), math.ceil(7 / grid.cell)):
             label, middle = grid.labels[i], grid.cell * (i + 0.5)
             if labelled:
                 canvas.text(x - 8, y + middle, label, size=grid.size, align="right")
-            if flat:
+            if grid.flat:
                 canvas.text(x + middle, y + grid.side + 12, label, size=grid.size, align="center")
             else:
                 canvas.text(x + middle, y + grid.side + 8, label, size=grid.size, align="right", turned=True)
 
     def shade(self, depth: Floats, role: Role, *, where: Bools) -> None:
         """Fill cells by depth (0 to 1), by its square root, so that rare mistakes are seen beside common successes."""
-        cell, darkest = self.grid.cell, 0.5 if self.grid.counts else 0.95  # what is written in a cell has to be read
+        cell, gap, darkest = (
+            self.grid.cell,
+            self.grid.gap,
+            0.5 if self.grid.counts else 0.95,
+        )  # what is written in a cell has to be read
         levels: dict[int, list[Box]] = {}
         for i, j in zip(*where.nonzero(), strict=True):
             level = max(1, round(_SHADES * float(depth[i, j]) ** 0.5))
-            levels.setdefault(level, []).append((self.x + cell * float(j), self.y + cell * float(i), cell, cell))
+            corner = self.x + cell * float(j) + gap / 2, self.y + cell * float(i) + gap / 2
+            levels.setdefault(level, []).append((*corner, cell - gap, cell - gap))
         for level, boxes in sorted(levels.items()):
             self.canvas.boxes(boxes, fill=role, opacity=darkest * level / _SHADES)
 
@@ -92,7 +99,7 @@ def _draw_confusion(record: ComparisonRecord) -> Canvas:
     found, words = confusions.matrices(record), summarise(record)
     grid = _Grid(found.labels, most=440)
     side, top = max(grid.side, 190), 58.0
-    canvas = Canvas(grid.margin + 2 * side + 40, top + grid.side + grid.margin + 6)
+    canvas = Canvas(grid.margin + 2 * side + 40, top + grid.side + grid.below + 6)
     sides: tuple[tuple[Role, str, Ints, Floats], ...] = (
         ("champion", words.sides[0], found.champion, found.champion_shares),
         ("challenger", words.sides[1], found.challenger, found.challenger_shares),
@@ -113,7 +120,7 @@ def _draw_confusion(record: ComparisonRecord) -> Canvas:
 def _draw_difference(record: ComparisonRecord) -> Canvas:
     found = confusions.matrices(record)
     grid, top = _Grid(found.labels, most=480), 34.0
-    canvas = Canvas(grid.margin + max(grid.side, 200) + 4, top + grid.side + grid.margin + 6)
+    canvas = Canvas(grid.margin + max(grid.side, 200) + 4, top + grid.side + grid.below + 6)
     canvas.text(grid.margin, 16, "truth ↓  predicted →", size=11, role="muted")
     matrix = grid.at(canvas, grid.margin, top)
     matrix.shade(found.depth, "better", where=found.gains)

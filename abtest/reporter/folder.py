@@ -19,12 +19,12 @@ from abtest.reporter.summary import summarise
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from abtest.record import ComparisonRecord
+    from abtest.record import ComparisonRecord, TrainingRecord
     from abtest.record.monitored import MonitoringRecord
     from abtest.reporter.figures import Drawn
 
     Record: TypeAlias = ComparisonRecord | ComparisonsRecord
-    Named: TypeAlias = Record | MonitoringRecord
+    Named: TypeAlias = Record | MonitoringRecord | TrainingRecord
 
 
 def prepare(parent: Path) -> None:
@@ -56,7 +56,7 @@ def write(record: Record, parent: Path, *, figures: bool = True) -> Path:
     Raises:
         InvalidInputError: It cannot be written; nothing is left behind.
     """
-    return write_folder(parent, record, lambda folder: _fill(folder, record, figures=figures))
+    return write_folder(parent, record, lambda folder: fill(folder, record, figures=figures))
 
 
 def write_folder(parent: Path, record: Named, fill: Callable[[Path], None]) -> Path:
@@ -124,7 +124,8 @@ def _page(record: Record, drawn: Sequence[Sequence[Drawn]]) -> str:
     return html.render(record, figures=drawn[0] if drawn else ())
 
 
-def _fill(folder: Path, record: Record, *, figures: bool) -> None:
+def fill(folder: Path, record: Record, *, figures: bool) -> None:
+    """Write the files of a report of a comparison into a folder."""
     drawn = _drawn(record) if figures else ()
     if isinstance(record, ComparisonsRecord):
         note = markdown.render_several(several.summarise(record))

@@ -24,7 +24,6 @@ MovementKind: TypeAlias = Literal[
 LEASE = timedelta(minutes=15)  # no move takes that long, whatever its process does
 TRAIL = "abtest.trail"
 _LONGEST = 4000  # characters of a tag that every MLflow takes
-UNDER_WAY: set[str] = set()  # attempts of this process that have not ended
 _KIND, _OUTCOME, _MOVES = "abtest.kind", "abtest.outcome", "abtest.movement"
 _OWN = (TRAIL, _KIND, _OUTCOME, _MOVES, "abtest.plan", "abtest.by", "abtest.why", "abtest.process", "abtest.attempt",
         "abtest.version", "abtest.model_name", "abtest.settled_at", "abtest.settled_by", "abtest.note",
@@ -182,9 +181,7 @@ class Movement:
         """Whether it was begun and goes on no more."""
         if self.outcome is not Outcome.PENDING:
             return self.outcome is Outcome.STOPPED
-        if self.process == Process.here() and self.attempt not in UNDER_WAY:  # its outcome could not be put on record
-            return True
-        return self.process.is_alive() is False or now - self.began_at > LEASE
+        return self.process.carries(self.attempt) is False or now - self.began_at > LEASE
 
     def parted(self, versions: Sequence[ModelVersion]) -> tuple[Plan, Plan]:
         """Part the plan into what the registry shows as made and what it does not."""

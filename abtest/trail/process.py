@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+UNDER_WAY: set[str] = set()  # attempts of this process that have not ended
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
@@ -56,6 +58,12 @@ class Process:
             return None
         started = _started(self.pid)
         return bool(started) and started == self.started
+
+    def carries(self, attempt: str) -> bool | None:
+        """Whether it still carries out what it began; None where that cannot be seen from here."""
+        if self == Process.here():  # whose outcome may not have come on record
+            return attempt in UNDER_WAY
+        return self.is_alive()
 
 
 def _started(pid: int) -> str:

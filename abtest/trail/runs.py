@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from abtest import tracking
-from abtest.trail.movement import TRAIL, UNDER_WAY, Movement, MovementKind, Outcome
-from abtest.trail.process import Process
+from abtest.trail.movement import TRAIL, Movement, MovementKind, Outcome
+from abtest.trail.process import UNDER_WAY, Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

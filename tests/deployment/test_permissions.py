@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from tests import zoo
 from tests.deployment.servers import EDITOR, MANAGER, READER, STRANGER
 
 if TYPE_CHECKING:
-    from tests.conftest import Told
+    from tests.conftest import Cli, Told
     from tests.deployment.conftest import Become, Compare
     from tests.deployment.servers import Secured
 
@@ -107,3 +108,16 @@ def assert_hidden(told: Told, secured: Secured) -> None:
     """No password is printed."""
     for password in ("hunter2", *secured.passwords.values()):
         assert password not in told.out + told.err
+
+
+@pytest.mark.parametrize(("user", "state"), [(READER, "problem"), (EDITOR, "ok")])
+def test_doctor_tells_who_may_not_write(become: Become, secured: Secured, cli: Cli, user: str, state: str) -> None:
+    """Who may only read a model is told so without anything being written, and who may write it that they may."""
+    name = secured.register(zoo.linear, zoo.better)
+    Path("abtest.toml").write_text(f'[registry]\nmodel_name = "{name}"\n', encoding="utf-8")
+    become(user)
+    told = cli("doctor", "--tracking-uri", secured.uri, "--format", "json", code=1 if state == "problem" else 0)
+    found = {one["check"]: one for one in json.loads(told.out)}
+    assert found["write access"]["state"] == state, found
+    assert found["registry"]["state"] == found["schema"]["state"] == "ok"
+    assert all(not version.tags.get("abtest.doctor") for version in secured.deployed.registry.details(name))

@@ -111,7 +111,7 @@ def start(
     Its plan is frozen from now on. Both models are loaded once, to find out now whether they can be.
 
     Example:
-        $ abtest experiment start spring --mode shadow --model-name digits
+        $ abtest experiment start summer --mode shadow --model-name digits
     """
     given = {key: value for key, value in locals().items() if value is not None}
     from abtest import defaults  # noqa: PLC0415 - --help does not pay for it
@@ -133,10 +133,12 @@ def start(
         if len(kinds) > 1:
             raise typer.BadParameter(f"names the {side} twice; give one option.", param_hint=f"--{side}-{kinds[1]}")
         sides.append(next(iter(defaults.references(side, given)), None))
+    registry = s.connect(tracking_uri, registry_uri)
+    registry.check()  # before a log is made
     with common.working(), s.open_store(store, create=True) as log:
         started = managing.start(
             log,
-            s.connect(tracking_uri, registry_uri),
+            registry,
             name,
             model_name=model_name or settings.registry.get("model_name"),
             champion=sides[0],

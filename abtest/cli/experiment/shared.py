@@ -20,16 +20,26 @@ Inclusion: TypeAlias = Annotated[
     float, typer.Option(metavar="SHARE", help="Of all units, those that take part, in [0, 1].")
 ]
 Why: TypeAlias = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the record.")]
+_MADE_BY = "'abtest experiment start' makes it, and 'abtest serve'."
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
-def open_store(url: str | None, *, create: bool = False) -> Store:
-    """Open the log named on the command line, else in the settings, else the one in this folder."""
-    from abtest.live.store import DEFAULT_URL, Store  # noqa: PLC0415 - --help does not pay for it
+def open_store(url: str | None, *, create: bool = False, hint: str = _MADE_BY) -> Store:
+    """Open the log named on the command line, else in the settings, else the one in this folder.
+
+    Raises:
+        NotFoundError: There is none; ``hint`` says who makes it, unless a name is near.
+    """
+    from abtest.errors import NotFoundError  # noqa: PLC0415 - --help does not need it
+    from abtest.live.store import DEFAULT_URL, Store  # noqa: PLC0415 - see above
     from abtest.settings import Settings  # noqa: PLC0415 - see above
 
-    return Store(url or Settings.load(Path.cwd(), os.environ).live.get("store") or DEFAULT_URL, create=create)
+    named = url or Settings.load(Path.cwd(), os.environ).live.get("store") or DEFAULT_URL
+    try:
+        return Store(named, create=create)
+    except NotFoundError as error:
+        raise NotFoundError(error.message, hint=error.hint or hint) from None
 
 
 def connect(tracking_uri: str | None, registry_uri: str | None) -> RegistryClient:

@@ -150,13 +150,7 @@ def watched(
 
 def _there(store: str | None) -> Store:
     """Open the log that is looked at: a look makes none."""
-    from abtest.errors import NotFoundError  # noqa: PLC0415 - --help does not need it
-
-    try:
-        return s.open_store(store)
-    except NotFoundError as error:
-        hint = error.hint or "'abtest monitor track' tracks predictions, and 'abtest serve' logs them."
-        raise NotFoundError(error.message, hint=hint) from None
+    return s.open_store(store, hint="'abtest monitor track' tracks predictions, and 'abtest serve' logs them.")
 
 
 def metrics(given: list[str] | None) -> tuple[str, ...]:

@@ -98,28 +98,30 @@ def track(
     named = common.reference({"stage": stage, "version": version, "alias": alias})
     from abtest.monitoring import tracking  # noqa: PLC0415 - --help does not pay for it
 
-    with s.open_store(store, create=True) as log, common.Bar(quiet=quiet) as progress, common.working():
+    with common.Bar(quiet=quiet) as progress, common.working():
+        # Who is asked is found out before a log is made.
         model, number = (None, None) if input_ is None else _who(name, named, tracking_uri, registry_uri, prediction)
-        done = tracking.track(
-            log,
-            name,
-            input_,
-            model=model,
-            version=number,
-            prediction=prediction,
-            target=target,
-            labels=labels,
-            id_column=id_column,
-            label_column=label_column,
-            time_column=time_column,
-            at=w.moment(at, "--at"),
-            segments=listed(segments),
-            features=listed(features) or None,
-            task=task,
-            label_type=label_type,
-            progress=progress,
-            **({"batch_rows": batch_size} if batch_size else {}),
-        )
+        with s.open_store(store, create=True) as log:
+            done = tracking.track(
+                log,
+                name,
+                input_,
+                model=model,
+                version=number,
+                prediction=prediction,
+                target=target,
+                labels=labels,
+                id_column=id_column,
+                label_column=label_column,
+                time_column=time_column,
+                at=w.moment(at, "--at"),
+                segments=listed(segments),
+                features=listed(features) or None,
+                task=task,
+                label_type=label_type,
+                progress=progress,
+                **({"batch_rows": batch_size} if batch_size else {}),
+            )
     for notice in done.notices:
         common.tell(f"Note: {notice}", quiet=quiet)
     if not quiet:

@@ -30,7 +30,7 @@ def write(record: MonitoringRecord, parent: Path, *, figures: bool = True) -> Pa
     Raises:
         InvalidInputError: It cannot be written; nothing is left behind.
     """
-    return folder.write_folder(parent, record, lambda part: _fill(part, record, figures=figures))
+    return folder.write_folder(parent, record, lambda part: fill(part, record, figures=figures))
 
 
 def page(record: MonitoringRecord, path: Path | None, *, figures: bool = True) -> str:
@@ -42,7 +42,8 @@ def page(record: MonitoringRecord, path: Path | None, *, figures: bool = True) -
     return folder.write_page(_page(record, _drawn(record) if figures else ()), path)
 
 
-def _fill(part: Path, record: MonitoringRecord, *, figures: bool) -> None:
+def fill(part: Path, record: MonitoringRecord, *, figures: bool) -> None:
+    """Write the files of a report of monitoring into a folder."""
     drawn = _drawn(record) if figures else ()
     if figures:
         folder.paint(part / "figures", drawn)

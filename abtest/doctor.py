@@ -1,1 +1,0 @@
-"""What is installed, reachable and missing here, with a hint for each."""

@@ -1,0 +1,1 @@
+"""Many reports on one page."""

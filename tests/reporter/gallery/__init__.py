@@ -1,0 +1,1 @@
+"""Tests of abtest/reporter/gallery, file for file."""

@@ -1,0 +1,1 @@
+"""What training is told as: figures, page, words, Markdown, terminal."""

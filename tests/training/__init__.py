@@ -1,0 +1,1 @@
+"""Tests of abtest/training, file for file."""
