@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ import pandas as pd
 import pytest
 
 from abtest import tracking
-from abtest.errors import AbtestError, InvalidInputError
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.lifecycle import Registry
+from abtest.loaders.references import BASELINE
 from abtest.policy import Policy
+from abtest.registry import Reference
 from abtest.retraining import Audit, retrain
 from abtest.retraining.audit import RUN
 from abtest.retraining.honest import seen_by_champion
@@ -204,7 +207,7 @@ def test_one_that_is_killed_holds_nobody_back(retrained: RegistryClient) -> None
 
 
 def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
-    """Without a champion the baseline is challenged; next time it is told which test rows the champion has seen."""
+    """A first version challenges the baseline; the next is told which test rows its champion saw; none begins twice."""
     rows = zoo.fruit(300)
     rows[:200].to_csv("january.csv", index=False)
     rows.to_csv("february.csv", index=False)
@@ -224,6 +227,13 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
     fitted = counted(rows[:200]) - counted(pd.read_parquet(str(first.audit.holdout)))
     tested = counted(pd.read_parquet(str(second.audit.holdout)))
     assert seen.leaked == sum(times for row, times in tested.items() if row in fitted) > 0
+    Registry(registry.tracking_uri).archive("pears", registry.versions("pears")[-1].version)
+    for version in Registry(registry.tracking_uri).serving("pears"):
+        Registry(registry.tracking_uri).archive("pears", version)
+    with pytest.raises(ModelNotFoundError, match="has served: this is no first one"):
+        champion_of(registry, request("pears"))
+    named = Reference(kind="version", value=BASELINE)
+    assert champion_of(registry, replace(request("pears"), champion=named)) is None
 
 
 def test_what_the_champion_saw_is_not_guessed(retrained: RegistryClient) -> None:
