@@ -64,9 +64,9 @@ class LoggedRun:
         started_at: In UTC, by the clock of whoever began it.
         ended_at: Likewise; None of one that has not ended.
         by: Who ran it.
-        params: Its parameters.
+        params: Its parameters, without anybody's password.
         metrics: The last value of each.
-        tags: All of them.
+        tags: All of them, likewise.
         datasets: What it read.
         models: Ids of the models it logged.
     """
@@ -100,9 +100,9 @@ class LoggedRun:
             started_at=_time(info.start_time),
             ended_at=_time(info.end_time),
             by=data.tags.get("mlflow.user") or info.user_id or None,
-            params=dict(data.params),
+            params=_told(data.params),
             metrics={name: unclipped(value) for name, value in data.metrics.items()},
-            tags=dict(data.tags),
+            tags=_told(data.tags),
             datasets=tuple(
                 Dataset(
                     name=it.dataset.name,
@@ -323,6 +323,10 @@ def short_ids(runs: Sequence[LoggedRun]) -> dict[str, str]:
     while len({run_id[:length] for run_id in ids}) < len(ids):
         length += 1
     return {run_id: run_id[:length] for run_id in ids}
+
+
+def _told(logged: Mapping[str, str]) -> dict[str, str]:
+    return {name: wording.redacted(value) for name, value in logged.items()}
 
 
 def _time(milliseconds: int | None) -> datetime | None:

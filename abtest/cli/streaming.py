@@ -69,7 +69,7 @@ def answer(
         columns: Of the lines, by ``id_column``, ``time_column`` and ``target``.
 
     Raises:
-        typer.BadParameter: There is no standard input.
+        typer.BadParameter: There is no standard input, or output.
         KeyboardInterrupt: It was interrupted; what was read is answered.
     """
     from abtest.bulk.stream import streaming  # noqa: PLC0415 - --help does not pay for it
@@ -77,6 +77,8 @@ def answer(
     given: dict[str, Any] = {"batch_rows": batch_size, "wait": None if max_wait is None else max_wait / 1000}
     if sys.stdin is None:  # "<&-" closes it
         raise typer.BadParameter("needs standard input, which is closed.", param_hint="--stream")
+    if sys.stdout is None:  # likewise
+        raise typer.BadParameter("needs standard output, which is closed.", param_hint="--stream")
     output = sys.stdout.buffer  # of answers alone: what models print goes elsewhere
     with _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier, _stopping() as stop:
         with common.working():

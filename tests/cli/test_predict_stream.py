@@ -74,6 +74,13 @@ def test_what_contradicts_itself_is_a_usage_error(cli: Any, arguments: tuple[str
     assert says in " ".join(cli(*arguments, code=2).err.replace("│", " ").split())
 
 
+def test_a_closed_output_is_a_usage_error(cli: Any, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``>&-`` closes it: it is said, and no row is asked about."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert "needs standard output" in " ".join(cli(*STREAM, code=2).err.split())
+    assert len(rows) == 60
+
+
 def talkative(frame: pd.DataFrame) -> Any:
     """Predict, and print."""
     print("asked about", len(frame), "rows")  # noqa: T201 - models do
