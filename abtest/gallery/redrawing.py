@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abtest.errors import InvalidInputError, RefusedError
+from abtest import wording
+from abtest.errors import AbtestError, InvalidInputError, RefusedError
 from abtest.record import MonitoringRecord
 from abtest.record.reading import FILES, read_file
 from abtest.record.trained import TrainingRecord
@@ -73,6 +74,17 @@ def _check(folder: Path, name: str, text: bytes, *, force: bool) -> None:
 
 
 def _fill(part: Path, record: AnyRecord, *, figures: bool) -> None:
+    """Draw it; a record that anybody may have edited can be read, and name what is not in it."""
+    try:
+        _drawn(part, record, figures=figures)
+    except (AbtestError, OSError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {wording.first_line(error)}"
+        raise InvalidInputError(f"What the record holds does not fit together ({said}).") from error
+
+
+def _drawn(part: Path, record: AnyRecord, *, figures: bool) -> None:
     if isinstance(record, MonitoringRecord):
         monitored.fill(part, record, figures=figures)
     elif isinstance(record, TrainingRecord):

@@ -15,7 +15,7 @@ from abtest import doctor
 from abtest.doctor import Asked, Check, State, installed
 from abtest.errors import NotPermittedError
 from abtest.live.store import Store as Log
-from abtest.registry import database
+from abtest.registry import database, probes
 from abtest.transitions import into_production
 from tests import trails, zoo
 
@@ -99,6 +99,14 @@ def test_a_registry_that_is_out_of_reach_is_told_without_a_password(cli: Cli, ur
     assert found["state"] == "problem"
     assert told in found["told"]
     assert "hunter2" not in said.out + said.err
+
+
+def test_a_registry_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a connection and never answers is told like what is not there."""
+    monkeypatch.setattr(probes, "_PROBE_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = look(tracking_uri=f"mysql+pymysql://127.0.0.1:{silent.getsockname()[1]}/mlflow")
+    assert found["registry"].state is State.PROBLEM
 
 
 def test_a_check_that_crashes_is_a_problem_of_its_own() -> None:
