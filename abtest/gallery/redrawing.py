@@ -63,8 +63,17 @@ def redraw(path: Path, output: Path | None = None, *, figures: bool = True, forc
 def _check(folder: Path, name: str, text: bytes, *, force: bool) -> None:
     """Refuse to write over what is not this report; what is no report at all is never written over."""
     there = {it.name for it in folder.iterdir()} if folder.is_dir() else set()
-    if not there or ((folder / name).is_file() and (folder / name).read_bytes() == text):
+    is_record_of_it = (folder / name).is_file() and (folder / name).read_bytes() == text
+    # A record that somebody put beside figures of his own, without its page, is no report.
+    others = there & ({_FIGURES, *FILES.values()} - {name})
+    if not there or (is_record_of_it and (not others or (_PAGE in there and others == {_FIGURES}))):
         return
+    if is_record_of_it and not force:
+        what = " and ".join(sorted(others))
+        raise RefusedError(
+            f"output {folder} holds {what} beside the record, which would be replaced.",
+            hint="--output names a new folder, or --force replaces it.",
+        )
     if not there & {*FILES.values(), _PAGE}:
         raise RefusedError(f"output {folder} holds no report, but other files.", hint="--output names a new folder.")
     if not force:
