@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from abtest import doctor
-from abtest.doctor import Asked, Check, State, installed
+from abtest.doctor import Asked, Check, Finding, State, installed
 from abtest.errors import NotPermittedError
 from abtest.live.store import Store as Log
 from abtest.registry import database, probes
@@ -20,7 +20,6 @@ from abtest.transitions import into_production
 from tests import trails, zoo
 
 if TYPE_CHECKING:
-    from abtest.doctor import Finding
     from abtest.lifecycle import Registry
     from abtest.registry import RegistryClient
     from tests.conftest import Cli
@@ -115,6 +114,9 @@ def test_a_check_that_crashes_is_a_problem_of_its_own() -> None:
     def crash(asked: Asked) -> Finding:
         raise ZeroDivisionError(f"in {asked.folder}: postgresql://ann:hunter2@host/x")
 
+    steering = Check(name="steering", look=lambda _: Finding(State.OK, "a\x1b[2J\nb", "c\x1b"))
+    (told,) = doctor.examine(Asked(folder=Path("/there"), environ={}), [steering])
+    assert (told.told, told.hint) == ("a\N{REPLACEMENT CHARACTER}[2J b", "c\N{REPLACEMENT CHARACTER}")
     checks = [Check(name="broken", look=crash), Check(name="Python", look=installed.python)]
     broken, python = doctor.examine(Asked(folder=Path("/there"), environ={}), checks)
     assert broken.state is State.PROBLEM
