@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
 from abtest import wording
 from abtest.cli import common
 from abtest.cli.experiment.shared import open_store
+from abtest.cli.runs.shared import plain
 from abtest.settings import listed
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from abtest.bulk.stream.streaming import Streamed
     from abtest.bulk.stream.tracked import Tallier
 
+_LETTERS = 300  # of what a model, or a line, makes us say
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -79,8 +81,11 @@ def answer(
         raise typer.BadParameter("needs standard input, which is closed.", param_hint="--stream")
     if sys.stdout is None:  # likewise
         raise typer.BadParameter("needs standard output, which is closed.", param_hint="--stream")
-    output = sys.stdout.buffer  # of answers alone: what models print goes elsewhere
-    with _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier, _stopping() as stop:
+    with (
+        _answers() as output,
+        _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier,
+        _stopping() as stop,
+    ):
         with common.working():
             done = streaming.stream(
                 chosen,
@@ -93,6 +98,24 @@ def answer(
                 **{name: value for name, value in given.items() if value is not None},
             )
         common.tell(_told(done, chosen), quiet=quiet)
+
+
+@contextmanager
+def _answers() -> Iterator[BinaryIO]:
+    """Give standard output, of answers alone: what models print goes to standard error, and so does what C prints."""
+    try:
+        number, other = sys.stdout.fileno(), sys.stderr.fileno()
+    except (OSError, AttributeError):  # something in its place, or nowhere to put it
+        yield sys.stdout.buffer
+        return
+    ours = os.dup(number)
+    try:
+        os.dup2(other, number)
+        with open(ours, "wb", closefd=False) as output:
+            yield output
+    finally:
+        os.dup2(ours, number)
+        os.close(ours)
 
 
 @contextmanager
@@ -148,4 +171,5 @@ def _told(done: Streamed, chosen: Chosen) -> str:
 
 
 def _fault(fault: Fault) -> str:
-    return f"  {wording.whole(fault.n)} {fault.kind} (first: line {wording.whole(fault.line)}: {fault.why})"
+    first = f"line {wording.whole(fault.line)}: {plain(fault.why, _LETTERS)}"
+    return f"  {wording.whole(fault.n)} {fault.kind} (first: {first})"

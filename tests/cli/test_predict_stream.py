@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def test_a_closed_output_is_a_usage_error(cli: Any, rows: pd.DataFrame, monkeypa
 
 
 def talkative(frame: pd.DataFrame) -> Any:
-    """Predict, and print."""
+    """Predict, and print, as Python and as C does."""
+    os.write(1, b"written past Python\n")
     print("asked about", len(frame), "rows")  # noqa: T201 - models do
     return ["apple" if wide else "pear" for wide in frame["width"] > 7]
 
@@ -113,3 +115,4 @@ def test_an_interruption_answers_what_was_read(process: subprocess.Popen[bytes])
     assert b"answered 2 lines" in err
     assert b"Interrupted." in err
     assert b"asked about 1 rows" in err
+    assert b"written past Python" in err
