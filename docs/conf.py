@@ -1,6 +1,9 @@
 """How the documentation is built: ``sphinx-build -W docs site``."""
 
+import shutil
 from importlib.metadata import version as _version
+from pathlib import Path
+from typing import Any
 
 project = "abtest"
 author = "The abtest authors"
@@ -15,6 +18,7 @@ copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 suppress_warnings = ["misc.highlighting_failure"]  # JSON, CSV and consoles with … for what is left out
 nitpicky = True
+smartquotes = False  # -- is an option, not a dash
 
 html_theme = "furo"
 html_title = "abtest"
@@ -28,3 +32,14 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": _LIGHT[0], "color-brand-content": _LIGHT[0]},
     "dark_css_variables": {"color-brand-primary": _DARK[0], "color-brand-content": _DARK[0]},
 }
+
+
+def setup(app: Any) -> None:
+    """Put the sample reports beside the pages."""
+    app.connect("build-finished", _gallery)
+
+
+def _gallery(app: Any, failed: Exception | None) -> None:
+    if failed is None and app.builder.format == "html":
+        samples = Path(app.srcdir).parent / "reports" / "sample"
+        shutil.copytree(samples, Path(app.outdir) / "gallery", dirs_exist_ok=True)

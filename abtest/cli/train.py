@@ -126,7 +126,7 @@ def train(
     A hold-out is split off first, which nothing of this sees; it is kept as test data for 'abtest compare'.
 
     Example:
-        $ abtest train --data digits-test.csv --target digit --models NaiveBayes,SVM_RBF
+        $ abtest train --data digits-test.csv --target digit --models SVM_RBF
     """
     given: dict[str, Any] = {
         "data": data, "target": target, "unit": unit, "task": task, "search": search, "trials": trials, "folds": folds,

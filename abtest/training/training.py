@@ -152,10 +152,6 @@ def _candidate(found: Fitted) -> Candidate:
 def _about(contest: Contest) -> Iterator[str]:
     yield from contest.rows.notices
     yield from contest.split.notices
-    yield (
-        f"{wording.plural(len(contest.split.holdout), 'row')} were held out before anything was fitted, and had no "
-        "part in choosing: candidates are ranked by cross-validation on the others."
-    )
 
 
 def train(

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.gallery.records import SITUATIONS, put
-from tests.reporter.test_html import Outline
+from tests.reporter.pages import Outline
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

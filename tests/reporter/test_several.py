@@ -28,7 +28,8 @@ from abtest.stats.mcnemar import mcnemar
 from abtest.stats.multiplicity import holm_levels
 from abtest.workflow import compare
 from tests.examples import HOSTILE, IMAGE, SCRIPT, record
-from tests.reporter.test_html import Outline, browser, show
+from tests.reporter.pages import Outline
+from tests.reporter.test_html import browser, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -143,7 +143,6 @@ def test_record(visits: Path, target: str) -> None:
             assert (row.challenger, row.champion) == (each.holdout[row.metric], record.best.holdout[row.metric])
             assert row.n == record.rows.n_holdout
     assert record.rows.n_train + record.rows.n_holdout == 120
-    assert any("were held out before anything was fitted" in said for said in record.notices)
     assert list(trained.estimators) == [each.name for each in record.candidates]
 
 

@@ -11,7 +11,8 @@ from abtest import wording
 from abtest.metrics.catalogue import unit
 from abtest.reporter.monitoring import drawing, folder, html
 from tests.monitored import HOSTILE, SITUATIONS
-from tests.reporter.test_html import Outline, browser, show
+from tests.reporter.pages import Outline, harmless, sound
+from tests.reporter.test_html import browser, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,27 +33,14 @@ def page(situation: str, *, drawn: bool = True) -> str:
 @pytest.mark.parametrize("drawn", [True, False], ids=["figures", "tables"])
 def test_the_page_is_sound(situation: str, drawn: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Every element is closed, ids are unique, references lead somewhere, and every table has a caption."""
-    outline = Outline(page(situation, drawn=drawn))
-    tags, ids = [tag for tag, _ in outline.elements], outline.all("id")
-    assert len(ids) == len(set(ids))
-    assert {ref.removeprefix("#") for ref in outline.all("href") if ref.startswith("#")} <= set(ids)
-    assert set(outline.all("aria-labelledby")) <= set(ids)
-    for landmark in ("h1", "main", "header", "footer", "nav", "title"):
-        assert tags.count(landmark) == 1
-    assert tags.count("table") == tags.count("caption")
-    assert ("svg" in tags) == drawn
+    outline = sound(page(situation, drawn=drawn))
+    assert ("svg" in {tag for tag, _ in outline.elements}) == drawn
 
 
 @every_situation
 def test_nothing_runs_and_nothing_is_fetched(situation: str) -> None:
     """No script, no handler, no address to fetch from."""
-    outline = Outline(page(situation))
-    tags = {tag for tag, _ in outline.elements}
-    assert not tags & {"script", "img", "iframe", "object", "embed", "form", "base"}
-    assert not [name for _, attributes in outline.elements for name in attributes if name.startswith("on")]
-    assert not outline.all("src")
-    assert all(ref == "data:," or ref.startswith("#") for ref in outline.all("href"))
-    assert "url(" not in page(situation)
+    harmless(page(situation))
 
 
 def test_users_texts_are_text() -> None:
