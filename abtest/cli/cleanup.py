@@ -80,7 +80,7 @@ def _show(plan: CleanupPlan, *, yes: bool = False) -> None:
     if plan.going:
         typer.echo(f"{'To go' if yes else 'Would go'}: {_counted(plan.going)}.\n")
         going = [(it.what, s.time(it.at)) for it in plan.going[:_MOST]]
-        s.print_table(("what", "since"), going)
+        s.print_table(("what", "since"), going, prose=("what",))
         if plan.going[_MOST:]:
             typer.echo(f"… and {len(plan.going) - _MOST} more; --format json has all.")
     else:
@@ -88,7 +88,7 @@ def _show(plan: CleanupPlan, *, yes: bool = False) -> None:
     if plan.staying:
         typer.echo(f"\nStays: {_counted(plan.staying)}.\n")
         rows = [(str(n), kind, why) for kind, why, n in plan.reasons()]
-        s.print_table(("count", "what", "why"), rows, right=("count",))
+        s.print_table(("count", "what", "why"), rows, right=("count",), prose=("why",))
     for told in _notes(plan):
         common.tell(f"Note: {told}")
     if plan.going and not yes:

@@ -24,11 +24,23 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HEAD, _PROMPT = "Example:", "$ "
+
+
+class _Command(TyperCommand):
+    """A command whose usage errors are the sentence alone, without what Pydantic puts before it."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # Typer's own Context
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 class App(typer.Typer):
@@ -42,7 +54,7 @@ class App(typer.Typer):
             lines = [line.strip() for line in example.splitlines() if line.strip()]
             # Typer's help joins the lines of a paragraph, and reads [ as markup: each line is one, and escaped.
             shown = "\n\n".join(line.replace("[", r"\[") for line in (head.strip(), *lines))
-            entered = super(App, self).command(name, help=told.strip(), epilog=shown or None, **options)
+            entered = super(App, self).command(name, cls=_Command, help=told.strip(), epilog=shown or None, **options)
             return entered(function)
 
         return enter

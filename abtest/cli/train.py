@@ -158,7 +158,9 @@ def train(
     if save_recipe is not None:
         _save(chosen, Path(save_recipe).expanduser())
     _show(trained, form, quiet=quiet)
-    _tell_where(trained, stage, alias, quiet=quiet)
+    if not quiet:
+        _tell_where(trained, stage, alias)
+        common.tell(f"Next      {_next(trained, tracking, registry)}")
 
 
 def _several(option: str, values: list[str]) -> tuple[str, ...]:
@@ -233,11 +235,9 @@ def _show(trained: Trained, form: str, *, quiet: bool) -> None:
         common.print_rich(terminal.render(summary.summarise(trained.record), width))
 
 
-def _tell_where(trained: Trained, stage: str | None, alias: str | None, *, quiet: bool) -> None:
-    """Say where the report, the runs and the version are, and what to type next."""
+def _tell_where(trained: Trained, stage: str | None, alias: str | None) -> None:
+    """Say where the report, the runs and the version are."""
     record = trained.record
-    if quiet:
-        return
     common.tell("")
     if record.provenance.registry is not None:
         common.tell(f"Registry  {record.provenance.registry}")
@@ -248,24 +248,41 @@ def _tell_where(trained: Trained, stage: str | None, alias: str | None, *, quiet
     if record.version is not None:
         where = " ".join(text for text in (f"in {stage}" if stage else "", f"as {alias}" if alias else "") if text)
         common.tell(f"Model     version {record.version} of '{record.model_name}' {where}".rstrip())
-    common.tell(f"Next      {_next(trained)}")
 
 
-def _next(trained: Trained) -> str:
-    """What to type next: hold what was registered against the champion, else register it, else try it out."""
+def _next(trained: Trained, tracking: str | None, registry: str | None) -> str:
+    """What to type next: hold what was registered against what serves, else register it, else try it out."""
     from abtest.training.folder import models_of  # noqa: PLC0415 - --help does not pay for it
     from abtest.wording import command  # noqa: PLC0415 - see above
 
     record, best = trained.record, trained.record.best
-    if record.version == 1:  # there is no champion to be held against
-        return command("models", "promote", str(record.model_name), "1")
     if record.version is not None:
+        name = str(record.model_name)
+        champion = _champion(name, tracking, registry)
+        if champion == str(record.version):
+            return command("predict", "--model-name", name, "--input", "FILE")
         rows = str(common.near(trained.holdout_file)) if trained.holdout_file else "FILE"
+        first = ("--champion-version", champion) if champion == "baseline" else ()
         return command(
-            "compare", "--model-name", str(record.model_name), "--challenger-version", str(record.version),
+            "compare", "--model-name", name, *first, "--challenger-version", str(record.version),
             "--test-data", rows, "--target", record.rows.target,
         )  # fmt: skip
     if best.run_id is not None:
         return command("models", "register", "--run-id", best.run_id, "--stage", "Staging", "NAME")
     model = models_of(trained)[best.name]
     return command("predict", "--model-uri", str(common.near(model)), "--input", "FILE")
+
+
+def _champion(name: str, tracking: str | None, registry: str | None) -> str | None:
+    """The version that serves, or the baseline where none does; None where 'abtest compare' has to say more of it."""
+    from abtest.errors import AbtestError, ModelNotFoundError  # noqa: PLC0415 - --help does not pay for it
+    from abtest.loaders.references import pin  # noqa: PLC0415 - see above
+    from abtest.registry import RegistryClient  # noqa: PLC0415 - see above
+
+    try:
+        version = pin(RegistryClient(tracking, registry), name, "champion", None).version
+    except ModelNotFoundError:
+        return "baseline"
+    except AbtestError:
+        return None
+    return None if version is None else str(version.version)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from abtest import wording
-from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError, NotFoundError
 from abtest.labels import Side
 from abtest.loaders.columns import as_array, as_labels, cast_column, is_same_kind, missing_labels
 
@@ -283,6 +283,7 @@ def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
 
     Raises:
         ModelNotFoundError: Nothing is there.
+        NotFoundError: There is no registry.
         InvalidInputError: It does not load, or its signature is none for rows of columns.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours is the one progress bar
@@ -294,6 +295,8 @@ def from_uri(side: Side, uri: str, registry: RegistryClient | None) -> Model:
         with registry.active() if registry else contextlib.nullcontext():
             folder = mlflow.artifacts.download_artifacts(uri)
             loaded = mlflow.pyfunc.load_model(folder, suppress_warnings=True)
+    except NotFoundError:  # the registry's own: nothing is wrong with the model
+        raise
     except (Exception, SystemExit) as error:  # a model that exits must not pass for success
         shown, told = wording.redacted(uri), wording.redacted(wording.first_line(error))
         missing = isinstance(error, OSError | MlflowException) and (

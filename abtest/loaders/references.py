@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Read: TypeAlias = Callable[[str], tuple[ModelVersion, ...]]
 
 BASELINE = "baseline"
+_FIRST = f", or --champion-version {BASELINE} where there is none yet"
 _ENOUGH = 3  # models that fit: more than one is one too many
 DEFAULT_STAGE: dict[Side, str] = {"champion": "Production", "challenger": "Staging"}
 
@@ -99,7 +100,7 @@ def pin(registry: RegistryClient, name: str, side: Side, reference: Reference | 
     try:
         return _pin(registry, registry.versions, name, side, reference)
     except AbtestError as error:
-        error.hint = error.hint and error.hint.replace(f"--{side}-", "--")
+        error.hint = error.hint and error.hint.replace(_FIRST, "").replace(f"--{side}-", "--")
         raise
 
 
@@ -174,9 +175,10 @@ def _default(name: str, versions: tuple[ModelVersion, ...], side: Side) -> Refer
         return by_stage
     if aliased:
         return by_alias
+    first = _FIRST if side == "champion" else ""
     raise ModelNotFoundError(
         f"'{name}' has no {side}: no version is in stage {stage} or has the alias '{side}'.",
-        hint=f"{inventory(versions)}; name one with --{side}-version.",
+        hint=f"{inventory(versions)}; name one with --{side}-version{first}.",
     )
 
 

@@ -37,6 +37,9 @@ def read_file(path: Path) -> AnyRecord:
         InvalidInputError: It cannot be read, or what it holds cannot, as ``read`` says.
     """
     try:
+        if path.is_dir():
+            within = next((path / name for name in FILES.values() if (path / name).is_file()), None)
+            raise InvalidInputError("It is a folder.", hint=f"name the record in it{f': {within}' if within else ''}.")
         if not path.is_file():  # to open a pipe would be to wait for its writer
             raise InvalidInputError("There is no such file.")
         data = json.loads(path.read_bytes())

@@ -91,7 +91,10 @@ def _probe_database(uri: str) -> None:
         hint = "is this the right database?" if _NO_SUCH.search(told) else "is the database up?"
         raise BackendError(told, hint=hint) from error
     if not found:
-        raise NotFoundError(f"{shown} is a database without an MLflow registry.", hint="is this the right database?")
+        raise NotFoundError(
+            f"{shown} is a database without an MLflow registry.",
+            hint="is this the right database? 'mlflow db upgrade' with its URL makes an empty one in it.",
+        )
 
 
 def _refuse_no_file(path: Path, shown: str) -> None:
@@ -100,5 +103,5 @@ def _refuse_no_file(path: Path, shown: str) -> None:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise NotFoundError(
             f"There is no MLflow registry at {shown}: no such file{where}.",
-            hint="give --tracking-uri, or try 'abtest demo'.",
+            hint=f"give --tracking-uri, try 'abtest demo', or make an empty one: mlflow db upgrade {shown}",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from abtest import mover, promoter, workflow
 from abtest.comparison import Comparison
-from abtest.errors import InvalidInputError, NotFoundError, RefusedError
+from abtest.errors import InvalidInputError, NotFoundError, RefusedError, near
 from abtest.loaders.datasets import open_data
 from abtest.promoter import Promotion
 from abtest.registry import Reference
@@ -92,6 +92,8 @@ def retrain(
             audit=done, comparison=earlier.comparison(registry, done), before=True, serves=serves,
             asked_for=_asked_for(registry, done),
         )  # fmt: skip
+    if champion is None:
+        _tell_of_another(registry, request.model, tell)
     if request.promote_on:
         mover.refuse_waiting(Trail(registry, request.model))
     intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
@@ -166,6 +168,14 @@ def _trained(
         holdout_digest=open_data(holdout, "holdout").digest(),
     )  # fmt: skip
     return version, request.test_data or holdout
+
+
+def _tell_of_another(registry: RegistryClient, name: str, tell: Tell) -> None:
+    """Say that a model is new, where its name may be a slip of the pen."""
+    known = registry.models()
+    meant = None if name in known else near(name, known)
+    if meant:
+        tell(f"There is no model '{name}' yet, and this makes it. Hint: {meant}")
 
 
 def _compared(

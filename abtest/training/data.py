@@ -153,6 +153,10 @@ def _truth(column: pa.Array, target: str, task: Task, rows: npt.NDArray[np.int64
     classes = np.unique(values)
     if len(classes) == 1:
         raise InvalidInputError(f"Target '{target}' must have two classes, got {classes.tolist()[0]!r} in every row.")
+    if len(classes) == len(values) > 2:  # of two rows nobody knows; they are too few for folds
+        raise InvalidInputError(
+            f"Target '{target}' must have classes, got a different value in each of {wording.whole(len(values))} rows."
+        )
     if len(classes) > _MOST_CLASSES:
         raise InvalidInputError(
             f"Target '{target}' must have at most {wording.whole(_MOST_CLASSES)} classes, got "

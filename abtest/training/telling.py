@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
     from abtest.training.training import Trained
 
-_NO_REGISTRY = (
-    "--no-log trains without one. A first one is made by 'mlflow server', which --tracking-uri then names "
-    "(http://127.0.0.1:5000), or tried out by 'abtest demo'."
-)
-
 
 def prepared(
     *,
@@ -55,7 +50,7 @@ def prepared(
     try:
         registry.check()
     except NotFoundError as error:
-        raise NotFoundError(error.message, hint=_NO_REGISTRY) from error
+        raise NotFoundError(error.message, hint=f"--no-log trains without one; else {error.hint}") from error
     if model_name is not None:
         registering.refuse(registry, model_name, stage=stage, alias=alias)
     return registry

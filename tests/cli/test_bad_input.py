@@ -83,7 +83,11 @@ REFERENCES = {
     ),
     "no default": (
         ("--model-name", "bare"),
-        ["'bare' has no champion: no version is in stage Production or has the alias 'champion'.", "2 (Archived)"],
+        [
+            "'bare' has no champion: no version is in stage Production or has the alias 'champion'.",
+            "2 (Archived)",
+            "--champion-version baseline where there is none yet",
+        ],
     ),
     "no versions": (("--model-name", "void"), ["'void' has no champion", "it has no versions"]),
     "two in the stage": (

@@ -35,6 +35,7 @@ def test_from_a_file_to_a_version(cli: Any, registry: RegistryClient) -> None:
     assert ranked == [["1", "NaiveBayes"], ["2", "Baseline"]]
     assert "NaiveBayes ranks first" in first.out
     assert "Model     version 1 of 'fruit' in Production" in first.err
+    assert "Next      abtest predict --model-name fruit " in first.err
     second = cli(*train, "--stage", "Staging", "--alias", "challenger")
     assert "Model     version 2 of 'fruit' in Staging as challenger" in second.err
     for word in ("Registry  ", "Report    reports/fruit-training-", "MLflow    run "):
@@ -47,6 +48,18 @@ def test_from_a_file_to_a_version(cli: Any, registry: RegistryClient) -> None:
     assert compared["challenger"]["version"] == 2
     assert compared["data"]["n"] == 12
     assert compared["contingency"]["champion_only"] == compared["contingency"]["challenger_only"] == 0  # the same model
+
+
+def test_a_first_one_is_held_against_the_baseline(cli: Any, registry: RegistryClient) -> None:
+    """Where nothing serves yet, what is to be typed next works, whatever the version's number."""
+    uri = ("--tracking-uri", registry.tracking_uri)
+    told = cli("train", "--data", "fruit.csv", *QUICK, "--register", "first", "--stage", "Staging", *uri)
+    (following,) = [line for line in told.err.splitlines() if line.startswith("Next      ")]
+    typed = following.removeprefix("Next      abtest ").split()
+    assert cli(*typed, *uri, "--no-log", "--no-save-plot", "--quiet").out.strip() in {
+        "PROMOTE",
+        "INSUFFICIENT_EVIDENCE",
+    }
 
 
 @pytest.mark.parametrize("form", ["json", "markdown", "quiet"])
@@ -114,6 +127,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a recipe with an unknown key": (("--recipe", "wrong.toml", "--no-log"), 1, "did you mean 'folds'?"),
     "a recipe without rows": (("--recipe", "rowless.toml", "--no-log"), 2, "--data"),
     "one class": (("--data", "one.csv", *QUICK, "--no-log"), 1, "must have two classes"),
+    "a name for each row": (("--data", "named.csv", *QUICK, "--no-log"), 1, "got a different value in each of 60 rows"),
+    "no such search": (
+        ("--data", "fruit.csv", *QUICK, "--search", "gird"), 2, "Invalid value for '--search': 'gird' is not one of",
+    ),
 }  # fmt: skip
 
 
@@ -121,6 +138,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
 def test_bad_input_is_refused_in_a_sentence(cli: Any, case: str) -> None:
     """One sentence says what is wrong, and nothing is written: no report, and no database."""
     rows(60).assign(kind="apple").to_csv("one.csv", index=False)
+    rows(60).assign(kind=[f"name {i}" for i in range(60)]).to_csv("named.csv", index=False)
     Path("wrong.toml").write_text('target = "kind"\nmodels = ["Baseline"]\nfoldz = 3\n', encoding="utf-8")
     Path("rowless.toml").write_text('target = "kind"\nmodels = ["Baseline"]\n', encoding="utf-8")
     before = set(Path().iterdir())
@@ -132,9 +150,9 @@ def test_bad_input_is_refused_in_a_sentence(cli: Any, case: str) -> None:
 
 
 def test_a_newcomer_is_told_the_way(cli: Any) -> None:
-    """Without a registry the hint names all ways on: a server, the demo, and none at all."""
+    """Without a registry the hint names all ways on: an empty one, another, the demo, and none at all."""
     told = cli("train", "--data", "fruit.csv", *QUICK, code=1)
-    for way in ("--no-log", "mlflow server", "--tracking-uri", "abtest demo"):
+    for way in ("--no-log", "mlflow db upgrade sqlite:///", "--tracking-uri", "abtest demo"):
         assert way in told.error
 
 

@@ -133,6 +133,10 @@ def test_what_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
         redraw(record, tmp_path / "file" / "new")
     with pytest.raises(InvalidInputError, match=r"RECORD .*nothing cannot be drawn: There is no such file\."):
         redraw(tmp_path / "nothing")
+    with pytest.raises(
+        InvalidInputError, match=r"It is a folder\. Hint: name the record in it: .*one/comparison\.json"
+    ):
+        redraw(tmp_path / "one")
     record.write_text('{"schema_version": "0.9", "created_at": ""}', encoding="utf-8")
     with pytest.raises(InvalidInputError, match=r"Schema 0\.9 was written by an older abtest"):
         redraw(record, tmp_path / "again")

@@ -213,7 +213,7 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
     rows.to_csv("february.csv", index=False)
     told: list[str] = []
     first = retrain(request("pears", "january.csv", promote_on="promote"), registry, tell=told.append)
-    assert told == ["'pears' has no champion: compared with the baseline, as its first deployment."]
+    assert told[-1] == "'pears' has no champion: compared with the baseline, as its first deployment."
     assert (first.audit.champion, first.audit.step) == ("baseline", "promoted")
     assert Registry(registry.tracking_uri).serving("pears") == (1,)
     told.clear()
@@ -234,6 +234,14 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
         champion_of(registry, request("pears"))
     named = Reference(kind="version", value=BASELINE)
     assert champion_of(registry, replace(request("pears"), champion=named)) is None
+
+
+def test_a_name_that_may_be_misspelt_is_told(retrained: RegistryClient) -> None:
+    """A model that is not there yet is new, and the one that may have been meant is named before anything is trained."""
+    told: list[str] = []
+    with pytest.raises(AbtestError, match="cannot weigh it"):
+        retrain(request("fruti", recipe=examples.recipe("Raises")), retrained, tell=told.append)
+    assert told[0] == "There is no model 'fruti' yet, and this makes it. Hint: did you mean 'fruit'?"
 
 
 def test_what_the_champion_saw_is_not_guessed(retrained: RegistryClient) -> None:

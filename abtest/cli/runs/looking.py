@@ -132,7 +132,7 @@ def _compare(found: Compared, *, everything: bool) -> None:
     if shown:
         names = tuple(r.plain(run.name, _CELL // 2) for run in found.runs)
         rows = [("", "name", *names, ""), *(_row(row) for row in shown)]
-        s.print_table(("what", "of which", *sides, "≠"), rows)
+        s.print_table(("what", "of which", *sides, "≠"), rows, prose=sides)
     else:
         typer.echo("Nothing that was logged differs.")
     if same and not everything:

@@ -28,6 +28,7 @@ _CONNECT_SECONDS = 10
 _POSTGRES_DRIVERS = ("psycopg2", "psycopg")
 _PAGES_KIB = 32 * 1024  # of SQLite's, kept in memory by each connection that needs them
 _TOGETHER = 64  # rows of one INSERT into SQLite, which some builds allow 999 values
+_MADE_BY = "'abtest serve' and 'abtest monitor track' make it."
 _REFUSED = re.compile(r"authentication|no password supplied|role .* does not exist|permission denied")
 _OWNERS = 0o600  # of a file with labels, and the key of unit ids; SQLite gives the same to what it puts beside it
 _SQLITE_OURS = (11, 26)  # a damaged file, no SQLite file: trying later helps nobody
@@ -187,8 +188,9 @@ def _check_file(url: sa.URL, shown: str, *, create: bool) -> None:
     if not path.parent.is_dir():
         raise NotFoundError(f"store {shown} cannot be made: there is no folder {path.parent}.")
     if not create:
-        beside = (other.name for other in path.parent.iterdir())
-        raise NotFoundError(f"store {shown} does not exist.", hint=near(path.name, beside))
+        beside = (other.name for other in path.parent.iterdir() if other.is_file())
+        meant = near(path.name, beside)
+        raise NotFoundError(f"store {shown} does not exist.", hint=meant or _MADE_BY)
 
 
 def _make_private(url: sa.URL) -> None:

@@ -127,12 +127,15 @@ def _monitoring(record: MonitoringRecord) -> Entry:
 @entry.register
 def _training(record: TrainingRecord) -> Entry:
     best, count = record.best, len(record.candidates)
-    version = f"v{record.version}: " if record.version is not None else ""
+    # Of no model's, it is told by what it predicts.
+    first = (
+        f"v{record.version}" if record.version is not None else "" if record.model_name else shown(record.rows.target)
+    )
     over = best.cross_validated
     return Entry(
         kind="training",
         model=shown(record.model_name) if record.model_name else "",
-        versions=f"{version}{shown(best.name)}{f', best of {count}' if count > 1 else ''}",
+        versions=f"{first}{': ' if first else ''}{shown(best.name)}{f', best of {count}' if count > 1 else ''}",
         verdict="TRAINED",
         verdict_title="Trained",
         verdict_mark="●",

@@ -46,6 +46,15 @@ def test_a_file_that_is_not_there_is_not_made_for_a_reader(tmp_path: Path) -> No
     assert not (tmp_path / "lives.db").exists()
 
 
+def test_where_no_file_is_near_it_is_told_what_makes_one(tmp_path: Path) -> None:
+    """A folder is no store to be meant, however alike its name."""
+    (tmp_path / "lives").mkdir()
+    with pytest.raises(
+        NotFoundError, match=r"does not exist\. Hint: 'abtest serve' and 'abtest monitor track' make it"
+    ):
+        Store(f"sqlite:///{tmp_path / 'live.db'}", create=False)
+
+
 def test_only_its_owner_reads_a_log(tmp_path: Path) -> None:
     """A file that is made is the owner's alone, with what SQLite puts beside it; one that is there stays as it is."""
     path = tmp_path / "live.db"
