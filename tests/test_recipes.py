@@ -16,9 +16,20 @@ if TYPE_CHECKING:
 RECIPES = DOCS / "recipes"
 _ROWS = ("imbalance.md", "small-test-sets.md", "regression.md")
 _DEMO = ("pre-merge-gate.md", "first-deployment.md", "aliases.md", "shadow.md", "rollback.md")
-# Figures are drawn in other tests. The demo is made once and put back for each recipe, as its models know its path.
-_QUICK = "```console\n$ export ABTEST_SAVE_PLOT=false\n```\n"
-_MADE = "```console\n$ abtest demo > demo.log 2>&1 && cp -r abtest-demo fresh\n$ cd abtest-demo\n```\n"
+# The demo's files, without its comparison. They are put back for each recipe: models in them know the folder's path.
+_MADE = """\
+<!-- file: made.py -->
+```python
+from pathlib import Path
+from abtest import demo
+
+demo.build(Path("abtest-demo"))
+```
+```console
+$ python made.py 2> made.log && cp -r abtest-demo fresh
+$ cd abtest-demo
+```
+"""
 _FRESH = "```console\n$ rm -rf -- * && cp -r ../fresh/. .\n```\n"
 
 
@@ -27,9 +38,10 @@ def _page(name: str) -> str:
 
 
 @pytest.mark.slow
-def test_every_recipe(tmp_path: Path) -> None:
+def test_every_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page's commands print what it shows: those about rows without a registry, the others in a fresh demo."""
-    pages = "".join([_QUICK, *map(_page, _ROWS), _MADE, *(_FRESH + _page(name) for name in _DEMO)])
+    monkeypatch.setenv("ABTEST_SAVE_PLOT", "false")  # figures are drawn in other tests
+    pages = "".join([*map(_page, _ROWS), _MADE, *(_FRESH + _page(name) for name in _DEMO)])
     try:
         assert typed(pages, tmp_path) == pages.count("\n$ ")
     finally:
