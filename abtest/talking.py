@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest import wording
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_SCHEMA = re.compile(r"database schema \(found version (\w+), but expected (\w+)\)")
 
 
 def all_pages(search: Callable[..., PagedList[T]], **arguments: Any) -> Iterator[T]:  # noqa: ANN401 - whatever that search takes
@@ -79,7 +81,17 @@ def told_as_ours(what: str, *, hint: str | None = None, anything: bool = False, 
         if typed and is_invalid(error):
             raise InvalidInputError(f"{what}: {wording.first_line(error)}.") from error
         told = f"{what}: {wording.first_line(error)}."
-        raise refusal(error, what) or BackendError(told, hint=_of_letters(error) or hint) from error
+        known = refusal(error, what) or _of_schema(error, what)
+        raise known or BackendError(told, hint=_of_letters(error) or hint) from error
+
+
+def _of_schema(error: Exception, what: str) -> BackendError | None:
+    """A database of another MLflow: MLflow's own advice, to upgrade it, is wrong of a newer one."""
+    found = _SCHEMA.search(str(error))
+    if not found:
+        return None
+    told = f"{what}: it is of another MLflow (its schema is {found[1]}, this one's is {found[2]})."
+    return BackendError(told, hint="'abtest doctor' says which of the two is older, and what to do.")
 
 
 def _of_letters(error: Exception) -> str | None:

@@ -188,16 +188,16 @@ class Service:
 
 
 def told(record: MonitoringRecord) -> str:
-    """A check in a line."""
+    """A check in a line, and what else it found in another below."""
     seen = record.monitored
     whole = [it for it in seen.changes if it.segment is None]
     fallen = [f"{it.metric} at {it.value}" for it in seen.changes if it.segment is not None and it.trend == "fallen"]
     drifted = [it.feature for it in seen.drift if it.drifted]
     parts = [f"{it.metric} {it.baseline:.1%} → {it.recent:.1%} {it.trend}" for it in whole]
-    parts += [f"fallen: {', '.join(fallen)}"] if fallen else []
-    parts += [f"drifted: {', '.join(drifted)}"] if drifted else []
+    more = [f"{what}: {', '.join(names)}" for what, names in (("fallen", fallen), ("drifted", drifted)) if names]
     window = f"{seen.recent_start:%d %b} – {seen.recent_end - timedelta(days=1):%d %b}"
-    return f"{window}  {record.health.status:<17}  {'; '.join(parts)}".rstrip()
+    line = f"{window}  {record.health.status:<17}  {'; '.join(parts)}".rstrip()
+    return f"{line};\n{'':17}{'; '.join(more)}" if more else line
 
 
 def spring(service: Service) -> list[MonitoringRecord]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from tests import started
 
 DOCS = Path(__file__).parent.parent / "docs"
-_BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
+_BLOCK = re.compile(
+    r"(?:<!-- (?:file: (?P<file>\S+)|exit code: (?P<code>\d+)) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL
+)
 
 
 def guide(name: str, folder: Path) -> int:
@@ -27,7 +29,10 @@ def typed(page: str, folder: Path) -> int:
 
 
 def _in_order(page: str, tmp_path: Path, environ: dict[str, str]) -> int:
-    """Type a page's commands; what one exports, and where it goes, holds for the next."""
+    """Type a page's commands; what one exports, and where it goes, holds for the next.
+
+    Where a block is said to fail, its commands end with that exit code, and what they tell on standard error is shown.
+    """
     typed = 0
     for block in _BLOCK.finditer(page):
         if block["file"]:
@@ -41,10 +46,10 @@ def _in_order(page: str, tmp_path: Path, environ: dict[str, str]) -> int:
             if entered := re.fullmatch(r"cd (\S+)", command):
                 tmp_path, command = tmp_path / entered[1], "true"
             told = subprocess.run(  # noqa: S603 - the guide's own commands
-                ["/bin/bash", "-c", command], cwd=tmp_path, env={**os.environ, **environ},
-                capture_output=True, text=True, check=False,
+                ["/bin/bash", "-c", command], cwd=tmp_path, env={**os.environ, **environ}, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if block["code"] else subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
-            assert told.returncode == 0, f"$ {command}\n{told.stdout}{told.stderr}"
+            assert told.returncode == int(block["code"] or 0), f"$ {command}\n{told.stdout}{told.stderr}"
             flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
             assert doctest.OutputChecker().check_output(shown, told.stdout, flags), f"$ {command}\n{told.stdout}"
             typed += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -172,6 +173,18 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"is a database without an MLflow registry.*the right database"):
         RegistryClient("sqlite:///other.db").models()
     assert (tmp_path / "other.db").read_bytes() == before
+
+
+def test_a_database_of_a_newer_mlflow(registry: RegistryClient, tmp_path: Path) -> None:
+    """A schema that this MLflow does not know is told as such, without MLflow's advice to upgrade what is newer."""
+    newer = tmp_path / "newer.db"  # at an address of its own: MLflow looks at the schema once for each
+    shutil.copy(registry.registry_uri.removeprefix("sqlite:///"), newer)
+    with contextlib.closing(sqlite3.connect(newer)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    with pytest.raises(BackendError, match=r"is of another MLflow \(its schema is ffffffffffff, this one's") as told:
+        RegistryClient(f"sqlite:///{newer}").models()
+    assert "upgrade" not in str(told.value)
+    assert "'abtest doctor' says which of the two is older" in str(told.value)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

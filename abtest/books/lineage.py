@@ -93,7 +93,7 @@ def _made_from(registry: RegistryClient, it: VersionDetails) -> dict[str, Any]:
         "code": TracedCode(
             git_commit=_tag(ran, _COMMIT), source=_text(_tag(ran, _SOURCE)), recipe_digest=_tag(ran, _RECIPE)
         ),
-        "params": dict(run.data.params) if run else {},
+        "params": {name: wording.redacted(value) for name, value in run.data.params.items()} if run else {},
         "metrics": _metrics(run),
     }
 

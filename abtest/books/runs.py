@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 EXAMPLE = "metrics.accuracy > 0.9 and params.kind = 'x'"
 _ORDER = "metrics.accuracy DESC"
 _A_PAGE = 1000
-_PREFIX = re.compile(r"[0-9A-Za-z]{1,32}")  # of an id; no _, which matches anything in a filter
+_PREFIX = re.compile(r"[0-9A-Za-z]+")  # of an id; no _, which matches anything in a filter
+_FEWEST = 4  # letters of an id that are taken for it: "delete 3" may mean a version, and no run that begins so
 _AN_ID = 32  # letters
 _A_FEW = 4  # that one of them may be
 _SHORTEST = 8  # letters of an id that is shown
@@ -64,9 +65,9 @@ class LoggedRun:
         started_at: In UTC, by the clock of whoever began it.
         ended_at: Likewise; None of one that has not ended.
         by: Who ran it.
-        params: Its parameters.
+        params: Its parameters, without anybody's password.
         metrics: The last value of each.
-        tags: All of them.
+        tags: All of them, likewise.
         datasets: What it read.
         models: Ids of the models it logged.
     """
@@ -100,9 +101,9 @@ class LoggedRun:
             started_at=_time(info.start_time),
             ended_at=_time(info.end_time),
             by=data.tags.get("mlflow.user") or info.user_id or None,
-            params=dict(data.params),
+            params=_told(data.params),
             metrics={name: unclipped(value) for name, value in data.metrics.items()},
-            tags=dict(data.tags),
+            tags=_told(data.tags),
             datasets=tuple(
                 Dataset(
                     name=it.dataset.name,
@@ -245,7 +246,9 @@ def _said(error: Exception) -> str:
 
 
 def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...]:
-    """Find runs by their ids, the first letters of them, or their names, deleted ones too; each once, in that order.
+    """Find runs by their ids, four or more of their first letters, or their names; each once, in that order.
+
+    Deleted ones are found too.
 
     Raises:
         NotFoundError: There is none.
@@ -262,14 +265,15 @@ def find(registry: RegistryClient, named: Sequence[str]) -> tuple[LoggedRun, ...
 
     found: dict[str, LoggedRun] = {}
     for one in named:
-        runs = asked(one, f"attributes.run_id LIKE '{one.lower()}%'") if _PREFIX.fullmatch(one) else []
+        is_id = _FEWEST <= len(one) <= _AN_ID and _PREFIX.fullmatch(one)
+        runs = asked(one, f"attributes.run_id LIKE '{one.lower()}%'") if is_id else []
         if (len(one) < _AN_ID or not runs) and not ('"' in one and "'" in one):  # which MLflow's filter cannot write
             others = asked(one, f"attributes.run_name = {quoted(one)}")
             runs += [run for run in others if run.run_id not in {it.run_id for it in runs}]
         if not runs:
             raise NotFoundError(
                 f"There is no run {one!r}.",
-                hint="'abtest runs list' shows them, with --deleted others.",
+                hint=f"'abtest runs list' shows them, with --deleted others; of an id {_FEWEST} letters are needed.",
             )
         if len(runs) > 1:
             length = max(len(short) for short in short_ids(runs).values())
@@ -323,6 +327,10 @@ def short_ids(runs: Sequence[LoggedRun]) -> dict[str, str]:
     while len({run_id[:length] for run_id in ids}) < len(ids):
         length += 1
     return {run_id: run_id[:length] for run_id in ids}
+
+
+def _told(logged: Mapping[str, str]) -> dict[str, str]:
+    return {name: wording.redacted(value) for name, value in logged.items()}
 
 
 def _time(milliseconds: int | None) -> datetime | None:

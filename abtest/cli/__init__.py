@@ -6,11 +6,14 @@ INSUFFICIENT_EVIDENCE; 130 interrupted.
 
 from __future__ import annotations
 
+import _thread
 import atexit
+import contextlib
 import gc
 import signal
 import sys
-from typing import Annotated, NoReturn
+import threading
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -39,7 +42,12 @@ from abtest.cli import (
 from abtest.cli.examples import App
 from abtest.errors import AbtestError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from sys import UnraisableHookArgs
+
 _USAGE, _INTERRUPTED = 2, 130
+_SOON = 0.05  # seconds, in which the finalizer that swallowed an interruption is over
 _MIDDLE_TO_A_WHOLE = 1000  # collections; Python's own is 10
 _NOT_UNDERSTOOD = "The command line was not understood; the log of this command says why."
 
@@ -127,8 +135,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _look_for_young_garbage_alone()
     try:
-        pipeline.begin(sys.argv[1:])
-        app()
+        with _no_interruption_lost():
+            pipeline.begin(sys.argv[1:])
+            app()
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             _interrupted(end)
@@ -148,6 +157,29 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must not look like a verdict, nor pass a gate
         _tell(f"abtest failed unexpectedly: {type(error).__name__}: {error}", error, bug=True)
     sys.exit(1)
+
+
+@contextlib.contextmanager
+def _no_interruption_lost() -> Iterator[None]:
+    """Raise an interruption again that came while Python could not pass it on, as in a finalizer.
+
+    Python would print that it ignored it, and go on: a job that was cancelled would promote.
+    """
+    before = sys.unraisablehook
+
+    def hook(lost: UnraisableHookArgs) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            before(lost)
+            return
+        again = threading.Timer(_SOON, _thread.interrupt_main, [signal.SIGTERM])
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _look_for_young_garbage_alone() -> None:

@@ -154,8 +154,6 @@ def _request(name: str, given: dict[str, Any], chosen: dict[str, Any], settings:
 
 def _show(done: Retrained, request: Request, settings: Settings, form: str, *, quiet: bool) -> None:
     """Print the comparison, and say what came of it and what to type next."""
-    from abtest import wording  # noqa: PLC0415 - --help does not pay for it
-
     it = done.audit
     if done.before:
         common.tell(f"Done before, on the same rows by the same recipe: nothing was changed (run {it.run_id}).")
@@ -165,10 +163,24 @@ def _show(done: Retrained, request: Request, settings: Settings, form: str, *, q
     else:
         typer.echo(str(it.verdict))
     common.tell(f"Record    run {it.run_id} in experiment 'abtest/{it.model}'", quiet=quiet)
+    _tell_what_followed(done, request, quiet=quiet)
+
+
+def _tell_what_followed(done: Retrained, request: Request, *, quiet: bool) -> None:
+    """Say whether its version serves, or waits, or what makes it serve."""
+    from abtest import wording  # noqa: PLC0415 - --help does not pay for it
+
+    it = done.audit
     version = f"version {it.version} of '{it.model}'"
-    if it.awaits_approval:
+    if done.asked_for == "awaiting approval":
         settles = wording.command("models", "approve", it.model)
         common.tell(f"Not promoted yet: run {it.promotion_run_id} waits for approval ({settles}).", quiet=quiet)
+    elif it.awaits_approval and not done.serves:
+        common.tell(
+            f"{wording.capitalised(version)} does not serve: its promotion, asked for in run {it.promotion_run_id}, is "
+            f"{done.asked_for or 'no longer on record'}. --again does it anew.",
+            quiet=quiet,
+        )
     elif done.promotion is not None and it.step == "promoted":
         for step in done.promotion.transitions:
             common.tell(f"  {step}", quiet=quiet)

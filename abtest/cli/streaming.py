@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
 from abtest import wording
 from abtest.cli import common
 from abtest.cli.experiment.shared import open_store
+from abtest.cli.runs.shared import plain
 from abtest.settings import listed
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from abtest.bulk.stream.streaming import Streamed
     from abtest.bulk.stream.tracked import Tallier
 
+_LETTERS = 300  # of what a model, or a line, makes us say
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -69,7 +71,7 @@ def answer(
         columns: Of the lines, by ``id_column``, ``time_column`` and ``target``.
 
     Raises:
-        typer.BadParameter: There is no standard input.
+        typer.BadParameter: There is no standard input, or output.
         KeyboardInterrupt: It was interrupted; what was read is answered.
     """
     from abtest.bulk.stream import streaming  # noqa: PLC0415 - --help does not pay for it
@@ -77,8 +79,13 @@ def answer(
     given: dict[str, Any] = {"batch_rows": batch_size, "wait": None if max_wait is None else max_wait / 1000}
     if sys.stdin is None:  # "<&-" closes it
         raise typer.BadParameter("needs standard input, which is closed.", param_hint="--stream")
-    output = sys.stdout.buffer  # of answers alone: what models print goes elsewhere
-    with _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier, _stopping() as stop:
+    if sys.stdout is None:  # likewise
+        raise typer.BadParameter("needs standard output, which is closed.", param_hint="--stream")
+    with (
+        _answers() as output,
+        _tallying(chosen, store, listed(keep), columns) if track else nullcontext() as tallier,
+        _stopping() as stop,
+    ):
         with common.working():
             done = streaming.stream(
                 chosen,
@@ -91,6 +98,24 @@ def answer(
                 **{name: value for name, value in given.items() if value is not None},
             )
         common.tell(_told(done, chosen), quiet=quiet)
+
+
+@contextmanager
+def _answers() -> Iterator[BinaryIO]:
+    """Give standard output, of answers alone: what models print goes to standard error, and so does what C prints."""
+    try:
+        number, other = sys.stdout.fileno(), sys.stderr.fileno()
+    except (OSError, AttributeError):  # something in its place, or nowhere to put it
+        yield sys.stdout.buffer
+        return
+    ours = os.dup(number)
+    try:
+        os.dup2(other, number)
+        with open(ours, "wb", closefd=False) as output:
+            yield output
+    finally:
+        os.dup2(ours, number)
+        os.close(ours)
 
 
 @contextmanager
@@ -146,4 +171,5 @@ def _told(done: Streamed, chosen: Chosen) -> str:
 
 
 def _fault(fault: Fault) -> str:
-    return f"  {wording.whole(fault.n)} {fault.kind} (first: line {wording.whole(fault.line)}: {fault.why})"
+    first = f"line {wording.whole(fault.line)}: {plain(fault.why, _LETTERS)}"
+    return f"  {wording.whole(fault.n)} {fault.kind} (first: {first})"

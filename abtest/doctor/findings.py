@@ -46,12 +46,17 @@ class Finding:
 
     def of(self, check: str) -> Finding:
         """The same, found by a check of that name, and fit to be shown."""
-        hint = None if self.hint is None else wording.redacted(self.hint)
-        return replace(self, check=check, told=wording.redacted(self.told), hint=hint)
+        return replace(self, check=check, told=_fit(self.told), hint=None if self.hint is None else _fit(self.hint))
 
     def to_dict(self) -> dict[str, Any]:
         """Spell it for JSON."""
         return {"check": self.check, **asdict(self), "state": str(self.state)}
+
+
+def _fit(text: str) -> str:
+    """Hide passwords, and what would steer a terminal: a path may hold it, or what a server says."""
+    line = " ".join(wording.redacted(text).split())
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 class Asked:

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abtest.errors import InvalidInputError, RefusedError
+from abtest import wording
+from abtest.errors import AbtestError, InvalidInputError, RefusedError
 from abtest.record import MonitoringRecord
 from abtest.record.reading import FILES, read_file
 from abtest.record.trained import TrainingRecord
@@ -62,8 +63,17 @@ def redraw(path: Path, output: Path | None = None, *, figures: bool = True, forc
 def _check(folder: Path, name: str, text: bytes, *, force: bool) -> None:
     """Refuse to write over what is not this report; what is no report at all is never written over."""
     there = {it.name for it in folder.iterdir()} if folder.is_dir() else set()
-    if not there or ((folder / name).is_file() and (folder / name).read_bytes() == text):
+    is_record_of_it = (folder / name).is_file() and (folder / name).read_bytes() == text
+    # A record that somebody put beside figures of his own, without its page, is no report.
+    others = there & ({_FIGURES, *FILES.values()} - {name})
+    if not there or (is_record_of_it and (not others or (_PAGE in there and others == {_FIGURES}))):
         return
+    if is_record_of_it and not force:
+        what = " and ".join(sorted(others))
+        raise RefusedError(
+            f"output {folder} holds {what} beside the record, which would be replaced.",
+            hint="--output names a new folder, or --force replaces it.",
+        )
     if not there & {*FILES.values(), _PAGE}:
         raise RefusedError(f"output {folder} holds no report, but other files.", hint="--output names a new folder.")
     if not force:
@@ -73,6 +83,17 @@ def _check(folder: Path, name: str, text: bytes, *, force: bool) -> None:
 
 
 def _fill(part: Path, record: AnyRecord, *, figures: bool) -> None:
+    """Draw it; a record that anybody may have edited can be read, and name what is not in it."""
+    try:
+        _drawn(part, record, figures=figures)
+    except (AbtestError, OSError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {wording.first_line(error)}"
+        raise InvalidInputError(f"What the record holds does not fit together ({said}).") from error
+
+
+def _drawn(part: Path, record: AnyRecord, *, figures: bool) -> None:
     if isinstance(record, MonitoringRecord):
         monitored.fill(part, record, figures=figures)
     elif isinstance(record, TrainingRecord):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
+from abtest import wording
 from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.registry import ModelOverview, ModelVersion, Reference, inventory, is_version, run_id_of, stage_name
 from abtest.registry.versions import chosen
@@ -163,9 +164,11 @@ def _default(name: str, versions: tuple[ModelVersion, ...], side: Side) -> Refer
     by_stage, by_alias = Reference(kind="stage", value=stage), Reference(kind="alias", value=side)
     if staged and aliased and staged != aliased:
         numbers = " and ".join(str(version.version) for version in staged)
+        held = f"version{'s' if len(staged) > 1 else ''} {numbers}"
         raise InvalidInputError(
-            f"Stage {stage} of '{name}' holds version {numbers} but alias '{side}' is on version {aliased[0].version}.",
-            hint=f"say which with --{side}-stage {stage} or --{side}-alias {side}.",
+            f"Stage {stage} of '{name}' holds {held} but alias '{side}' is on version {aliased[0].version}.",
+            hint=f"say which with --{side}-stage {stage} or --{side}-alias {side}; "
+            f"{wording.command('models', 'show', name)} tells whether a move was cut off.",
         )
     if staged:
         return by_stage

@@ -91,7 +91,8 @@ def title(name: str) -> str:
         >>> title("f1"), title("shop.metrics:net_profit")
         ('F1', 'Net profit')
     """
-    own = name.rpartition(CUSTOM)[2].replace("_", " ").strip()
+    own = " ".join(name.rpartition(CUSTOM)[2].replace("_", " ").split())
+    own = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in own)  # it may steer
     return TITLES.get(name) or own[:1].upper() + own[1:]  # MCC keeps its capitals
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +25,7 @@ FILES: Mapping[type[Any], str] = {
     MonitoringRecord: "monitoring.json",
     TrainingRecord: "training.json",
 }
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
 # What comparisons of schema 1.0 did not have from the first: nothing was known of it.
 _CAME_LATER = ("power", "bayes", "growth", "confirmation", "differences", "scores", "errors", "live")
 
@@ -83,10 +85,9 @@ def completed(data: Any) -> Any:  # noqa: ANN401 - whatever a file holds; it is 
 def _check_version(found: object) -> None:
     if found == SCHEMA_VERSION:
         return
-    numbers = str(found).split(".")
-    if not isinstance(found, str) or len(numbers) != 2 or not all(it.isascii() and it.isdigit() for it in numbers):
+    if not isinstance(found, str) or not _VERSION.fullmatch(found):
         raise InvalidInputError(f"It is no record of abtest's: its schema_version is {found!r:.40}.")
-    told, known = [int(it) for it in numbers], [int(it) for it in SCHEMA_VERSION.split(".")]
+    told, known = ([int(it) for it in version.split(".")] for version in (found, SCHEMA_VERSION))
     reads = f"this abtest reads {SCHEMA_VERSION}"
     if told > known:
         raise InvalidInputError(f"Schema {found} was written by a newer abtest; {reads}.", hint="update abtest.")

@@ -71,6 +71,8 @@ def _probe_database(uri: str) -> None:
 
     shown = wording.redacted(uri)
     waits = {"connect_timeout": _PROBE_SECONDS} if uri.startswith(("postgresql", "mysql")) else {}
+    if uri.startswith(("mysql:", "mysql+pymysql:", "mysql+mysqldb:")):
+        waits["read_timeout"] = _PROBE_SECONDS  # what takes the connection and says nothing is waited for without end
     try:
         url = make_url(uri)
         if url.get_backend_name() == "sqlite":

@@ -28,7 +28,7 @@ def render(summary: Summary) -> str:
         f"| | {sides[0]} | {sides[1]} | {summary.effect_header} | {summary.confidence} interval | p |",
         "|:--|--:|--:|--:|--:|--:|",
         *(
-            f"| {row.name} | {row.champion} | {row.challenger} | {row.mark} {row.effect} | {row.interval} "
+            f"| {escaped(row.name)} | {row.champion} | {row.challenger} | {row.mark} {row.effect} | {row.interval} "
             f"| {escaped(row.pvalue)} |"
             for row in summary.metrics
         ),
@@ -55,7 +55,7 @@ def _experiment(summary: Summary) -> list[str]:
         f"| {' | '.join(headers)} |",
         f"|:--{'|--:' * (len(headers) - 1)}|",
         *(
-            f"| {it.name} | {it.exposed} | {it.predictions} | {it.failed} |{f' {it.dropped} |' * live.shadow} "
+            f"| {escaped(it.name)} | {it.exposed} | {it.predictions} | {it.failed} |{f' {it.dropped} |' * live.shadow} "
             f"{it.labelled} | {it.value} |"
             for it in live.arms
         ),
@@ -136,7 +136,7 @@ def _segments(name: str, groups: Sequence[WrittenGroup], summary: Summary) -> It
         for row in group.rows:
             first = (escaped(group.label), group.n) if row is group.rows[0] else ("", "")
             yield (
-                f"| {first[0]} | {row.name} | {first[1]} | {row.champion} | {row.challenger} "
+                f"| {first[0]} | {escaped(row.name)} | {first[1]} | {row.champion} | {row.challenger} "
                 f"| {row.mark} {row.effect} | {escaped(row.adjusted)} |"
             )
     if len(groups) > _SEGMENTS:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from abtest import wording
 from abtest.errors import InvalidInputError, ModelNotFoundError
+from abtest.lifecycle.reading import history
 from abtest.loaders.datasets import open_data
 from abtest.loaders.references import BASELINE, pin
 from abtest.policy import Policy
 from abtest.promoter import PromoteOn
 from abtest.registry import Reference
 from abtest.training.recipe import Recipe
-from abtest.transitions import Standing
+from abtest.transitions import ARCHIVED
 
 if TYPE_CHECKING:
     from abtest.registry import ModelVersion, RegistryClient
@@ -104,8 +105,9 @@ def champion_of(registry: RegistryClient, request: Request) -> ModelVersion | No
     try:
         return pin(registry, request.model, "champion", reference).version
     except ModelNotFoundError:
-        if reference is not None or _serving(registry, request.model):
+        if reference is not None:
             raise
+        _refuse_orphaned(registry, request.model)
         return None
 
 
@@ -114,8 +116,20 @@ def told(champion: ModelVersion | None) -> str:
     return BASELINE if champion is None else str(champion.version)
 
 
-def _serving(registry: RegistryClient, model: str) -> tuple[int, ...]:
+def _refuse_orphaned(registry: RegistryClient, model: str) -> None:
+    """Refuse to take a model for new that has served: beating the baseline would be too little.
+
+    Raises:
+        ModelNotFoundError: A version serves now under another name, served once, or is archived.
+    """
     try:
-        return Standing.of(registry.versions(model)).serving
-    except ModelNotFoundError:
-        return ()
+        versions, past = registry.versions(model), history(registry, model)
+    except ModelNotFoundError:  # it is new
+        return
+    served = {version for entry in past.earlier for version in entry.standing.serving}
+    served |= {it.version for it in versions if it.stage == ARCHIVED}
+    if served:
+        raise ModelNotFoundError(
+            f"No version of '{model}' is the champion, and version {max(served)} has served: this is no first one.",
+            hint="--champion-alias or --champion-version names it; --champion-version baseline begins anew.",
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from abtest import mover, promoter, workflow
 from abtest.comparison import Comparison
-from abtest.errors import NotFoundError, RefusedError
+from abtest.errors import InvalidInputError, NotFoundError, RefusedError
 from abtest.loaders.datasets import open_data
 from abtest.promoter import Promotion
 from abtest.registry import Reference
@@ -19,7 +19,7 @@ from abtest.retraining.audit import RUN, Audit, Retraining
 from abtest.retraining.honest import seen_by_champion
 from abtest.retraining.lock import locked
 from abtest.retraining.request import champion_of, digests, told
-from abtest.trail import Trail
+from abtest.trail import Outcome, Trail
 from abtest.training.training import train
 from abtest.workflow.preparing import prepare
 
@@ -42,6 +42,7 @@ class Retrained:
         promotion: What was promoted, or asked for; None where nothing was.
         before: Whether it was done before, so that nothing was done now.
         serves: Whether its version serves by now, whoever promoted it.
+        asked_for: What became of a promotion that was left to be approved; None where none was.
     """
 
     audit: Retraining
@@ -49,6 +50,7 @@ class Retrained:
     promotion: Promotion | None = None
     before: bool = False
     serves: bool = False
+    asked_for: Outcome | None = None
 
 
 def retrain(
@@ -86,7 +88,10 @@ def retrain(
     if done is not None:
         serves = champion is not None and champion.version == done.version
         done = _ended(registry, audit, done, request)
-        return Retrained(audit=done, comparison=earlier.comparison(registry, done), before=True, serves=serves)
+        return Retrained(
+            audit=done, comparison=earlier.comparison(registry, done), before=True, serves=serves,
+            asked_for=_asked_for(registry, done),
+        )  # fmt: skip
     if request.promote_on:
         mover.refuse_waiting(Trail(registry, request.model))
     intent = {**asked, "champion_version": told(champion), **({"command": command} if command else {})}
@@ -99,7 +104,10 @@ def retrain(
         compared = _compared(registry, kept, request, version, rows, command=command, tell=tell, progress=progress)
         promotion = _promoted(kept, request, compared)
         ended = kept.done(_ending(kept, request))
-    return Retrained(audit=ended, comparison=compared, promotion=promotion, serves=ended.step == "promoted")
+    return Retrained(
+        audit=ended, comparison=compared, promotion=promotion, serves=ended.step == "promoted",
+        asked_for=Outcome.AWAITING if ended.awaits_approval else None,
+    )  # fmt: skip
 
 
 def _refuse_unfinished(registry: RegistryClient, model: str) -> None:
@@ -119,6 +127,14 @@ def _ended(registry: RegistryClient, audit: Audit, one: Retraining, request: Req
     move = next((move for move in moves if move.evidence.get(RUN) == one.run_id), None)
     one = audit.reach(one, "promoted" if move else None, promotion_run_id=move.run_id if move else None)
     return audit.settle(one, "done", "It was cut off after its last step.")
+
+
+def _asked_for(registry: RegistryClient, one: Retraining) -> Outcome | None:
+    """What became of its request: approved or rejected meanwhile, or waiting still."""
+    if not one.awaits_approval:
+        return None
+    moves = Trail(registry, one.model).read()
+    return next((move.outcome for move in moves if move.run_id == one.promotion_run_id), None)
 
 
 def _taken_up(kept: Kept, begun: Retraining, request: Request, tell: Tell) -> tuple[int, str]:
@@ -142,6 +158,8 @@ def _trained(
     )  # fmt: skip
     version, rows = found.record.version, found.holdout_file
     assert version is not None and rows is not None  # noqa: S101, PT018 - a model is named, and an output
+    if found.record.rows.digest != kept.mine.data_digest:  # then the record would name rows that it was not fitted on
+        raise InvalidInputError(f"{request.data} was changed while it was read.", hint="try again when it is whole.")
     holdout = str(rows.resolve())
     kept.reach(
         "registered", version=str(version), training_run_id=found.record.run_id, holdout=holdout,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["number", "text"]
 _FEW_TEXTS = 50  # of a column; more, and mostly different ones, name the rows
 _MOST_CLASSES = 1_000
+_MOST_WHOLE = 2.0**53  # beyond, doubles skip whole numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,8 +144,11 @@ def _truth(column: pa.Array, target: str, task: Task, rows: npt.NDArray[np.int64
             raise InvalidInputError(f"Target '{target}' must vary, got {numbers[0]:g} in every row.")
         return numbers
     if values.dtype.kind == "f":  # whole numbers beside missing ones
-        if not np.isfinite(values).all():
-            raise InvalidInputError(f"Target '{target}' must be finite, got an infinite number.")
+        if not (np.abs(values) <= _MOST_WHOLE).all():
+            raise InvalidInputError(
+                f"Target '{target}' must hold classes, got numbers beyond 2^53, which are not told apart.",
+                hint="write them as texts.",
+            )
         values = values.astype(np.int64)
     classes = np.unique(values)
     if len(classes) == 1:
@@ -171,9 +175,8 @@ def _features(recipe: Recipe, table: pa.Table, columns: Sequence[str]) -> tuple[
         column = table.column(name)
         why = _unusable(column)
         if why is None:
-            kinds[name] = (
-                "text" if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else "number"
-            )
+            kinds[name] = "text" if _is_text(column.type) else "number"
+            said += _spelled(name, column)
         elif recipe.features is not None:
             raise InvalidInputError(f"Feature '{name}' cannot be used: {why}.", hint="leave it out of features.")
         else:
@@ -206,6 +209,21 @@ def _unusable(column: pa.ChunkedArray) -> str | None:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _spelled(name: str, column: pa.ChunkedArray) -> list[str]:
+    """Tell of true and false that are texts, as some are missing: each format spells them in its own way."""
+    if not (_is_text(column.type) and column.null_count) or pc.count_distinct(column).as_py() > 2:
+        return []
+    found = sorted(text for text in pc.unique(column).to_pylist() if text is not None)
+    if not {text.lower() for text in found} <= {"true", "false"}:
+        return []
+    both = " and ".join(map(repr, found))
+    told = (
+        f"Column '{name}' has missing values beside {both}, which are texts then: rows to predict have to spell them "
+        "so too. Those of Parquet are read as 'true' and 'false'."
+    )
+    return [told]
 
 
 def _refuse_infinite(name: str, column: pa.ChunkedArray) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from abtest.labels import Task
 
-_METHODS = ("fit", "predict", "get_params")
+_METHODS = ("fit", "predict", "get_params", "set_params")
 
 
 def made(name: str, task: Task, parameters: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401 - any library's estimator
@@ -31,8 +31,15 @@ def made(name: str, task: Task, parameters: Mapping[str, Any], seed: int) -> Any
         NotFoundError: It must be installed first.
     """
     entry = entry_of(name)
-    estimator = _class_of(name, path_of(name, task), entry.extra)()
-    known = list(estimator.get_params())
+    kind = _class_of(name, path_of(name, task), entry.extra)
+    try:
+        estimator = kind()
+        known = list(estimator.get_params())
+    except (Exception, SystemExit) as error:  # the user's class may do anything
+        raise InvalidInputError(
+            f"models: '{name}' cannot be made without arguments: {told(error)}.",
+            hint="derive a class from it that gives them defaults.",
+        ) from error
     for key in parameters:
         if key not in known:
             raise InvalidInputError(

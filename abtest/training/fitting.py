@@ -130,7 +130,7 @@ def _fit(search: Any, features: pd.DataFrame, truth: Array) -> str | None:  # no
         search.fit(features, truth)
     except AbtestError as error:
         return error.message
-    except Exception as error:  # noqa: BLE001 - any library's estimator may fail in any way, and the others go on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any library's estimator may fail in any way, and the others go on
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         if str(error).lstrip().startswith("All the ") and lines:  # scikit-learn's own; what each fit said ends it
             return wording.redacted(lines[-1].rstrip("."))

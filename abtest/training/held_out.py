@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from abtest import wording
 from abtest.engines.predicted import tally_columns
-from abtest.errors import NotApplicableError
+from abtest.errors import AbtestError, InvalidInputError, NotApplicableError
 from abtest.evaluator import evaluate, evaluate_errors
 from abtest.evaluator.rows import Evaluation, MetricRow, Skipped
 from abtest.metrics.catalogue import DECISIVE, DEFAULTS, SCORES
+from abtest.metrics.custom import told
 from abtest.metrics.probability import brier_rows, log_loss_rows
 from abtest.policy import Policy
 from abtest.scores import Kind, PairedScores
@@ -25,6 +27,7 @@ from abtest.training.scoring import Array, Floats, of_scores, scores_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from abtest.training.fitting import Fitted
     from abtest.training.splitting import Contest
 
 RESAMPLES = 2_000  # of the rows held out: an interval's ends are then within a twentieth of its length
@@ -73,13 +76,43 @@ def policy_of(contest: Contest) -> Policy:
 
 
 def predicted(pipeline: Any, contest: Contest) -> Predicted:  # noqa: ANN401 - scikit-learn ships no types
-    """Predict the rows held out, once; and score them, where the ranking metric takes that."""
+    """Predict the rows held out, once; and score them, where the ranking metric takes that.
+
+    Raises:
+        InvalidInputError: It does not give every row a class, or a finite number; or only classes that are not there.
+    """
     features = contest.features(contest.split.holdout)
     labels = np.asarray(pipeline.predict(features))
+    if labels.size != len(features):
+        raise InvalidInputError(
+            f"{wording.plural(labels.size, 'prediction')} for {wording.plural(len(features), 'row')}."
+        )
     if contest.rows.task == "regression":
-        return Predicted(labels=labels.astype(np.float64).reshape(len(labels)), scores=None)
+        numbers = labels.astype(np.float64).reshape(len(features))
+        if not np.isfinite(numbers).all():
+            raise InvalidInputError("it predicts what is no finite number.")
+        return Predicted(labels=numbers, scores=None)
+    labels = labels.reshape(len(features))
+    strange = labels[np.isin(labels, contest.classes, invert=True)].tolist()
+    if strange:
+        raise InvalidInputError(f"it predicts {strange[0]!r}, which is no class.")
+    if not np.isin(labels, contest.rows.truth[contest.split.holdout]).any():
+        raise InvalidInputError("it predicts no class that the rows held out have.")
     scores = scores_of(pipeline, features, contest.classes) if contest.metric in SCORES else None
     return Predicted(labels=labels, scores=scores)
+
+
+def all_predicted(found: Mapping[str, Fitted], contest: Contest) -> tuple[dict[str, Fitted], dict[str, Predicted]]:
+    """Let every candidate that was fitted predict the rows held out; one that cannot has failed, as in a fold."""
+    told_of, said = {**found}, {}
+    for name, it in found.items():
+        if it.failed is None:
+            try:
+                said[name] = predicted(it.pipeline, contest)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - any library's estimator may fail in any way
+                why = error.message if isinstance(error, AbtestError) else told(error)
+                told_of[name] = replace(it, failed=f"on the hold-out: {why}")
+    return told_of, said
 
 
 def held_out(said: Mapping[str, Predicted], contest: Contest) -> dict[str, HeldOut]:

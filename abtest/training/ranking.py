@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def ranked(
-    by_fold: Mapping[str, Sequence[float]], *, greater_is_better: bool
+    by_fold: Mapping[str, Sequence[float]], *, greater_is_better: bool, test_over_train: float
 ) -> tuple[dict[str, CrossValidated], tuple[Skipped, ...]]:
     """Rank candidates by their means over folds, ties in the order given, and hold each against the best.
 
@@ -28,12 +28,14 @@ def ranked(
     Args:
         by_fold: Of each candidate, one value a fold, in the metric's own unit.
         greater_is_better: Whether more of the metric is better.
+        test_over_train: Rows tested on over rows trained on, in the mean over folds.
 
     Returns:
         The candidates from the best; and what could not be tested.
 
     Example:
-        >>> found, _ = ranked({"A": [0.8, 0.7, 0.9], "B": [0.9, 0.85, 0.95]}, greater_is_better=True)
+        >>> by_fold = {"A": [0.8, 0.7, 0.9], "B": [0.9, 0.85, 0.95]}
+        >>> found, _ = ranked(by_fold, greater_is_better=True, test_over_train=1 / 2)
         >>> list(found), round(found["A"].behind, 3), round(found["A"].ci_lower, 3)
         (['B', 'A'], 0.1, -0.096)
     """
@@ -45,7 +47,7 @@ def ranked(
     for first, second in itertools.combinations(order, 2):
         ahead = sign * (np.asarray(by_fold[first]) - np.asarray(by_fold[second]))
         try:
-            tests[first, second] = corrected_t(ahead, test_over_train=1 / (len(ahead) - 1))
+            tests[first, second] = corrected_t(ahead, test_over_train=test_over_train)
         except NotApplicableError as error:
             if first == order[0]:
                 skipped.append(Skipped(what=f"the test of {second} against {first}", why=error.message))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What text is tried as, in turn; a column is of one type, whatever its first rows look like.
 _READ_AS = (pa.int64(), pa.float64(), pa.timestamp("ns"))
+_MOST_SIGNED = 2**63 - 1
 
 
 def table_of(dataset: Dataset, columns: Sequence[str], *, as_text: Sequence[str]) -> pa.Table:
@@ -63,12 +64,18 @@ def _joined(dataset: Dataset, columns: Sequence[str], types: Mapping[str, pa.Dat
 
 
 def _plain(column: pa.ChunkedArray, *, spell: bool) -> pa.Array:
-    """One array, of values that are spelled out; decimals are doubles; booleans beside missing ones, texts."""
+    """One array, of values that are spelled out; decimals are doubles; booleans beside missing ones, texts.
+
+    What needs 64 bits without a sign is read as from text, as MLflow's signatures have no such type.
+    """
     found = column.combine_chunks()
     if pa.types.is_dictionary(found.type):
         found = found.dictionary_decode()
     if pa.types.is_decimal(found.type):
         found = pc.cast(found, pa.float64(), safe=False)
+    if pa.types.is_uint64(found.type):
+        signed = found.null_count == len(found) or pc.max(found).as_py() <= _MOST_SIGNED
+        found = pc.cast(found, pa.int64() if signed else pa.float64(), safe=False)
     if spell and pa.types.is_boolean(found.type) and found.null_count:
         found = pc.cast(found, pa.string())
     return found

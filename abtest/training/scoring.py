@@ -115,7 +115,11 @@ def _of_labels(metric: str, truth: Array, predicted: Array) -> float:
     if metric == "mae":
         return float(np.abs(errors).mean())
     square = float(np.square(errors).mean())
-    return float(np.sqrt(square)) if metric == "rmse" else 1 - square / float(truth.var())
+    if metric == "rmse":
+        return float(np.sqrt(square))
+    if truth.min() == truth.max():
+        raise NotApplicableError("r2 needs a truth that varies in every fold.")
+    return 1 - square / float(truth.var())
 
 
 def _area(positive: Array, scores: Floats) -> float:

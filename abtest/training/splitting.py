@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from abtest import wording
 from abtest.errors import InvalidInputError
 from abtest.training.data import Rows
 from abtest.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Index: TypeAlias = npt.NDArray[np.int64]
 
@@ -34,6 +32,11 @@ class Split:
     holdout: Index
     folds: tuple[tuple[Index, Index], ...]
     notices: tuple[str, ...]
+
+    @property
+    def test_over_train(self) -> float:
+        """Rows tested on over rows trained on, in the mean over folds: 1 / (k − 1) of k equal ones, else more."""
+        return float(np.mean([len(test) / len(train) for train, test in self.folds]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,6 +86,17 @@ def split(rows: Rows, recipe: Recipe) -> Split:
     return Split(train=train, holdout=holdout, folds=folds, notices=(*said, *told))
 
 
+def in_both(contest: Contest) -> tuple[str, ...]:
+    """Tell of rows held out that, as other rows of the data, are trained on as well."""
+    rows, parts = contest.rows, contest.split
+    whole = contest.features(np.arange(len(rows.truth))).assign(**{contest.recipe.target: rows.truth})
+    known = pd.util.hash_pandas_object(whole, index=False).to_numpy()
+    n = int(np.isin(known[parts.holdout], known[parts.train]).sum())
+    there = f"{wording.plural(n, 'row')} of the {wording.whole(len(parts.holdout))} held out"
+    said = f"{there} {'is' if n == 1 else 'are'} also among those trained on, label and all, as rows that repeat."
+    return (said,) if n else ()
+
+
 def _held_out(rows: Rows, recipe: Recipe) -> tuple[Index, Index, tuple[str, ...]]:
     from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit  # noqa: PLC0415 - slow to import
 
@@ -111,7 +125,7 @@ def _too_rare(rows: Rows, recipe: Recipe) -> tuple[str, ...]:
         return ()
     said = (
         f"The hold-out is drawn without regard to classes: {label!r} has {wording.plural(n, 'row')}, and "
-        f"{wording.plural(held, 'row')} are held out of {wording.plural(classes, 'class', 'classes')}."
+        f"{wording.plural(classes, 'class', 'classes')} would share the {wording.plural(held, 'row')} held out."
     )
     return (said,)
 

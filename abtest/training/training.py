@@ -18,10 +18,10 @@ from abtest.record.trained import Candidate, TrainingRecord, TrainingRows
 from abtest.training import folder, telling
 from abtest.training.data import read
 from abtest.training.fitting import fitted, prepared
-from abtest.training.held_out import held_out, policy_of, predicted
+from abtest.training.held_out import all_predicted, held_out, policy_of
 from abtest.training.ranking import ranked
 from abtest.training.scoring import LESS_IS_BETTER
-from abtest.training.splitting import Contest, split
+from abtest.training.splitting import Contest, in_both, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,14 +70,16 @@ def fit(recipe: Recipe, data: str | Path, *, progress: Callable[[str, int, int |
     contest = Contest(recipe=recipe, rows=rows, split=split(rows, recipe), metric=metric)
     tell = progress or (lambda _what, _done, _total: None)
     found = {name: fitted(name, made, contest, tell) for name, made in prepared(contest).items()}
+    found, said = all_predicted(found, contest)
     well = {name: each for name, each in found.items() if each.failed is None}
     if not well:
         first = found[recipe.models[0]]
-        raise InvalidInputError(f"No candidate could be trained; {first.name}: {first.failed}.")
+        raise InvalidInputError(f"No candidate could be trained; {first.name}: {str(first.failed).rstrip('.')}.")
     folds = {name: each.by_fold for name, each in well.items()}
-    ranks, untested = ranked(folds, greater_is_better=metric not in LESS_IS_BETTER)
-    said = {name: predicted(well[name].pipeline, contest) for name in ranks}
-    held = held_out(said, contest)
+    ranks, untested = ranked(
+        folds, greater_is_better=metric not in LESS_IS_BETTER, test_over_train=contest.split.test_over_train
+    )
+    held = held_out({name: said[name] for name in ranks}, contest)
     candidates = [
         *(_ranked(i, well[name], ranks[name], held[name], said[name]) for i, name in enumerate(ranks, start=1)),
         *(_candidate(each) for each in found.values() if each.failed is not None),
@@ -152,6 +154,7 @@ def _candidate(found: Fitted) -> Candidate:
 def _about(contest: Contest) -> Iterator[str]:
     yield from contest.rows.notices
     yield from contest.split.notices
+    yield from in_both(contest)
 
 
 def train(

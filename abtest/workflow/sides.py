@@ -167,7 +167,8 @@ def find_target(
             hint="--target names the column with the truth.",
         )
     raise InvalidInputError(
-        f"target is needed: neither model takes the columns {', '.join(left)}.", hint=f"--target {left[-1]}"
+        f"target is needed: neither model takes the columns {', '.join(left)}.",
+        hint=f"name the one with the truth, such as --target {left[-1]}.",
     )
 
 

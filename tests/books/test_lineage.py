@@ -47,6 +47,7 @@ def story(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Registr
     open_run = tracking.OpenRun(client.client, str(second))
     data = tracking.LoggedDataset(name="fruit.csv", digest="d" * 36, source="postgresql://me:secret@db/fruit")
     open_run.dataset(data, context="training")
+    open_run.params({"from": "postgresql://me:secret@db/fruit"})
     return client
 
 
@@ -57,10 +58,11 @@ def test_what_a_version_comes_from(story: RegistryClient) -> None:
     assert [(it.name, it.context, it.digest, it.path) for it in ours] == [
         ("fruit.csv", "training", "d" * 64, "postgresql://***@db/fruit")
     ]
+    assert "secret" not in found.to_json()
     assert found.holdout_digest == "h" * 64
     assert (found.code.git_commit, found.code.recipe_digest) == ("c" * 40, "r" * 64)
     assert (found.run and found.run.kind, found.parent and found.parent.kind) == ("candidate", "training")
-    assert found.params == {"depth": "2", "seed": "0"}
+    assert found.params == {"depth": "2", "seed": "0", "from": "postgresql://***@db/fruit"}
     assert found.environment is not None
     assert found.environment.required == {"mlflow": ""}
 

@@ -95,7 +95,7 @@ def test_an_order_that_mlflow_does_not_take(ledger: Ledger) -> None:
         runs.search(ledger[0], order_by=["metrics.accuracy SIDEWAYS"])
 
 
-def test_first_letters_of_an_id(ledger: Ledger) -> None:
+def test_first_letters_of_an_id(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough letters name a run, deleted or not; too few are refused, and so is what no id or name is."""
     registry, made = ledger
     assert [run.run_id for run in runs.find(registry, [made[3][:20], made[-1], made[3].upper()])] == [made[3], made[-1]]
@@ -105,6 +105,9 @@ def test_first_letters_of_an_id(ledger: Ledger) -> None:
     with pytest.raises(NotFoundError):
         runs.find(registry, [made[3] + "0"])
     common = max("0123456789abcdef", key=lambda letter: sum(run_id.startswith(letter) for run_id in made))
+    with pytest.raises(NotFoundError, match=r"of an id 4 letters are needed"):
+        runs.find(registry, [made[3][:3]])  # the number of a version, perhaps
+    monkeypatch.setattr(runs, "_FEWEST", 1)
     with pytest.raises(InvalidInputError, match=f"run '{common}' may be any of {common}"):
         runs.find(registry, [common])
     with pytest.raises(NotFoundError):

@@ -433,6 +433,32 @@ def test_an_interruption(workplace: RegistryClient, tmp_path: Path, number: sign
     assert err == "Interrupted.\n"
 
 
+def test_an_interruption_that_a_finalizer_swallows(workplace: RegistryClient, tmp_path: Path) -> None:
+    """A job that is cancelled just when Python cannot raise it ends with exit code 130 too, and decides nothing."""
+    del workplace
+    zoo.save(cancelled_in_a_finalizer, tmp_path / "slow", inputs=zoo.signature(width="double", height="double"))
+    process = shell.begin(*COMPARE, "--challenger-uri", "slow", "--no-log")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "Interrupted.\n")
+
+
+def cancelled_in_a_finalizer(frame: pd.DataFrame) -> Any:
+    """A rule in whose finalizer the process is cancelled, and that then takes its time."""
+    import os
+    import time
+    import weakref
+
+    class Released:
+        """What goes."""
+
+    released = Released()
+    finalizer = weakref.ref(released, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    del released
+    for _ in range(600):
+        time.sleep(0.1)  # taking its time, as a model does
+    return [finalizer] * len(frame)
+
+
 def test_a_few_rows_and_one_class_are_no_errors(stocked: RegistryClient, cli: Callable[..., Told]) -> None:
     """One row, rows of one class, and models that never differ are valid, and evidence of nothing."""
     del stocked

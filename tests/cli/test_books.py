@@ -83,5 +83,6 @@ def test_cleanup_needs_a_limit(iris: Registry, cli: Cli) -> None:
     """Without a limit everything would go, so one is asked for; a span that is none is a usage error."""
     assert "--older-than / --keep" in cli("cleanup", code=2).err
     assert "span of time" in cli("cleanup", "--older-than", "soon", code=2).err
+    assert "at most 100 years" in cli("cleanup", "--older-than", "99999999999d", code=2).err
     assert "No registered model 'nobody'" in cli("cleanup", "nobody", "--keep", "1", code=1).error
     assert str(iris)

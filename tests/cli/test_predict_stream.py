@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,8 +75,16 @@ def test_what_contradicts_itself_is_a_usage_error(cli: Any, arguments: tuple[str
     assert says in " ".join(cli(*arguments, code=2).err.replace("│", " ").split())
 
 
+def test_a_closed_output_is_a_usage_error(cli: Any, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``>&-`` closes it: it is said, and no row is asked about."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert "needs standard output" in " ".join(cli(*STREAM, code=2).err.split())
+    assert len(rows) == 60
+
+
 def talkative(frame: pd.DataFrame) -> Any:
-    """Predict, and print."""
+    """Predict, and print, as Python and as C does."""
+    os.write(1, b"written past Python\n")
     print("asked about", len(frame), "rows")  # noqa: T201 - models do
     return ["apple" if wide else "pear" for wide in frame["width"] > 7]
 
@@ -106,3 +115,4 @@ def test_an_interruption_answers_what_was_read(process: subprocess.Popen[bytes])
     assert b"answered 2 lines" in err
     assert b"Interrupted." in err
     assert b"asked about 1 rows" in err
+    assert b"written past Python" in err

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abtest.registry import RegistryClient
+from tests import zoo
 from tests.books.ledger import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from abtest.lifecycle import Registry
     from tests.conftest import Told
@@ -53,7 +55,32 @@ def test_what_somebody_logged_is_no_markup(cli: Typed, registry: RegistryClient)
     assert "\x1b" not in told.out
     assert len(told.out.splitlines()) == 3
     assert "\x1b" not in cli("runs", "show", log(registry.client, experiment, name="\x1b[2J", tags=tags)).out
+    assert "\x1b" not in cli("runs", "list", "--format", "csv", "--columns", "tags.status").out
     assert "[red]e[/red]" in cli("experiments", "list").out
+
+
+@pytest.mark.parametrize("command", [
+    ("list", "--columns", "params.url,tags.note"), ("list", "--format", "csv"), ("list", "--format", "json"),
+    ("show", "logged", "--all"), ("show", "logged", "--format", "json"),
+    ("compare", "logged", "other", "--all"), ("compare", "logged", "other", "--format", "json"),
+])  # fmt: skip
+def test_passwords_are_not_shown(cli: Typed, credentials: RegistryClient, command: tuple[str, ...]) -> None:
+    """Whatever was logged with a run, and git's own address of a repository: credentials are hidden in every form."""
+    told = cli("runs", *command, "--tracking-uri", credentials.tracking_uri)
+    assert "hunter" not in told.out + told.err
+
+
+@pytest.fixture(scope="module")
+def credentials(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> RegistryClient:
+    """Two runs, one of which was logged with passwords."""
+    registry = RegistryClient(zoo.copy(templates / "empty.db", tmp_path_factory.mktemp("credentials")))
+    tags = {
+        "mlflow.source.git.repoURL": "https://ci:hunter1@example.com/a.git", "note": "token=hunter2",
+        "mlflow.source.name": "train.py --from postgresql://me:hunter3@db/x",
+    }  # fmt: skip
+    log(registry.client, "0", name="logged", tags=tags, params={"url": "s3://me:hunter4@host/x"})
+    log(registry.client, "0", name="other")
+    return registry
 
 
 def test_many_parameters(cli: Typed, registry: RegistryClient) -> None:

@@ -12,15 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from abtest import doctor
-from abtest.doctor import Asked, Check, State, installed
+from abtest.doctor import Asked, Check, Finding, State, installed
 from abtest.errors import NotPermittedError
 from abtest.live.store import Store as Log
-from abtest.registry import database
+from abtest.registry import database, probes
 from abtest.transitions import into_production
 from tests import trails, zoo
 
 if TYPE_CHECKING:
-    from abtest.doctor import Finding
     from abtest.lifecycle import Registry
     from abtest.registry import RegistryClient
     from tests.conftest import Cli
@@ -101,12 +100,23 @@ def test_a_registry_that_is_out_of_reach_is_told_without_a_password(cli: Cli, ur
     assert "hunter2" not in said.out + said.err
 
 
+def test_a_registry_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a connection and never answers is told like what is not there."""
+    monkeypatch.setattr(probes, "_PROBE_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = look(tracking_uri=f"mysql+pymysql://127.0.0.1:{silent.getsockname()[1]}/mlflow")
+    assert found["registry"].state is State.PROBLEM
+
+
 def test_a_check_that_crashes_is_a_problem_of_its_own() -> None:
     """What a check stumbles over is what it found; the others are made."""
 
     def crash(asked: Asked) -> Finding:
         raise ZeroDivisionError(f"in {asked.folder}: postgresql://ann:hunter2@host/x")
 
+    steering = Check(name="steering", look=lambda _: Finding(State.OK, "a\x1b[2J\nb", "c\x1b"))
+    (told,) = doctor.examine(Asked(folder=Path("/there"), environ={}), [steering])
+    assert (told.told, told.hint) == ("a\N{REPLACEMENT CHARACTER}[2J b", "c\N{REPLACEMENT CHARACTER}")
     checks = [Check(name="broken", look=crash), Check(name="Python", look=installed.python)]
     broken, python = doctor.examine(Asked(folder=Path("/there"), environ={}), checks)
     assert broken.state is State.PROBLEM

@@ -87,6 +87,37 @@ def test_another_report_is_kept(tmp_path: Path) -> None:
     assert set(files(thesis)) == {"figures/mine.png"}
 
 
+@pytest.mark.parametrize("mine", ["figures/mine.png", "training.json"])
+def test_what_lies_beside_a_record_is_kept(tmp_path: Path, mine: str) -> None:
+    """A record alone is drawn where it lies; not over figures, or another record, that somebody put there."""
+    record = put(SITUATIONS["offline-one_row"](), tmp_path / "thesis")
+    (tmp_path / "thesis" / "report.html").unlink(missing_ok=True)
+    (tmp_path / "thesis" / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / "thesis" / mine).write_text("mine", encoding="utf-8")
+    before = files(tmp_path)
+    with pytest.raises(RefusedError, match="beside the record"):
+        redraw(record)
+    assert files(tmp_path) == before
+    redraw(record, figures=False, force=True)
+    assert set(files(tmp_path / "thesis")) == {"report.html", "comparison.json", "summary.md"}
+
+
+def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path) -> None:
+    """A record that was edited, can be read and makes no sense is told so, and leaves nothing."""
+    record = put(SITUATIONS["offline-one_row"](), tmp_path / "one")
+    edited = json.loads(record.read_text(encoding="utf-8"))
+    edited["metrics"][0]["metric"] = "another"
+    record.write_text(json.dumps(edited), encoding="utf-8")
+    before = files(tmp_path)
+    with pytest.raises(InvalidInputError, match="does not fit together"):
+        redraw(record, tmp_path / "again", figures=False)
+    edited["schema_version"] = f"1.{'9' * 5_000}"
+    record.write_text(json.dumps(edited), encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="It is no record of abtest's"):
+        redraw(record, tmp_path / "again", figures=False)
+    assert before.keys() == files(tmp_path).keys()
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     """A folder that is there and empty is as good as a new one."""
     record = put(SITUATIONS["offline-one_row"](), tmp_path / "one")

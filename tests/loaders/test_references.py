@@ -83,6 +83,15 @@ def test_the_default_is_the_stage_then_the_alias(registry: RegistryClient) -> No
     assert pinned(registry, "mixed", None, None) == ("mixed", 2, 1)
 
 
+def test_a_stage_of_two_versions_beside_an_alias(registry: RegistryClient) -> None:
+    """A promotion that was cut off leaves two versions in Production: both are named, and so is where to look."""
+    stages = {1: "Production", 2: "Production", 3: "Staging"}
+    zoo.register(registry.client, "cut", "a", "b", "c", stages=stages, aliases={"champion": 1})
+    told = "holds versions 1 and 2 but alias 'champion' is on version 1.*abtest models show cut tells whether a move"
+    with pytest.raises(InvalidInputError, match=told):
+        pin_sides(registry, "cut", None, None)
+
+
 def test_an_alias_called_baseline_is_an_alias(registry: RegistryClient) -> None:
     """Where a version bears the alias, baseline is that version."""
     zoo.register(registry.client, "m", "a", "b", stages={2: "Staging"}, aliases={BASELINE: 1})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,17 @@ import pandas as pd
 import pytest
 
 from abtest import tracking
-from abtest.errors import AbtestError, InvalidInputError
+from abtest.errors import AbtestError, InvalidInputError, ModelNotFoundError
 from abtest.lifecycle import Registry
+from abtest.loaders.references import BASELINE
 from abtest.policy import Policy
+from abtest.registry import Reference
 from abtest.retraining import Audit, retrain
 from abtest.retraining.audit import RUN
 from abtest.retraining.honest import seen_by_champion
 from abtest.retraining.request import champion_of
-from abtest.trail import Trail
+from abtest.trail import Outcome, Trail
+from abtest.trail.process import UNDER_WAY
 from tests import trails, zoo
 from tests.retraining import examples
 from tests.retraining.examples import request
@@ -111,13 +115,15 @@ def test_one_that_was_killed_after_its_promotion_was_done(retrained: RegistryCli
 
 
 def test_what_waits_for_approval_is_not_asked_for_twice(retrained: RegistryClient) -> None:
-    """A request is left once, and nothing moves until it is approved."""
+    """A request is left once, and nothing moves until it is approved; what became of it is told."""
     done = retrain(request(promote_on="promote", require_approval=True), retrained)
     assert done.audit.awaits_approval
     again = retrain(request(promote_on="promote", require_approval=True), retrained)
-    assert (again.before, again.audit.awaits_approval, serving(retrained)) == (True, True, (1,))
+    assert (again.before, again.asked_for, serving(retrained)) == (True, Outcome.AWAITING, (1,))
     Registry(retrained.tracking_uri).approve("fruit", why="a test")
     assert serving(retrained) == (12,)
+    Registry(retrained.tracking_uri).rollback("fruit", to=1)
+    assert retrain(request(promote_on="promote"), retrained).asked_for is Outcome.APPROVED
 
 
 def test_a_policy_that_refuses_moves_nothing_and_the_next_run_goes_on(retrained: RegistryClient) -> None:
@@ -156,6 +162,20 @@ def test_an_estimator_that_raises_leaves_nothing_behind(retrained: RegistryClien
     assert (serving(retrained), len(retrained.versions("fruit"))) == ((1,), 12)
 
 
+def test_rows_that_change_while_they_are_read_are_refused(retrained: RegistryClient) -> None:
+    """Where a file is written anew after it was put on record, nothing that was trained on it is gone on with."""
+    Audit(retrained, "fruit").open({})  # is told of once the rows are on record
+    UNDER_WAY.clear()
+    with pytest.raises(InvalidInputError, match=r"new\.csv was changed while it was read"):
+        retrain(
+            request(again=True, promote_on="promote"),
+            retrained,
+            tell=lambda _: zoo.fruit(390).to_csv("new.csv", index=False),
+        )
+    failed = Audit(retrained, "fruit").read()[-1]
+    assert (failed.outcome, failed.version, serving(retrained)) == ("failed", None, (1,))
+
+
 def test_a_registry_that_goes_away_holds_nobody_back(retrained: RegistryClient) -> None:
     """Where not even the failure can be put on record the next one sees that it was cut off, and says so."""
     with pytest.raises(AbtestError):
@@ -187,7 +207,7 @@ def test_one_that_is_killed_holds_nobody_back(retrained: RegistryClient) -> None
 
 
 def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
-    """Without a champion the baseline is challenged; next time it is told which test rows the champion has seen."""
+    """A first version challenges the baseline; the next is told which test rows its champion saw; none begins twice."""
     rows = zoo.fruit(300)
     rows[:200].to_csv("january.csv", index=False)
     rows.to_csv("february.csv", index=False)
@@ -207,6 +227,13 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
     fitted = counted(rows[:200]) - counted(pd.read_parquet(str(first.audit.holdout)))
     tested = counted(pd.read_parquet(str(second.audit.holdout)))
     assert seen.leaked == sum(times for row, times in tested.items() if row in fitted) > 0
+    Registry(registry.tracking_uri).archive("pears", registry.versions("pears")[-1].version)
+    for version in Registry(registry.tracking_uri).serving("pears"):
+        Registry(registry.tracking_uri).archive("pears", version)
+    with pytest.raises(ModelNotFoundError, match="has served: this is no first one"):
+        champion_of(registry, request("pears"))
+    named = Reference(kind="version", value=BASELINE)
+    assert champion_of(registry, replace(request("pears"), champion=named)) is None
 
 
 def test_what_the_champion_saw_is_not_guessed(retrained: RegistryClient) -> None:

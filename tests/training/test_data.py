@@ -63,6 +63,27 @@ def test_a_column_is_of_one_type(tmp_path: Path) -> None:
     assert found.frame["b"].dtype == np.int64
 
 
+def test_whole_numbers_without_a_sign(tmp_path: Path) -> None:
+    """Unsigned numbers of 64 bits, which MLflow's signatures lack, are read as CSV has them, whatever their size."""
+    path = tmp_path / "unsigned.parquet"
+    frame = pd.DataFrame({"y": [0, 1], "few": [1, 2], "huge": [1, 2**63]}, dtype="uint64")
+    frame.assign(gap=pd.array([None, 7], dtype="UInt64")).to_parquet(path)
+    found = read(Recipe(target="y", models=("Baseline",)), path)
+    assert found.frame.dtypes.to_dict() == {"y": np.int64, "few": np.int64, "huge": np.float64, "gap": np.float64}
+    assert found.frame["huge"].tolist() == [1.0, 2.0**63]
+
+
+def test_truth_values_beside_missing_ones(tmp_path: Path) -> None:
+    """True and false beside missing values are texts, and how they are spelled is told; else they are numbers."""
+    frame = pd.DataFrame({"y": [0, 1, 1], "all": [True, False, True]})
+    frame["some"] = pd.array([True, None, False], dtype="boolean")
+    for ending, spelled in (("csv", "'False' and 'True'"), ("parquet", "'false' and 'true'")):
+        found = read(Recipe(target="y", models=("Baseline",)), write(frame, tmp_path / f"few.{ending}"))
+        assert found.features == {"all": "number", "some": "text"}
+        (said,) = found.notices
+        assert said.startswith(f"Column 'some' has missing values beside {spelled}, ")
+
+
 def test_rows_without_truth_are_left_out(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Rows without truth are left out, counted and told; the digest is of all rows."""
     gone = frame.astype({"late": "Float64"})
@@ -115,6 +136,7 @@ def test_task_is_found_out(tmp_path: Path, truth: list[Any], models: tuple[str, 
         ({"y": 0.5}, {"task": "classification"}, "Target 'y' is continuous, and classification needs classes."),
         ({"y": ["a", "b"] * 10}, {"task": "regression"}, "Target 'y' must be a number, got 'a' in row 1."),
         ({"x": np.inf}, {}, "Feature 'x' must be finite, got an infinite number in 20 rows."),
+        ({"y": [1e300, 1.0] * 10}, {}, "Target 'y' must hold classes, got numbers beyond 2^53"),
         ({"u": [None] + [1] * 19}, {"unit": "u"}, "unit 'u' must be there in every row, got 1 row without one"),
         ({}, {"target": "yy"}, "no target column 'yy'. Hint: did you mean 'y'?"),
         ({}, {"features": ("xx",)}, "no column 'xx'. Hint: did you mean 'x'?"),

@@ -101,6 +101,7 @@ def test_may_not_be_repeatable() -> None:
         ),
         ("nowhere:Model", "regression", {}, "models: 'nowhere:Model' cannot be imported: ModuleNotFoundError"),
         ("json:JSONDecoder", "regression", {}, "models: 'json:JSONDecoder' is no estimator: it has no fit."),
+        ("sklearn.ensemble:StackingClassifier", "classification", {}, "cannot be made without arguments: TypeError: "),
         ("json:Decoder", "regression", {}, "models: module json has no class 'Decoder'."),
     ],
 )

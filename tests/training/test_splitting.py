@@ -58,6 +58,9 @@ def test_every_row_once(truth: list[int], units: int | None, holdout: float, fol
             raise
         assume(False)  # noqa: FBT003 - all rows of all but one class may be held out
     assert sorted([*found.train, *found.holdout]) == list(range(len(truth)))
+    parts = [(len(tested), len(fitted)) for fitted, tested in found.folds]
+    assert found.test_over_train == pytest.approx(sum(n / m for n, m in parts) / folds)
+    assert found.test_over_train >= 1 / (folds - 1) - 1e-12  # as large as that of equal folds, or larger
     assert sorted(np.concatenate([test for _, test in found.folds])) == list(range(len(found.train)))
     for train, test in found.folds:
         assert sorted([*train, *test]) == list(range(len(found.train)))

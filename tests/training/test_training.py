@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV
 
@@ -17,8 +18,6 @@ from abtest.training.training import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pandas as pd
 
     from abtest.record.trained import Candidate
 
@@ -34,6 +33,18 @@ class Spy(DecisionTreeClassifier):
         with open("seen.jsonl", "a") as file:
             print(json.dumps([int(row) for row in x[:, 0]]), file=file)
         return super().fit(x, y)
+
+class Exits(DecisionTreeClassifier):
+    def fit(self, x, y):
+        raise SystemExit(0)
+
+class Mute(DecisionTreeClassifier):
+    '''Says nothing of the rows held out, which are the 24 of 120.'''
+
+    def predict(self, x):
+        if len(x) == 24:
+            raise RuntimeError("not that many")
+        return super().predict(x)
 
 class Failing(DecisionTreeClassifier):
     '''Fails where it is deep, warns where it is not.'''
@@ -201,6 +212,31 @@ def test_one_failure_sinks_no_other(visits: Path) -> None:
         fit(Recipe(target="late", models=("own_models:Failing",), drop=DROP, search="grid", parameters=deep), visits)
 
 
+@pytest.mark.usefixtures("own")
+def test_what_cannot_predict_the_holdout_has_failed(visits: Path) -> None:
+    """A candidate that ends the program, gives no class, or fails on the rows held out sinks no other either."""
+    models = ("own_models:Exits", "own_models:Mute", "sklearn.ensemble:AdaBoostRegressor", "DecisionTree")
+    good, *bad = fit(Recipe(target="late", models=models, drop=DROP, folds=2), visits).record.candidates
+    assert (good.rank, good.name, good.holdout_rows) == (1, "DecisionTree", ())
+    assert [each.rank for each in bad] == [None] * 3
+    said = [str(each.failed) for each in bad]
+    assert said[:2] == ["SystemExit: 0", "on the hold-out: RuntimeError: not that many"]
+    assert said[2].startswith("on the hold-out: it predicts 0.")
+    assert said[2].endswith(", which is no class.")
+    with pytest.raises(InvalidInputError, match="it predicts no class that the rows held out have"):
+        fit(Recipe(target="row", models=("Baseline",), features=("wind",)), visits)
+
+
+def test_rows_on_both_sides_are_told(frame: pd.DataFrame) -> None:
+    """Rows held out that were trained on too are counted, as a rewritten file may hold every row twice."""
+    recipe = Recipe(target="late", models=("Baseline",), drop=DROP)
+    assert not any("also among" in said for said in fit(recipe, frame).record.notices)  # type: ignore[arg-type] # any data
+    twice = pd.concat([frame, frame], ignore_index=True)
+    trained = fit(recipe, twice)  # type: ignore[arg-type] # see above
+    shared = trained.holdout.merge(trained.train.drop_duplicates(), how="inner")
+    assert f"{len(shared)} rows of the 48 held out are also among" in " ".join(trained.record.notices)
+
+
 def test_metric_without_probabilities(visits: Path) -> None:
     """A model that has no probabilities cannot be ranked by log loss, and says so; by area it can."""
     both = ("SVM_Linear", "KNeighbors")
@@ -214,6 +250,8 @@ def test_metric_tells_the_task(visits: Path) -> None:
     """Whole numbers are predicted as numbers where such a metric ranks; a continuous truth has no accuracy."""
     record = fit(Recipe(target="late", models=("DecisionTree",), drop=DROP, metric="rmse"), visits).record
     assert (record.task, record.metric) == ("regression", "rmse")
+    with pytest.raises(InvalidInputError, match=r"DecisionTree: r2 needs a truth that varies in every fold\.$"):
+        fit(Recipe(target="minutes", models=("DecisionTree",), metric="r2", features=("wind",), folds=96), visits)
     with pytest.raises(InvalidInputError, match="Target 'minutes' is continuous, and classification needs classes"):
         fit(Recipe(target="minutes", models=("DecisionTree",), metric="accuracy"), visits)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["empty", "too long", "not UTF-8", "not JSON", "not an object", "does not fit", "model failed"]
 _LINE, _ERROR, _HINT = "line", "error", "hint"
+_HUGE = re.compile(rb"\d[eE]\+?\d{3}|\d{200}")  # may be a number beyond all floats, which would be read as infinity
 _OURS = frozenset((_LINE, PREDICTION, _ERROR, _HINT))
 
 
@@ -145,9 +148,9 @@ def row_of(text: bytes | None) -> dict[str, Any]:
     if not text.strip():
         raise BadLineError("empty", "The line is empty.")
     try:
-        row = _JSON.decode(text.decode())
-        if b"\\u" in text:  # half a surrogate pair could be neither kept nor answered
-            json.dumps(row, ensure_ascii=False).encode()
+        row = _JSON.decode(text.removeprefix(codecs.BOM_UTF8).decode())
+        if b"\\u" in text or _HUGE.search(text):  # half a surrogate pair, or infinity, could not be answered with
+            json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise _told(error) from None
     if not isinstance(row, dict):
@@ -167,8 +170,8 @@ def _told(error: Exception) -> BadLineError:
         return BadLineError("not JSON", f"The line is no JSON: {error.msg} (column {error.colno}).")
     if isinstance(error, FieldError):
         return BadLineError("not JSON", error.message, hint="a name may be there once.")
-    # Python reads no integer of more than 4,300 digits.
-    said = "is nested too deeply" if isinstance(error, RecursionError) else "holds a number of too many digits"
+    # Python reads no integer of more than 4,300 digits, nor a float beyond 1.8e308.
+    said = "is nested too deeply" if isinstance(error, RecursionError) else "holds a number that is too large"
     return BadLineError("not JSON", f"The line {said}.")
 
 

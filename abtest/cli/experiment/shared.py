@@ -22,6 +22,7 @@ Inclusion: TypeAlias = Annotated[
 Why: TypeAlias = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="For the record.")]
 _MADE_BY = "'abtest experiment start' makes it, and 'abtest serve'."
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 36_525 * 86_400  # seconds
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
@@ -58,10 +59,14 @@ def seconds(text: str, option: str | None = None) -> float:
     """
     given = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", given):
-        return float(given)
-    if not re.fullmatch(rf"(?:{_SPAN.pattern}\s*)+", given):
+        found = float(given)
+    elif re.fullmatch(rf"(?:{_SPAN.pattern}\s*)+", given):
+        found = sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(given))
+    else:
         raise typer.BadParameter(f"must be a span of time such as 3d, 12h or 90s, got {text!r}.", param_hint=option)
-    return sum(float(number) * _SPANS[unit] for number, unit in _SPAN.findall(given))
+    if found > _LONGEST:
+        raise typer.BadParameter(f"must be at most 100 years, got {text!r}.", param_hint=option)
+    return found
 
 
 def share(value: float) -> str:

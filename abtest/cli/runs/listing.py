@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -25,6 +26,9 @@ Form: TypeAlias = Annotated[
     Literal["table", "json", "csv"],
     typer.Option("--format", help="What is printed. Default: table.", show_default=False),
 ]
+_STEERING = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)  # what would talk to a terminal; a cell may have lines and tabs
 _FIXED = ("run_id", "name", "experiment", "status", "deleted", "started_at", "ended_at", "by", "kind")  # of a CSV
 
 
@@ -123,5 +127,6 @@ def _csv(runs: Sequence[LoggedRun], asked: Sequence[Column]) -> str:
     writer.writerow([*_FIXED, *map(str, columns)])
     for run in runs:
         fixed = run.to_dict()
-        writer.writerow([*(fixed[name] for name in _FIXED), *(column.of(run) for column in columns)])
+        row = [*(fixed[name] for name in _FIXED), *(column.of(run) for column in columns)]
+        writer.writerow([_STEERING.sub("\N{REPLACEMENT CHARACTER}", it) if isinstance(it, str) else it for it in row])
     return written.getvalue()

@@ -23,7 +23,7 @@ _CELL = 60  # letters
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, the first letters of it, or its name.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, four or more first letters of it, or its name.")],
     everything: Annotated[bool, typer.Option("--all", help="MLflow's own tags, too.")] = False,
     tracking_uri: o.TrackingUri = None,
     registry_uri: o.RegistryUri = None,

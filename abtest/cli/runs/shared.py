@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from abtest.books.runs import LoggedRun
     from abtest.registry import RegistryClient
 
-_WHICH = "Ids of runs, as many first letters as tell them apart, or names."
+_WHICH = "Ids of runs, four or more of their first letters, or names."
 Runs: TypeAlias = Annotated[list[str], typer.Argument(metavar="RUN…", help=_WHICH)]
 MaybeRuns: TypeAlias = Annotated[list[str] | None, typer.Argument(metavar="RUN…", help=_WHICH)]
 Filter: TypeAlias = Annotated[

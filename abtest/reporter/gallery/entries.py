@@ -69,6 +69,7 @@ class Entry:
         at: When, in UTC.
         n: Rows.
         numbers: What decided; None where nothing could be computed.
+        held_back: The verdict that guardrails did not let stand, in words; None where they changed nothing.
     """
 
     kind: Kind
@@ -81,6 +82,7 @@ class Entry:
     at: datetime
     n: int
     numbers: Numbers | None
+    held_back: str | None = None
 
 
 @singledispatch
@@ -142,7 +144,7 @@ def _training(record: TrainingRecord) -> Entry:
 
 
 def _compared(record: ComparisonRecord, verdict: Verdict, versions: str) -> Entry:
-    row = sentences.decisive_row(record)
+    row, decision = sentences.decisive_row(record), record.decision
     return Entry(
         kind="comparison" if record.live is None else "live experiment",
         model=shown(record.model_name) if record.model_name else "",
@@ -154,6 +156,7 @@ def _compared(record: ComparisonRecord, verdict: Verdict, versions: str) -> Entr
         at=_utc(record.created_at),
         n=record.data.n,
         numbers=None if row is None else _decisive(row, sentences.tested(record)),
+        held_back=VERDICT_TITLES[decision.by_rule] if decision.by_rule != decision.verdict else None,
     )
 
 

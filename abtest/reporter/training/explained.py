@@ -51,8 +51,8 @@ def _method(record: TrainingRecord) -> Iterator[Paragraph]:
             text=(
                 "Differences to the best are taken fold by fold. Folds share most of their training rows, so that an "
                 "ordinary t interval would be too short; the corrected one allows for that. The p-values allow for the "
-                "number of candidates (Holm). The best was chosen by these same numbers, which makes its lead look a "
-                "little larger than it is."
+                "number of candidates (Holm), not for the settings that were searched. The best was chosen by these "
+                "same numbers, which makes its lead look a little larger than it is."
             ),
             references="Nadeau and Bengio (2003), Machine Learning 52:239; Holm (1979), Scandinavian Journal of "
             "Statistics 6:65.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -115,6 +116,8 @@ BAD = {
     b'{"width": 1, "height": 1, "depth": 2, "id": "\\ud800"}': "not JSON",
     b"[" * 100_000: "not JSON",
     b"9" * 5_000: "not JSON",
+    b'{"width": 1, "height": 1, "depth": 2, "id": -1e999}': "not JSON",
+    b'{"width": 1, "height": 1, "depth": 2, "id": [%s.0e99]}' % (b"9" * 300): "not JSON",
     b'{"height": 1, "depth": 2}': "does not fit",
     b'{"width": "1", "height": 1, "depth": 2}': "does not fit",
     b'{"width": {}, "height": 1, "depth": 2}': "does not fit",
@@ -174,6 +177,12 @@ def test_an_input_may_end_in_the_middle_of_a_line(logistic: Chosen, end: bytes, 
     told, done = streamed(logistic, b'{"width": 1, "height": 2, "depth": 3}\n' + end)
     assert [key in answer for answer in told][1:] == [True]
     assert (done.n, done.stopped) == (2, False)
+
+
+def test_a_mark_of_utf_8_is_no_fault(logistic: Chosen) -> None:
+    """A line that begins with a byte-order mark, as the first of a file may, is answered as without it."""
+    (told, plain), _ = streamed(logistic, codecs.BOM_UTF8 + LINE + LINE)
+    assert told == {**plain, "line": 1}
 
 
 def test_no_line_is_no_answer(logistic: Chosen) -> None:

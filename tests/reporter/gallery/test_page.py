@@ -74,6 +74,13 @@ def test_all_is_said_without_a_script(whole: str) -> None:
     assert "hidden" in form
 
 
+def test_what_a_guardrail_held_back_is_said(whole: str) -> None:
+    """Where guardrails changed the verdict, its line says what the rule alone came to; elsewhere it does not."""
+    held = [it for it in (entry(made()) for made in SITUATIONS.values()) if it.held_back]
+    assert held
+    assert whole.count("but for a guardrail") == len(held)
+
+
 def test_an_empty_gallery_is_a_page() -> None:
     """Where nothing could be read, the page says what could not."""
     only = page.render("Reports", [], [page.Unshown(path="a", why="It holds no JSON.")], "1.2.3")
