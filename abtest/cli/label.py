@@ -27,7 +27,7 @@ def label(
     experiment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Refuse labels of predictions of another experiment.")
     ] = None,
-    quiet: o.Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")] = False,
     debug: o.Debug = False,
 ) -> None:
     """Record labels of predictions that were served; the same file twice changes nothing.

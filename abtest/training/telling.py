@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from abtest.training.training import Trained
 
+_NO_REGISTRY = (
+    "'mlflow db upgrade sqlite:///mlflow.db' makes an empty one here; --tracking-uri names another; --no-log trains "
+    "without."
+)
+
 
 def prepared(
     *,
@@ -50,7 +55,7 @@ def prepared(
     try:
         registry.check()
     except NotFoundError as error:
-        raise NotFoundError(error.message, hint=f"--no-log trains without one; else {error.hint}") from error
+        raise NotFoundError(error.message, hint=_NO_REGISTRY) from error
     if model_name is not None:
         registering.refuse(registry, model_name, stage=stage, alias=alias)
     return registry

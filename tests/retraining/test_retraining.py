@@ -237,7 +237,7 @@ def test_a_first_deployment_and_the_next(registry: RegistryClient) -> None:
 
 
 def test_a_name_that_may_be_misspelt_is_told(retrained: RegistryClient) -> None:
-    """A model that is not there yet is new, and the one that may have been meant is named before anything is trained."""
+    """A model that is not there yet is new, and the one that may have been meant is named before any training."""
     told: list[str] = []
     with pytest.raises(AbtestError, match="cannot weigh it"):
         retrain(request("fruti", recipe=examples.recipe("Raises")), retrained, tell=told.append)
