@@ -100,5 +100,6 @@ def _refuse_no_file(path: Path, shown: str) -> None:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise NotFoundError(
             f"There is no MLflow registry at {shown}: no such file{where}.",
-            hint="give --tracking-uri, or try 'abtest demo'.",
+            hint="give --tracking-uri, or try 'abtest demo'; "
+            "'mlflow db upgrade sqlite:///mlflow.db' makes an empty one.",
         )

@@ -176,7 +176,11 @@ def _features(recipe: Recipe, table: pa.Table, columns: Sequence[str]) -> tuple[
         why = _unusable(column)
         if why is None:
             kinds[name] = "text" if _is_text(column.type) else "number"
-            said += _spelled(name, column)
+            said += (
+                [*_spelled(name, column), *_numbered(name, column)]
+                if recipe.features is None
+                else _spelled(name, column)
+            )
         elif recipe.features is not None:
             raise InvalidInputError(f"Feature '{name}' cannot be used: {why}.", hint="leave it out of features.")
         else:
@@ -186,6 +190,16 @@ def _features(recipe: Recipe, table: pa.Table, columns: Sequence[str]) -> tuple[
     for name in (name for name, kind in kinds.items() if kind == "number"):
         _refuse_infinite(name, table.column(name))
     return kinds, tuple(said)
+
+
+def _numbered(name: str, column: pa.ChunkedArray) -> list[str]:
+    """Tell of whole numbers that count the rows: an id says nothing of new rows, and trees learn it all the same."""
+    if len(column) <= _FEW_TEXTS or not pa.types.is_integer(column.type) or column.null_count:
+        return []
+    span = pc.min_max(column).as_py()
+    if span["max"] - span["min"] != len(column) - 1 or pc.count_distinct(column).as_py() != len(column):
+        return []
+    return [f"Column '{name}' numbers the rows, and is taken as a feature; --drop leaves it out if it is an id."]
 
 
 def _unusable(column: pa.ChunkedArray) -> str | None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from abtest.training.training import Trained
 
 _NO_REGISTRY = (
-    "--no-log trains without one. A first one is made by 'mlflow server', which --tracking-uri then names "
-    "(http://127.0.0.1:5000), or tried out by 'abtest demo'."
+    "'mlflow db upgrade sqlite:///mlflow.db' makes an empty one here; --tracking-uri names another; --no-log trains "
+    "without."
 )
 
 

@@ -134,7 +134,7 @@ def test_bad_input_is_refused_in_a_sentence(cli: Any, case: str) -> None:
 def test_a_newcomer_is_told_the_way(cli: Any) -> None:
     """Without a registry the hint names all ways on: a server, the demo, and none at all."""
     told = cli("train", "--data", "fruit.csv", *QUICK, code=1)
-    for way in ("--no-log", "mlflow server", "--tracking-uri", "abtest demo"):
+    for way in ("--no-log", "mlflow db upgrade", "--tracking-uri"):
         assert way in told.error
 
 

@@ -56,7 +56,7 @@ def test_in_an_empty_folder_the_registry_is_missing_and_none_is_made(cli: Cli, t
     """Without a registry that is the problem, with a hint; what depends on it is skipped, and no database is made."""
     told = cli("doctor", code=1)
     assert "✗  registry" in told.out
-    assert "Hint: give --tracking-uri, or try 'abtest demo'." in told.out
+    assert "Hint: give --tracking-uri, or try 'abtest demo'" in told.out
     assert told.err == ""
     assert not seen(tmp_path)
     found = look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,17 @@ def test_formats_agree(frame: pd.DataFrame, tmp_path: Path, ending: str) -> None
     assert text.units.tolist() == other.units.tolist()
     features = list(text.features)
     pd.testing.assert_frame_equal(text.frame[features], other.frame[features], rtol=1e-12)
+
+
+def test_a_column_that_numbers_the_rows_is_told(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Whole numbers that count the rows, in whatever order, may be an id, and are told unless they were asked for."""
+    counted = frame.assign(ticket=np.random.default_rng(0).permutation(len(frame)) + 1000, twice=0)
+    path = write(counted, tmp_path / "visits.csv")
+    told = [said for said in read(RECIPE, path).notices if "numbers the rows" in said]
+    assert any("'ticket'" in said for said in told)
+    assert not any("'twice'" in said for said in told)
+    asked = replace(RECIPE, features=("ticket",))
+    assert not any("numbers the rows" in said for said in read(asked, path).notices)
 
 
 def test_kinds(visits: Path) -> None:

@@ -273,7 +273,7 @@ def test_what_skops_cannot_write_is_a_pickle_and_said_so(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], type[AbtestError], str]] = {
-    "no registry": ({"tracking_uri": "sqlite:///nowhere.db"}, NotFoundError, "--no-log trains without one"),
+    "no registry": ({"tracking_uri": "sqlite:///nowhere.db"}, NotFoundError, "--no-log trains without"),
     "a stage of none": ({"model_name": "m", "stage": "Nowhere"}, InvalidInputError, "Nowhere"),
     "a stage of no model": ({"stage": "Staging"}, InvalidInputError, "stage means nothing without a model"),
     "an alias that MLflow keeps": ({"model_name": "m", "alias": "latest"}, InvalidInputError, "reserves"),
