@@ -48,6 +48,7 @@ def _in_order(page: str, tmp_path: Path, environ: dict[str, str]) -> int:
             told = subprocess.run(  # noqa: S603 - the guide's own commands
                 ["/bin/bash", "-c", command], cwd=tmp_path, env={**os.environ, **environ}, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if block["code"] else subprocess.PIPE, text=True, check=False,
+                timeout=300,  # one that waits for what never comes
             )  # fmt: skip
             assert told.returncode == int(block["code"] or 0), f"$ {command}\n{told.stdout}{told.stderr}"
             flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROOT = Path(__file__).parent.parent
+# What commands and the guides' scripts import; MLflow with its database is most of it.
+_IMPORTED = (
+    "mlflow.sklearn", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store",
+    "matplotlib.figure", "skops.io", "sklearn.ensemble", "sklearn.pipeline",
+    "abtest.cli", "abtest.live.analysis", "abtest.monitoring.tracking", "abtest.reporter.figures", "abtest.retraining",
+    "abtest.workflow",
+)  # fmt: skip
 _CODE = struct.Struct("!i")
 # The program a shell finds: hands everything over, passes a signal on, and ends as the child ends.
 _CLIENT = """#!{python} -IS
@@ -86,14 +94,8 @@ def _listen(descriptor: int) -> None:
 
 
 def _import() -> None:
-    import sklearn.ensemble
-    import sklearn.pipeline  # noqa: F401 - what the commands and the guides' scripts import
-
-    import abtest.cli
-    import abtest.live.analysis
-    import abtest.monitoring.tracking
-    import abtest.reporter.figures
-    import abtest.workflow  # noqa: F401 - likewise
+    for name in _IMPORTED:
+        importlib.import_module(name)
 
 
 def _answer(connection: socket.socket) -> None:

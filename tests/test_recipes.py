@@ -43,7 +43,7 @@ def test_every_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ABTEST_SAVE_PLOT", "false")  # figures are drawn in other tests
     pages = "".join([*map(_page, _ROWS), _MADE, *(_FRESH + _page(name) for name in _DEMO)])
     try:
-        assert typed(pages, tmp_path) == pages.count("\n$ ")
+        assert typed(pages, tmp_path) == len(re.findall(r"^ *\$ ", pages, re.MULTILINE))
     finally:
         pid = tmp_path / "abtest-demo" / "serve.pid"
         if pid.exists():
