@@ -15,6 +15,7 @@ from scipy import stats
 from abtest import tracking
 from abtest.errors import BackendError, InvalidInputError
 from abtest.reuse import REUSES, Reuse, check, spent_level, uses
+from abtest.tracking.writing import _experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +39,7 @@ def compared(
     tags = {"abtest.kind": kind, "abtest.data_digest": digest, "abtest.challenger_version": challenger}
     if model:
         tags["abtest.model_name"] = model
-    experiment_id = tracking._experiment_id(client, experiment)  # noqa: SLF001 - as comparisons do
+    experiment_id = _experiment_id(client, experiment)  # as comparisons do
     return str(client.create_run(experiment_id, start_time=1000 * at, tags=tags).info.run_id)
 
 

@@ -19,6 +19,7 @@ from abtest.books.used import in_use, referred
 from abtest.errors import AbtestError, PromotionError, RefusedError
 from abtest.lifecycle import moving
 from abtest.talking import told_as_ours
+from abtest.tracking import PARENT
 from abtest.trail import Outcome, records_of_all
 from abtest.transitions import PRODUCTION, STAGING
 
@@ -33,7 +34,6 @@ REMOVABLE = ("comparison", "comparisons", "training", "candidate", "monitoring",
 _IN_USE, _UNDER_WAY, _ASIDE = "is in use", "is under way", "stays"
 _PLACING = ("promotion", "rollback", "registration", "recovery")  # records that make a version part of the history
 _RETRAINING = "retraining"
-_PARENT = "mlflow.parentRunId"
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
@@ -160,7 +160,7 @@ def _groups(runs: Iterable[Run]) -> list[list[Run]]:
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in known.values():
         chain = [run.info.run_id]
-        while (parent := known[chain[-1]].data.tags.get(_PARENT)) in known and parent not in chain:
+        while (parent := known[chain[-1]].data.tags.get(PARENT)) in known and parent not in chain:
             chain.append(parent)
         groups[chain[-1]].append(run)
     return [sorted(group, key=lambda run: run.info.run_id == root) for root, group in groups.items()]

@@ -18,6 +18,7 @@ from abtest.errors import AbtestError, InvalidInputError, NotFoundError
 from abtest.lifecycle.records import finite
 from abtest.metrics.catalogue import ALIASES, TITLES
 from abtest.metrics.costs import COST
+from abtest.tracking import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["parameter", "metric", "dataset", "code", "environment"]
 Value: TypeAlias = float | str | None
-_PARENT = "mlflow.parentRunId"
 _SMALLER = ("log_loss", "brier", "rmse", "mae", COST)
 _WHERE = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval|cv|holdout)_")
 _NO_DIRECTION = ("bias",)  # its size matters, and its sign is no better one way
@@ -173,7 +173,7 @@ def _datasets(run: LoggedRun) -> dict[str, str]:
 def _environment(registry: RegistryClient, run: LoggedRun, notices: list[str]) -> dict[str, str]:
     """Libraries that a run had: what it wrote down, or the training around it, else what its model asks for."""
     try:
-        for run_id in filter(None, (run.run_id, run.tags.get(_PARENT))):
+        for run_id in filter(None, (run.run_id, run.tags.get(PARENT))):
             try:
                 return _pinned(tracking.read_artifact(registry.client, run_id, WRITTEN))
             except NotFoundError:

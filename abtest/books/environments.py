@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 from abtest import tracking, wording
 from abtest.errors import NotFoundError
 from abtest.record.traced import Environment
+from abtest.tracking import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +161,7 @@ def _runs(registry: RegistryClient, version: ModelVersion) -> list[str]:
         return []
     with contextlib.suppress(NotFoundError):
         tags = tracking.get_run(registry.client, version.run_id).tags
-        return [version.run_id, *([tags["mlflow.parentRunId"]] if "mlflow.parentRunId" in tags else [])]
+        return [version.run_id, *([tags[PARENT]] if PARENT in tags else [])]
     return []
 
 

@@ -11,6 +11,7 @@ from abtest.errors import BackendError, NotPermittedError
 from abtest.lifecycle.logged import model_id_of
 from abtest.registry import ModelVersion, run_id_of
 from abtest.talking import all_pages, told_as_ours
+from abtest.tracking import PARENT
 
 if TYPE_CHECKING:
     from abtest.registry import RegistryClient
@@ -115,7 +116,7 @@ def _children(registry: RegistryClient, run: LoggedRun) -> tuple[LoggedRun, ...]
         found = all_pages(
             registry.client.search_runs,
             experiment_ids=[run.experiment_id],
-            filter_string=f"tags.`mlflow.parentRunId` = '{run.run_id}'",
+            filter_string=f"tags.`{PARENT}` = '{run.run_id}'",
         )
         return tuple(LoggedRun.of(it, run.experiment) for it in found)
 

@@ -9,6 +9,7 @@ from abtest import wording
 from abtest.record.traced import TracedComparison, TracedRun
 from abtest.registry import Reference
 from abtest.talking import all_pages, is_missing, quoted, told_as_ours
+from abtest.tracking import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient
 
 _ALL = 3  # MLflow's ViewType.ALL: deleted runs are part of what happened
-_KIND, _MODEL, _PARENT = "abtest.kind", "abtest.model_name", "mlflow.parentRunId"
+_KIND, _MODEL = "abtest.kind", "abtest.model_name"
 _SIDES = {"champion": "abtest.champion_version", "challenger": "abtest.challenger_version"}
 
 
@@ -37,7 +38,7 @@ def run_of(registry: RegistryClient, run_id: str | None) -> Run | None:
 
 def parent_of(registry: RegistryClient, run: Run | None) -> Run | None:
     """Read the run that a run is nested in."""
-    return run_of(registry, run.data.tags.get(_PARENT)) if run else None
+    return run_of(registry, run.data.tags.get(PARENT)) if run else None
 
 
 def experiments_of(registry: RegistryClient) -> dict[str, str]:

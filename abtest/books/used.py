@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from abtest import tracking
 from abtest.lifecycle.logged import model_id_of
 from abtest.registry import run_id_of
+from abtest.tracking import PARENT
 from abtest.trail import Movement, Outcome, history_of, records_of_all
 from abtest.transitions import PRODUCTION, STAGING, Standing
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from abtest.registry import RegistryClient, VersionDetails
 
 SHORT = 12  # letters of a run's id that tell it from others
-_PARENT = "mlflow.parentRunId"
 _REFERS = re.compile(r"abtest\.(\w+_)?run_id")  # abtest.comparison_run_id, abtest.request_run_id, …
 
 
@@ -148,8 +148,8 @@ def _follow(registry: RegistryClient, runs: dict[str, list[str]]) -> None:
         for run in there.values():
             told = f"run {run.run_id[:SHORT]}, which is in use,"
             named = dict.fromkeys(referred(run.tags), f"{told} refers to it")
-            if _PARENT in run.tags:
-                named[run.tags[_PARENT]] = f"{told} is nested in it"
+            if PARENT in run.tags:
+                named[run.tags[PARENT]] = f"{told} is nested in it"
             for run_id, why in named.items():
                 if run_id not in runs:
                     fresh.add(run_id)

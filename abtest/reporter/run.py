@@ -12,6 +12,7 @@ from abtest.decision import Verdict
 from abtest.reporter import folder, markdown, several
 from abtest.reporter.summary import summarise
 from abtest.reuse import LEVEL
+from abtest.tracking import PARENT
 
 RECOMMENDED = "abtest.recommended"  # whether, of the challengers compared at once, it is the one to serve
 
@@ -92,7 +93,7 @@ def _log(
     tags = {"abtest.kind": "comparison", **record.tags, "mlflow.note.content": markdown.render(summarise(record))}
     tags |= beside or {}
     if within is not None:
-        tags["mlflow.parentRunId"] = within
+        tags[PARENT] = within
     with tracking.open_run(registry.client, experiment, record.name, tags) as run:
         run.metrics(metrics(record))
         run.params(_params(record))

@@ -14,6 +14,7 @@ from abtest.provenance import environment
 from abtest.reporter.training import markdown
 from abtest.reporter.training.folder import rewrite
 from abtest.reporter.training.summary import summarise
+from abtest.tracking import PARENT
 from abtest.training import saving
 from abtest.training.folder import HOLDOUT, MODELS
 
@@ -93,7 +94,7 @@ def _candidate(
     record = trained.record
     tags = {
         **_tags(record), "abtest.kind": "candidate", "abtest.candidate": it.name, "abtest.rank": str(it.rank),
-        "mlflow.parentRunId": parent,
+        PARENT: parent,
     }  # fmt: skip
     if it.prediction_digest:
         tags["abtest.prediction_digest"] = it.prediction_digest
