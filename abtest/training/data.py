@@ -180,11 +180,9 @@ def _features(recipe: Recipe, table: pa.Table, columns: Sequence[str]) -> tuple[
         why = _unusable(column)
         if why is None:
             kinds[name] = "text" if _is_text(column.type) else "number"
-            said += (
-                [*_spelled(name, column), *_numbered(name, column)]
-                if recipe.features is None
-                else _spelled(name, column)
-            )
+            said += _spelled(name, column)
+            if recipe.features is None:  # one that was asked for is meant
+                said += _numbered(name, column)
         elif recipe.features is not None:
             raise InvalidInputError(f"Feature '{name}' cannot be used: {why}.", hint="leave it out of features.")
         else:
