@@ -85,7 +85,7 @@ def experiments_of(registry: RegistryClient) -> list[str]:
         (["track"], 2, "name rows, or labels of rows"),
         (["track", "--labels", "labels.csv", *OF], 2, "needs --id"),
         (["track", "--input", "none.csv", *OF, *FILE], 1, "none.csv"),
-        (["check", *OF], 1, "abtest-live.db does not exist. Hint: 'abtest monitor track' tracks"),
+        (["check", *OF], 1, "abtest-live.db does not exist. Hint: 'abtest serve' and 'abtest monitor track' make it"),
         (["check"], 2, "Invalid value for --model-name"),
         (["check", *OF, "--recent", "a week"], 2, "Invalid value for --recent: must be a span of time"),
         (["check", *OF, "--until", "yesterday"], 2, "must be a moment"),

@@ -181,8 +181,8 @@ def test_who_may_not_write_a_database_is_told(postgresql: Store) -> None:
     """A user who may only read is found out by a statement that changes nothing, and nothing is changed."""
     zoo.initialise(postgresql.url)
     database.try_writing(postgresql.url)
-    postgresql.run("CREATE ROLE reader LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
-    reader = sa.make_url(postgresql.url).set(username="reader").render_as_string(hide_password=False)
+    postgresql.run("CREATE ROLE onlooker LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO onlooker")
+    reader = sa.make_url(postgresql.url).set(username="onlooker").render_as_string(hide_password=False)
     with pytest.raises(NotPermittedError, match="permission denied"):
         database.try_writing(reader)
     with sa.create_engine(reader, poolclass=NullPool).connect() as connection:

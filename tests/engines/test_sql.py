@@ -269,10 +269,12 @@ def test_no_rows(store: Store) -> None:
 
 
 def test_columns_that_are_not_there(store: Store) -> None:
-    """A column that is not there is told with those that are; its name's case counts."""
+    """A column that is not there is told with the nearest, or else with those that are; its name's case counts."""
     store.fill({**ROWS, "region": ["x"] * 6})
-    assert refusal(store, target="Y") == "table t has no target column 'Y'. Hint: its columns are y, a, b, region."
-    assert refusal(store, challenger="c").startswith("table t has no challenger column 'c'.")
+    assert refusal(store, target="Y") == "table t has no target column 'Y'. Hint: did you mean 'y'?"
+    assert refusal(store, challenger="c") == (
+        "table t has no challenger column 'c'. Hint: its columns are y, a, b, region."
+    )
     assert "no segment column 'regoin'. Hint: did you mean 'region'?" in refusal(store, segments=["regoin"])
     assert "no unit column 'user'" in refusal(store, unit="user")
     assert "segments must not be the target 'y'" in refusal(store, segments=["y"])

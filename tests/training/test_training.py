@@ -213,7 +213,7 @@ def test_one_failure_sinks_no_other(visits: Path) -> None:
 
 
 @pytest.mark.usefixtures("own")
-def test_what_cannot_predict_the_holdout_has_failed(visits: Path) -> None:
+def test_what_cannot_predict_the_holdout_has_failed(visits: Path, frame: pd.DataFrame) -> None:
     """A candidate that ends the program, gives no class, or fails on the rows held out sinks no other either."""
     models = ("own_models:Exits", "own_models:Mute", "sklearn.ensemble:AdaBoostRegressor", "DecisionTree")
     good, *bad = fit(Recipe(target="late", models=models, drop=DROP, folds=2), visits).record.candidates
@@ -223,8 +223,9 @@ def test_what_cannot_predict_the_holdout_has_failed(visits: Path) -> None:
     assert said[:2] == ["SystemExit: 0", "on the hold-out: RuntimeError: not that many"]
     assert said[2].startswith("on the hold-out: it predicts 0.")
     assert said[2].endswith(", which is no class.")
+    nearly = frame.assign(twice=frame["row"].clip(lower=frame["row"].min() + 1))  # one class of two rows, else of one
     with pytest.raises(InvalidInputError, match="it predicts no class that the rows held out have"):
-        fit(Recipe(target="row", models=("Baseline",), features=("wind",)), visits)
+        fit(Recipe(target="twice", models=("Baseline",), features=("wind",)), nearly)  # type: ignore[arg-type] # any data
 
 
 def test_rows_on_both_sides_are_told(frame: pd.DataFrame) -> None:

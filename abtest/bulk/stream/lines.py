@@ -92,6 +92,9 @@ class MicroBatches:
     ) -> None:
         self._from, self._rows, self._wait, self._idle = descriptor, rows, wait, idle
         self._stops = [] if stop is None else [stop]
+        self._poll = select.poll()  # select.select takes no descriptor beyond 1,023
+        for one in (descriptor, *self._stops):
+            self._poll.register(one, select.POLLIN)
         self._cut = Cut(longest)
         self.stopped = False
 
@@ -120,7 +123,7 @@ class MicroBatches:
     def _ready(self, due: float | None) -> bool | None:
         """Whether there is something to read, before the time is over; None where all is to end."""
         timeout = self._idle if due is None else max(0.0, due - time.monotonic())
-        ready, _, _ = select.select([self._from, *self._stops], [], [], timeout)
+        ready = {one for one, _ in self._poll.poll(None if timeout is None else 1000 * timeout)}
         self.stopped = any(one in ready for one in self._stops)
         return None if self.stopped else self._from in ready
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import io
 import json
 import os
+import resource
 import select
 import threading
 from contextlib import contextmanager
@@ -188,6 +190,22 @@ def test_a_mark_of_utf_8_is_no_fault(logistic: Chosen) -> None:
 def test_no_line_is_no_answer(logistic: Chosen) -> None:
     """An input that ends at once is no error."""
     assert streamed(logistic)[0] == []
+
+
+def test_a_descriptor_may_have_any_number(logistic: Chosen) -> None:
+    """A process that holds a thousand files reads its lines as any other does."""
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, 2_000) if most == -1 else most, most))
+    output = io.BytesIO()
+    try:
+        with piped([LINE]) as source:
+            high = fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 1_500)
+            try:
+                assert stream(logistic, high, output).predicted == 1
+            finally:
+                os.close(high)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 @settings(max_examples=200)
