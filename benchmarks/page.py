@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HEAD = """# Benchmarks
 
 Is abtest faster than what a user would pick instead, how does it grow, and where does it lose? One command measures all
-of it and writes this page; it takes about 45 minutes on two quiet cores:
+of it and writes this page; it takes about an hour on two quiet cores:
 
 ```sh
 pip install -e ".[serve,benchmarks]" && python -m benchmarks
